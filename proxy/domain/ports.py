@@ -1,0 +1,204 @@
+"""What the story of a turn needs from outside, as Protocols: a store, a router, an upstream, a counter.
+
+`chat` takes these, so it runs in a test with no server, database or model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.message import Message, Wire
+from proxy.domain.placement import Attachment, Mark, Question, TreeSlice
+from proxy.domain.transcript import Seen, Sighting
+from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
+from proxy.domain.turn import Asked, Call, Chunk
+from proxy.domain.zone import DataZone
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The owner of trees."""
+
+    id: UserId
+    secret: bytes
+    """Keys every hash of this user's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """Where a user was last, through one key and one chat."""
+
+    node_id: NodeId
+    tree_id: TreeId
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """A client's turn, to be made durable before the upstream is asked. One transaction."""
+
+    user_id: UserId
+    tree_id: TreeId
+    call_id: CallId
+    nodes: Sequence[Node]
+    """Parents first: history that was not known yet, then the turn. A user's node with the same parent and the same exact form as
+    a stored one *is* that one: the store keeps the stored id and hangs what follows under it."""
+    exacts: Sequence[Hash]
+    """One a node."""
+    seen: Sequence[Seen]
+    """Transcript rows to add; their node ids are those in `nodes`, before identity is applied."""
+    turn_id: NodeId
+    """The node that the reply will answer: the last of `nodes`, or a stored one when the turn is asked again."""
+    model: str
+    request_hash: Hash
+    idempotency_key: str | None
+    decision: Attachment | None
+    policy: str
+    shadow: Attachment | None = None
+    """What the router would have done, under policy `shadow`."""
+    kept: Sequence[Wire] = ()
+    """Messages of the client that were sent although no node holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What became of an `OpenTurn`."""
+
+    turn_id: NodeId
+    """The stored turn; another id than asked for when the same turn was known."""
+    ids: Mapping[NodeId, NodeId] = field(default_factory=dict)
+    """Asked-for id to stored id, for nodes that were known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTurn:
+    """A reply, to be made durable before the client is told that it is complete. One transaction."""
+
+    user_id: UserId
+    tree_id: TreeId
+    call_id: CallId
+    turn_id: NodeId
+    replies: Sequence[Node]
+    """One a choice; empty when nothing was received."""
+    exacts: Sequence[Hash]
+    seen: Sequence[Seen]
+    status: Literal["done", "interrupted", "failed"]
+    finish_reason: str | None = None
+    usage: Wire | None = None
+    envelope: Wire = field(default_factory=dict)
+    receipt: Wire = field(default_factory=dict)
+    error: str | None = None
+    duration_ms: float = 0.0
+    active_key: str | None = None
+    """Key id under which the reply becomes the user's active node; `None` leaves it as it is."""
+    hint: str | None = None
+
+
+class TreeStore(Protocol):
+    """The trees of all users. Every look-up is by user first; a foreign id is an unknown id."""
+
+    async def user(self, user_id: UserId) -> User:
+        """The user, created at first sight."""
+        ...
+
+    async def tree(self, user_id: UserId, name: str) -> Tree:
+        """The user's tree of that name, created at first sight."""
+        ...
+
+    async def tree_of(self, user_id: UserId, tree_id: TreeId) -> Tree:
+        """Raises NotFound."""
+        ...
+
+    async def node(self, user_id: UserId, node_id: NodeId) -> Node:
+        """Raises NotFound."""
+        ...
+
+    async def path(self, user_id: UserId, node_id: NodeId | None) -> list[Node]:
+        """Root to node, oldest first; unanswered nodes are left out unless they are `node_id` itself. `None` is the empty path.
+
+        Raises NotFound.
+        """
+        ...
+
+    async def recognise(
+        self, user_id: UserId, links: Sequence[Link], *, tree_id: TreeId | None, conversation: str | None
+    ) -> Sighting:
+        """Find the client's chat: longest known prefix, else the assistant chain, else the tail. One query.
+
+        `tree_id` narrows to one tree; among equals `conversation` wins, then the newest.
+        """
+        ...
+
+    async def active(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None: ...
+
+    async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
+        """The user's zones and the tree's, empty ones left out, widest first."""
+        ...
+
+    async def open_turn(self, turn: OpenTurn) -> Opened: ...
+
+    async def checkpoint(self, call_id: CallId, replies: Sequence[Node]) -> None:
+        """Keep what was received of a long reply; after a crash it becomes an `interrupted` reply."""
+        ...
+
+    async def close_turn(self, turn: CloseTurn) -> None: ...
+
+    async def aside(self, user_id: UserId, seen: Sequence[Seen]) -> None:
+        """Remember an exchange by its hashes only."""
+        ...
+
+    async def earlier(
+        self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None
+    ) -> tuple[Call, list[Node]] | None:
+        """The finished call, with its replies, that answered the same body or idempotency key; the newest."""
+        ...
+
+    async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
+        """What became visible in a tree since `mark`; unanswered nodes are never shown."""
+        ...
+
+    async def count_tokens(self, counts: Mapping[NodeId, int]) -> None:
+        """Keep token counts beside their nodes."""
+        ...
+
+
+class TurnRouter(Protocol):
+    """Decides where a new turn belongs. Sees windows, never the store."""
+
+    async def attach(self, question: Question) -> Attachment: ...
+
+
+class TreeFeed(Protocol):
+    """What the router reads of a tree."""
+
+    async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice: ...
+
+
+class Upstream(Protocol):
+    """The one door to models."""
+
+    def ask(self, asked: Asked) -> AsyncIterator[Chunk]:
+        """Chunks as they arrive, or one whole completion when `asked.stream` is false.
+
+        Raises ModelNotFound and the UpstreamError family, before the first chunk or between chunks.
+        """
+        ...
+
+    def window_tokens(self, model: str) -> int:
+        """The model's input window."""
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts tokens exactly; slow, so off the reply's path."""
+
+    def __call__(self, model: str, text: str) -> int: ...
+
+
+class Scorer(Protocol):
+    """An LLM that the router may ask; bound to one configured model."""
+
+    async def __call__(self, messages: Sequence[Message], options: Mapping[str, object]) -> str: ...

@@ -1,0 +1,146 @@
+"""One request on its way in, and what comes back: `Caller` and `Turn` in; `Chunk`, `Completion` and `Receipt` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy.domain.message import Message, Wire
+from proxy.domain.placement import Policy
+from proxy.domain.tree import CallId, NodeId, TreeId, UserId
+
+KeyKind = Literal["person", "app"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent the request, as their key says."""
+
+    user_id: UserId
+    key_id: str
+    kind: KeyKind
+    policy: Policy | None = None
+    """The key's own placement policy, if it has one."""
+    named: bool = True
+    """False for an app key's request that names no sub-user: it is never placed by the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A chat request: what the client sent, checked and otherwise untouched."""
+
+    model: str
+    """A configured model's name, without `:follow` or `:off`."""
+    messages: Sequence[Message]
+    """The client's whole list, system messages included."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Every other field of the body, unopened: sampling, tools, response format, provider fields."""
+    stream: bool = False
+    usage_wanted: bool = False
+    """The client asked for a usage chunk (`stream_options.include_usage`)."""
+    policy: Policy | None = None
+    """Asked for by header or model name."""
+    tree: str | None = None
+    """The tree's name, when the client gave one."""
+    parent: str | None = None
+    """An explicit attachment point: a node id, or `root`."""
+    hint: str | None = None
+    """The client's own id of the chat: it narrows, it never authorises."""
+    idempotency_key: str | None = None
+    retried: bool = False
+    """The client's SDK says that it sends this body again."""
+
+    @property
+    def said(self) -> list[Message]:
+        """The messages without system and developer text: what was said so far, oldest first."""
+        return [message for message in self.messages if not message.is_system]
+
+    @property
+    def system(self) -> list[Message]:
+        return [message for message in self.messages if message.is_system]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of an answer, in OpenAI's shape.
+
+    Either a `chat.completion.chunk`, or, where the upstream was not asked to stream, the one whole `chat.completion`.
+    """
+
+    wire: Wire
+
+    @property
+    def is_whole(self) -> bool:
+        return self.wire.get("object") != "chat.completion.chunk"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer folded from its chunks."""
+
+    messages: Sequence[Message]
+    """One assistant message a choice, by index; more than one when the client asked for `n` choices."""
+    finish_reasons: Sequence[str | None]
+    usage: Wire | None
+    envelope: Wire
+    """`id`, `created`, `model` and whatever else stood beside the choices."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the upstream said that it was done, for every choice."""
+        return bool(self.finish_reasons) and None not in self.finish_reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The account of one request."""
+
+    tree: str
+    node_id: NodeId
+    """The reply's node."""
+    parent_id: NodeId | None
+    """What the user's turn was attached to."""
+    route: str
+    confidence: float
+    reason: str
+    sent_tokens: int
+    """Estimated, as all token figures here."""
+    saved_tokens: int
+    """Against the history that the client sent again; never below 0."""
+    context_from: Sequence[str]
+    """Every conversation that contributed to what was sent."""
+    left_out: int = 0
+    """Messages of the path that did not fit."""
+    unsure: bool = False
+    overhead_ms: float = 0.0
+    """Time spent inside Graft before the upstream was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the upstream is asked: a configured model, the messages in order, and the client's options."""
+
+    model: str
+    messages: Sequence[Wire]
+    options: Mapping[str, object]
+    stream: bool
+    usage_wanted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One upstream request and its outcome, as stored."""
+
+    id: CallId
+    tree_id: TreeId
+    turn_id: NodeId
+    """The last message of the client's turn."""
+    reply_id: NodeId | None
+    status: Literal["open", "done", "interrupted", "failed"]
+    model: str
+    started_at: float
+    finish_reason: str | None = None
+    usage: Wire | None = None
+    envelope: Wire = field(default_factory=dict)
+    receipt: Wire = field(default_factory=dict)

@@ -20,7 +20,7 @@ Fresh = Literal["root", "confident", "auto"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Where does this turn belong?"""
+    """A new turn, and all that may be used to place it."""
 
     user_id: UserId
     tree_id: TreeId

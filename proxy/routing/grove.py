@@ -1,0 +1,100 @@
+"""The trees as the router reads them: held in memory, followed by mark, nothing rebuilt per request.
+
+A `TreeModel` holds one tree's visible nodes. Before each placement it is handed what became visible since it last looked
+(`ports.TreeFeed`), so it is right after a restart and beside other processes; a move or a deletion starts it anew. The
+`Grove` keeps the models that were used last. Scorers hang what they derive from nodes (vectors, word counts) on the model
+through `TreeModel.listeners`, so that it is updated in place too.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from proxy.domain.placement import FeedNode, Mark, TreeSlice
+from proxy.domain.ports import TreeFeed
+from proxy.domain.tree import NodeId, TreeId, UserId
+
+
+class Listener(Protocol):
+    """Something derived from a tree's nodes that is kept beside it."""
+
+    def reset(self) -> None: ...
+
+    def add(self, nodes: Sequence[FeedNode]) -> None: ...
+
+
+class TreeModel:
+    """One tree's visible nodes, their children and tips."""
+
+    def __init__(self) -> None:
+        self.mark: Mark | None = None
+        self.system_prompt: str | None = None
+        self.nodes: dict[NodeId, FeedNode] = {}
+        """In the order in which they became visible: parents before children."""
+        self.children: dict[NodeId | None, list[NodeId]] = {}
+        self.listeners: list[Listener] = []
+
+    def apply(self, news: TreeSlice) -> None:
+        """Take in what became visible since the mark."""
+        if news.reset:
+            self.nodes.clear()
+            self.children.clear()
+            for listener in self.listeners:
+                listener.reset()
+        for node in news.nodes:
+            self.nodes[node.id] = node
+            self.children.setdefault(node.parent_id, []).append(node.id)
+        self.mark = news.mark
+        self.system_prompt = news.system_prompt
+        if news.nodes:
+            for listener in self.listeners:
+                listener.add(news.nodes)
+
+    def listen(self, listener: Listener) -> None:
+        """Keep a listener in step from now on, after showing it all that is here."""
+        listener.reset()
+        listener.add(list(self.nodes.values()))
+        self.listeners.append(listener)
+
+    def path(self, node_id: NodeId | None) -> list[FeedNode]:
+        """Root to node, oldest first."""
+        path: list[FeedNode] = []
+        while node_id is not None:
+            node = self.nodes[node_id]
+            path.append(node)
+            node_id = node.parent_id
+        path.reverse()
+        return path
+
+    def tips(self) -> list[NodeId]:
+        """The nodes without children, oldest first."""
+        return [node_id for node_id in self.nodes if node_id not in self.children]
+
+
+class Grove:
+    """The tree models that were used last."""
+
+    def __init__(self, feed: TreeFeed, build: Callable[[], TreeModel] = TreeModel, keep: int = 256) -> None:
+        self._feed = feed
+        self._build = build
+        self._keep = keep
+        self._models: OrderedDict[tuple[UserId, TreeId], TreeModel] = OrderedDict()
+
+    async def follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
+        """The tree's model, up to date."""
+        key = (user_id, tree_id)
+        model = self._models.get(key)
+        if model is None:
+            model = self._models[key] = self._build()
+            while len(self._models) > self._keep:
+                self._models.popitem(last=False)
+        self._models.move_to_end(key)
+        asked_from = model.mark
+        news = await self._feed.slice(user_id, tree_id, asked_from)
+        if model.mark == asked_from:  # else a concurrent request brought the same news first
+            model.apply(news)
+        elif news.reset or news.mark != model.mark:
+            model.apply(await self._feed.slice(user_id, tree_id, model.mark))
+        return model

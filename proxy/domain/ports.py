@@ -198,7 +198,23 @@ class TokenCounter(Protocol):
     def __call__(self, model: str, text: str) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ScorerReply:
+    """What a scorer's model said, and what it cost."""
+
+    text: str
+    prompt_tokens: int = 0
+    """As the provider reported it; 0 where it reported nothing."""
+    completion_tokens: int = 0
+    finish_reason: str | None = None
+
+
 class Scorer(Protocol):
     """An LLM that the router may ask; bound to one configured model."""
 
-    async def __call__(self, messages: Sequence[Message], options: Mapping[str, object]) -> str: ...
+    async def __call__(self, messages: Sequence[Message], options: Mapping[str, object]) -> ScorerReply:
+        """One plain answer; `options` are OpenAI request fields such as `temperature` and `response_format`.
+
+        Raises the UpstreamError family.
+        """
+        ...

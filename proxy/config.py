@@ -1,0 +1,179 @@
+"""Settings, read once from YAML and the environment.
+
+The file is named by `--config` or `GRAFT_CONFIG`; every key can also be set by a variable such as `GRAFT__SERVER__PORT`, which
+wins over the file. Unknown keys are refused. `config.example.yaml` shows every key. `model_list` has LiteLLM's own format, and
+the sections of a LiteLLM configuration that mean nothing here are accepted and named in the log, so that an existing file can be used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from proxy.domain.placement import Fresh, Policy
+from proxy.errors import ConfigError
+
+LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
+"""Parts of a LiteLLM configuration that Graft does not use."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ServerSettings(Section):
+    host: str = "127.0.0.1"
+    """Anything but loopback needs at least one key (`graft keys add`)."""
+    port: int = Field(default=4800, ge=0, le=65535)
+    """0 takes any free port."""
+    max_body_mb: float = Field(default=64, gt=0)
+    """Larger request bodies are refused with 413."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class StorageSettings(Section):
+    url: str = "sqlite:///graft.db"
+    """`sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`."""
+    durability: Literal["process", "power"] = "process"
+    """An acknowledged write survives a crash of the process, or of the machine."""
+    checkpoint_s: float = Field(default=3.0, gt=0)
+    """How often a long reply is made durable while it streams."""
+
+
+class ModelEntry(Section):
+    """One deployment in LiteLLM's format."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    model_name: str = Field(min_length=1)
+    litellm_params: dict[str, Any]
+    model_info: dict[str, Any] = Field(default_factory=dict)
+
+
+class RoutingSettings(Section):
+    policy: Policy = "auto"
+    """For `person` keys without a policy of their own; `app` keys follow."""
+    model: str | None = None
+    """The LLM scorer: a name from `model_list`. Without one the embedded scorer decides alone."""
+    embedder: Literal["minilm", "static"] = "minilm"
+    """Vectors of the embedded scorer: MiniLM (better) or static word vectors (lighter)."""
+    fresh: Fresh | None = None
+    """Requests without history: `root`, `confident` or `auto`. Unset: `confident` when the client names its chat, else `auto`."""
+    window: int = Field(default=4, ge=1, le=16)
+    """Messages in a window."""
+    group: int = Field(default=4, ge=2, le=8)
+    """Windows the scorer compares in one call."""
+    shortlist: int = Field(default=16, ge=4, le=64)
+    """Windows that enter a tournament."""
+    max_calls: int = Field(default=12, ge=1)
+    """Scorer calls for one turn, whatever the size of the tree."""
+    deadline_s: float = Field(default=4.0, gt=0)
+    """Seconds for one placement; then the embedded answer stands."""
+    gate: float = Field(default=0.9, ge=0, le=1)
+    """Confidence from which the embedded scorer's answer is not shown to the LLM; 1 asks the LLM about every turn."""
+
+
+class ContextSettings(Section):
+    zones_as: Literal["auto", "system", "merge"] = "auto"
+    """Zones as a system message of their own, merged into the client's last one, or as the upstream needs it."""
+    window_tokens: int = Field(default=128_000, ge=512)
+    """Input window of models for which none is known."""
+    reply_tokens: int = Field(default=4_096, ge=0)
+    """Room for the reply when the client sets no limit."""
+    margin: float = Field(default=0.05, ge=0, lt=0.5)
+    """Share of the window that is left free, since counts of foreign tokenizers are estimates."""
+
+
+class UpstreamSettings(Section):
+    connect_s: float = Field(default=10.0, gt=0)
+    first_token_s: float = Field(default=120.0, gt=0)
+    idle_s: float = Field(default=60.0, gt=0)
+    """Longest silence inside a stream."""
+
+
+class ClientSettings(Section):
+    conversation_headers: tuple[str, ...] = (
+        "x-openwebui-chat-id",
+        "x-librechat-conversation-id",
+        "x-opencode-session",
+        "x-session-id",
+        "session-id",
+    )
+    """Headers in which clients name their chat: they narrow the search for the cursor and never authorise."""
+    user_headers: tuple[str, ...] = ("x-graft-user", "x-openwebui-user-id")
+    """Headers in which the holder of an `app` key names its sub-user; ignored for `person` keys."""
+
+
+class Settings(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="GRAFT__",
+        env_nested_delimiter="__",
+        protected_namespaces=(),
+    )
+
+    server: ServerSettings = ServerSettings()
+    storage: StorageSettings = StorageSettings()
+    model_list: tuple[ModelEntry, ...] = ()
+    routing: RoutingSettings = RoutingSettings()
+    context: ContextSettings = ContextSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
+    clients: ClientSettings = ClientSettings()
+
+    ignored: ClassVar[tuple[str, ...]] = LITELLM_SECTIONS
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)  # the environment wins over the file
+
+
+def load(config_file: str | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+    """Read the configuration.
+
+    Args:
+        config_file: A YAML file; `GRAFT_CONFIG` where it is `None`; defaults where that is not set either.
+
+    Raises:
+        ConfigError: The file cannot be read, or a value is not allowed; the message names the key.
+    """
+    name = config_file or env.get("GRAFT_CONFIG")
+    values = read_yaml(Path(name)) if name else {}
+    try:
+        return Settings(**{key: value for key, value in values.items() if key not in LITELLM_SECTIONS})
+    except ValidationError as exc:
+        where = name or "the environment"
+        lines = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()]
+        raise ConfigError(f"The configuration in {where} cannot be used:\n  " + "\n  ".join(lines)) from exc
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping at the top of a YAML file."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"The configuration file {str(path)!r} cannot be read: {exc.strerror}.") from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"The configuration file {str(path)!r} is not YAML: {exc}") from exc
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"The configuration file {str(path)!r} must hold keys and values, such as `server:`.")
+    return values

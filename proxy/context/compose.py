@@ -1,0 +1,112 @@
+"""The whole context of one request, in the order in which it is sent.
+
+    1. the client's own system messages (the tree's system prompt when it sends none)
+    2. the standing zones
+    3. the path, root first; what the client said and no node holds stands in its place
+    4. the new turn, as the client sent it
+
+Nothing the client said is silently withheld: a message of the client is missing here only if it is a stored node off the path,
+or part of the path that does not fit the window, and then `Context.left_out` counts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from proxy.context import fit, zones
+from proxy.context.tokens import estimate, estimate_all
+from proxy.context.zones import ZonesAs
+from proxy.domain.message import Message, said
+from proxy.domain.tree import Node, NodeId, turns
+from proxy.domain.zone import DataZone
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much one request may take, in tokens."""
+
+    tokens: int
+    """The model's input window, or the tree's narrower limit."""
+    reply_tokens: int
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a context is made from."""
+
+    system: Sequence[Message]
+    """The client's leading system messages."""
+    path: Sequence[Node]
+    """Root to attachment point."""
+    turn: Sequence[Message]
+    """What is new, as the client sent it."""
+    zones: Sequence[DataZone] = ()
+    tree_prompt: str | None = None
+    wording: Mapping[NodeId, Message] = field(default_factory=dict)
+    """The client's own wording of stored messages that it has rewritten."""
+    loose: Mapping[NodeId | None, Sequence[Message]] = field(default_factory=dict)
+    """Messages of the client that no node holds, by the stored message they follow; `None` for the front."""
+    zones_as: ZonesAs = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is sent."""
+
+    messages: Sequence[Message]
+    tokens: int
+    """Estimated."""
+    path: Sequence[Node]
+    """The nodes that were kept."""
+    left_out: int
+    """Nodes of the path that did not fit."""
+
+
+def compose(draft: Draft, window: Window, size: Callable[[Node], int] | None = None) -> Context:
+    """Put a context together and fit it to the window.
+
+    Args:
+        size: Tokens of a node; estimates without it.
+
+    Raises:
+        ContextTooSmall: The turn alone exceeds the window.
+    """
+    size = size or (lambda node: node.tokens if node.tokens is not None else estimate(node.message))
+    instructions = list(draft.system)
+    if not instructions and draft.tree_prompt:
+        instructions = [said("system", draft.tree_prompt)]
+    front = zones.head(instructions, draft.zones, draft.zones_as)
+    on_path = {node.id for node in draft.path}
+    unplaced = [message for after, loose in draft.loose.items() if after not in on_path for message in loose]
+    loose = [message for messages in draft.loose.values() for message in messages]
+    room = fit.room(
+        window.tokens,
+        reply_tokens=window.reply_tokens,
+        margin=window.margin,
+        fixed_tokens=estimate_all([*front, *loose]),
+        turn_tokens=estimate_all(draft.turn),
+    )
+    parts = turns(draft.path)
+    sizes = [sum(size(node) for node in part) for part in parts]
+    start = min(fit.first_kept([*sizes, estimate_all(draft.turn)], room), len(parts))
+    kept = {node.id for part in parts[start:] for node in part}
+    body: list[Message] = []
+    for node in draft.path:
+        if node.id in kept:
+            body.append(draft.wording.get(node.id, node.message))
+        body += draft.loose.get(node.id, ())
+    messages = [*front, *unplaced, *body, *draft.turn]
+    return Context(
+        messages=messages,
+        tokens=estimate_all(messages),
+        path=[node for node in draft.path if node.id in kept],
+        left_out=len(draft.path) - len(kept),
+    )
+
+
+def verbatim(messages: Sequence[Message], standing: Sequence[DataZone], zones_as: ZonesAs) -> list[Message]:
+    """The client's own list exactly as it came, the zones behind its leading system messages."""
+    split = next((i for i, message in enumerate(messages) if not message.is_system), len(messages))
+    return [*zones.head(messages[:split], standing, zones_as), *messages[split:]]

@@ -1,0 +1,54 @@
+"""Which turns of a path fit beside the new turn.
+
+A path only grows, so what is cut must depend on the path alone: turns are laid down from the root, and each time the budget is
+passed, the oldest go until 60 % of it is left. Between two cuts the same turns stand at the front of every request, and the
+provider's prompt cache hits. Turns are never split, so tool calls stay with their results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from proxy.errors import ContextTooSmall
+
+KEEP = 0.6
+"""Share of the budget that is left after a cut."""
+
+
+def first_kept(sizes: Sequence[int], budget_tokens: int) -> int:
+    """Index of the first turn that stays.
+
+    Args:
+        sizes: Tokens of each turn, oldest first; the new turn is the last.
+        budget_tokens: Room for all of them.
+
+    Returns:
+        An index into `sizes`; it may name the new turn, or lie behind it when even that is too long.
+    """
+    start = total = 0
+    for index, size in enumerate(sizes):
+        total += size
+        if total <= budget_tokens:
+            continue
+        while start <= index and total > budget_tokens * KEEP:
+            total -= sizes[start]
+            start += 1
+    return start
+
+
+def room(window_tokens: int, *, reply_tokens: int, margin: float, fixed_tokens: int, turn_tokens: int) -> int:
+    """Room for the path with the new turn: the window less the reply, the margin, and what is sent whatever happens.
+
+    Raises:
+        ContextTooSmall: The new turn with the instructions and zones does not fit alone.
+    """
+    budget = int(window_tokens * (1 - margin)) - min(reply_tokens, window_tokens // 2)
+    needed = fixed_tokens + turn_tokens
+    if needed > budget:
+        raise ContextTooSmall(
+            f"This turn with its instructions takes about {needed} tokens, but the model's window leaves room for "
+            f"{budget}. Shorten the message or choose a model with a larger window.",
+            needed_tokens=needed,
+            budget_tokens=budget,
+        )
+    return budget - fixed_tokens

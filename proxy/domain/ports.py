@@ -37,6 +37,24 @@ class Active:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """History that the client brought and no node holds yet, to be stored before its turn is placed. One transaction.
+
+    A message with the same parent and the same exact form as a stored one *is* that one: the store keeps the stored id and
+    hangs what follows under it. What is adopted is whole and visible at once.
+    """
+
+    user_id: UserId
+    tree_id: TreeId
+    nodes: Sequence[Node]
+    """A chain, parents first."""
+    exacts: Sequence[Hash]
+    """One a node."""
+    seen: Sequence[Seen]
+    """Transcript rows to add; their node ids are those in `nodes`, before identity is applied."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTurn:
     """A client's turn, to be made durable before the upstream is asked. One transaction."""
 
@@ -44,8 +62,8 @@ class OpenTurn:
     tree_id: TreeId
     call_id: CallId
     nodes: Sequence[Node]
-    """Parents first: history that was not known yet, then the turn. A user's node with the same parent and the same exact form as
-    a stored one *is* that one: the store keeps the stored id and hangs what follows under it."""
+    """The turn's messages as a chain, parents first; empty when a stored turn is asked again. A user's message with the same parent
+    and the same exact form as a stored one *is* that one, as in an `Adoption`. New ones are `unanswered`."""
     exacts: Sequence[Hash]
     """One a node."""
     seen: Sequence[Seen]
@@ -57,10 +75,10 @@ class OpenTurn:
     idempotency_key: str | None
     decision: Attachment | None
     policy: str
-    shadow: Attachment | None = None
-    """What the router would have done, under policy `shadow`."""
     kept: Sequence[Wire] = ()
     """Messages of the client that were sent although no node holds them."""
+    compacted_from: NodeId | None = None
+    """The first stored node behind a summary of the client's own; kept with the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class CloseTurn:
-    """A reply, to be made durable before the client is told that it is complete. One transaction."""
+    """A reply, to be made durable before the client is told that it is complete. One transaction.
+
+    With replies, the turn becomes whole, and so does every unanswered message in the unbroken run right above it: the client
+    sent them together, and one reply answered them.
+    """
 
     user_id: UserId
     tree_id: TreeId
@@ -117,7 +139,9 @@ class TreeStore(Protocol):
         ...
 
     async def path(self, user_id: UserId, node_id: NodeId | None) -> list[Node]:
-        """Root to node, oldest first; unanswered nodes are left out unless they are `node_id` itself. `None` is the empty path.
+        """Root to node, oldest first; `None` is the empty path.
+
+        Unanswered nodes are left out, except for the unbroken run of them that ends in `node_id`.
 
         Raises NotFound.
         """
@@ -136,6 +160,16 @@ class TreeStore(Protocol):
 
     async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
         """The user's zones and the tree's, empty ones left out, widest first."""
+        ...
+
+    async def adopt(self, adoption: Adoption) -> Mapping[NodeId, NodeId]:
+        """Store history; returns asked-for id to stored id, for messages that were known."""
+        ...
+
+    async def note_shadow(
+        self, user_id: UserId, tree_id: TreeId, turn_id: NodeId, call_id: CallId, attachment: Attachment
+    ) -> None:
+        """Log what the router would have done with a turn that followed its client."""
         ...
 
     async def open_turn(self, turn: OpenTurn) -> Opened: ...
@@ -170,6 +204,10 @@ class TurnRouter(Protocol):
 
     async def attach(self, question: Question) -> Attachment: ...
 
+    async def learn(self, user_id: UserId, tree_id: TreeId) -> None:
+        """Take in what was stored since, off the request's path."""
+        ...
+
 
 class TreeFeed(Protocol):
     """What the router reads of a tree."""
@@ -191,11 +229,13 @@ class Upstream(Protocol):
         """The model's input window."""
         ...
 
+    def takes_one_system(self, model: str) -> bool:
+        """Whether the model's chat template refuses a second system message."""
+        ...
 
-class TokenCounter(Protocol):
-    """Counts tokens exactly; slow, so off the reply's path."""
-
-    def __call__(self, model: str, text: str) -> int: ...
+    def count_tokens(self, model: str, text: str) -> int:
+        """Tokens of a text by the best tokenizer at hand; slow, so off the event loop."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""Folds chunks into a completion as they pass, and dresses a stored completion as chunks again.
+
+Source: OpenAI API reference, the chat completion chunk object: deltas of text fields are joined, tool calls are joined by
+their `index`, the last `finish_reason` and the usage chunk stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from proxy.domain.message import Message, Wire
+from proxy.domain.turn import Chunk, Completion
+
+_JOINED = frozenset({"content", "refusal", "reasoning_content", "reasoning", "arguments", "transcript"})
+"""Text that arrives in pieces."""
+_ENVELOPE = ("id", "created", "model", "system_fingerprint", "service_tier")
+
+
+class Fold:
+    """What has been received of one answer so far."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, dict[str, Any]] = {}
+        self._reasons: dict[int, str | None] = {}
+        self._usage: Wire | None = None
+        self._envelope: dict[str, object] = {}
+
+    def add(self, chunk: Chunk) -> None:
+        wire = chunk.wire
+        for name in _ENVELOPE:
+            if wire.get(name) is not None:
+                self._envelope.setdefault(name, wire[name])
+        if isinstance(wire.get("usage"), dict):
+            self._usage = cast("Wire", wire["usage"])
+        for choice in cast("Sequence[Mapping[str, Any]]", wire.get("choices") or ()):
+            index = int(choice.get("index") or 0)
+            if "message" in choice:
+                self._choices[index] = dict(choice["message"])
+            else:
+                _merge(self._choices.setdefault(index, {}), choice.get("delta") or {})
+            if choice.get("finish_reason") is not None or index not in self._reasons:
+                self._reasons[index] = choice.get("finish_reason")
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was said yet."""
+        return any(_says_something(message) for message in self._choices.values())
+
+    def completion(self) -> Completion:
+        """The answer as it stands."""
+        order = sorted(self._choices)
+        return Completion(
+            messages=[Message({**_finished(self._choices[i]), "role": "assistant"}) for i in order],
+            finish_reasons=[self._reasons.get(i) for i in order],
+            usage=self._usage,
+            envelope=dict(self._envelope),
+        )
+
+
+def whole(completion: Completion) -> Chunk:
+    """A stored answer as one `chat.completion`."""
+    choices = [
+        {
+            "index": i,
+            "message": {"content": None, "refusal": None, **message.wire},
+            "finish_reason": reason,
+            "logprobs": None,
+        }
+        for i, (message, reason) in enumerate(zip(completion.messages, completion.finish_reasons, strict=True))
+    ]
+    body: dict[str, object] = {**completion.envelope, "object": "chat.completion", "choices": choices}
+    if completion.usage is not None:
+        body["usage"] = completion.usage
+    return Chunk(body)
+
+
+def pieces(completion: Completion) -> list[Chunk]:
+    """A stored answer as a stream: its text at once, then the end, then usage if it is known."""
+    chunks: list[Chunk] = []
+    frame = {**completion.envelope, "object": "chat.completion.chunk"}
+    for i, (message, reason) in enumerate(zip(completion.messages, completion.finish_reasons, strict=True)):
+        delta = dict(message.wire)
+        if message.tool_calls:
+            delta["tool_calls"] = [{**call, "index": n} for n, call in enumerate(message.tool_calls)]
+        chunks.append(Chunk({**frame, "choices": [{"index": i, "delta": delta, "finish_reason": None}]}))
+        chunks.append(Chunk({**frame, "choices": [{"index": i, "delta": {}, "finish_reason": reason}]}))
+    if completion.usage is not None:
+        chunks.append(Chunk({**frame, "choices": [], "usage": completion.usage}))
+    return chunks
+
+
+def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    for name, value in delta.items():
+        if value is None or name == "index":
+            continue
+        present = into.get(name)
+        if name == "tool_calls":
+            _merge_calls(into.setdefault(name, []), value)
+        elif isinstance(value, dict):
+            _merge(into.setdefault(name, {}), value)
+        elif isinstance(value, str) and isinstance(present, str) and name in _JOINED:
+            into[name] = present + value
+        elif isinstance(value, list) and isinstance(present, list):
+            into[name] = [*present, *value]
+        else:
+            into[name] = value
+
+
+def _merge_calls(calls: list[dict[str, Any]], deltas: Sequence[Mapping[str, Any]]) -> None:
+    """Join tool call deltas by `index`; the slot's own index is kept until the answer is read."""
+    for position, delta in enumerate(deltas):
+        index = delta.get("index", position)
+        slot = next((call for call in calls if call["index"] == index), None)
+        if slot is None:
+            calls.append(slot := {"index": index})
+        _merge(slot, delta)
+
+
+def _finished(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message without stream-only fields, in the shape of a whole answer."""
+    done = dict(message)
+    calls = done.get("tool_calls")
+    if isinstance(calls, list):
+        ordered = sorted(calls, key=lambda call: call.get("index", 0))
+        done["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in ordered]
+    done.setdefault("content", None)
+    return done
+
+
+def _says_something(message: Mapping[str, Any]) -> bool:
+    return any(value for name, value in message.items() if name != "role")

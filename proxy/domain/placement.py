@@ -34,6 +34,8 @@ class Question:
     """Set when the client sent no history: the cursor, if any, is then the user's aged `active` node."""
     active_age_s: float = 0.0
     """Seconds since the cursor's conversation was last used; for fresh requests."""
+    personality: str | None = None
+    """The personality that the request names: what was said under another one is behind a wall."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 import pytest
 
+pytest_plugins = ["tests.doubles.running"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -36,6 +36,8 @@ class Link:
     """Everything said up to and including this message."""
     assistants: Hash | None
     """The assistant's messages up to and including this one; `None` for other roles."""
+    weight: int = 0
+    """Length of the folded text: a long text is evidence, "Ok." is none."""
 
 
 def keyed(key: bytes, *parts: str) -> Hash:
@@ -61,24 +63,24 @@ def folded(message: Message, key: bytes) -> Hash:
 def transcript(messages: Iterable[Message], key: bytes) -> list[Link]:
     """One link a message, system and developer text left out."""
     links: list[Link] = []
-    chain = assistants = NOTHING
+    link: Link | None = None
+    assistants = NOTHING
     for message in messages:
         if message.is_system:
             continue
-        mark = folded(message, key)
-        chain = keyed(key, "chain", chain, mark)
-        if message.role == "assistant":
-            assistants = keyed(key, "assistants", assistants, mark)
-        links.append(Link(mark, chain, assistants if message.role == "assistant" else None))
+        link = extend(link, assistants, message, key)
+        assistants = link.assistants or assistants
+        links.append(link)
     return links
 
 
 def extend(link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
     """The link of one more message after `link`; `assistants` is the assistant chain so far."""
-    mark = folded(message, key)
+    parts = _folded_parts(message)
+    mark = keyed(key, "folded", *parts)
     chain = keyed(key, "chain", link.chain if link else NOTHING, mark)
     follows = keyed(key, "assistants", assistants, mark) if message.role == "assistant" else None
-    return Link(mark, chain, follows)
+    return Link(mark, chain, follows, weight=len(parts[1]))
 
 
 def last_assistants(links: Sequence[Link]) -> Hash:

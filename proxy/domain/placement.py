@@ -66,6 +66,9 @@ class Attachment:
     """Best first; the runner-up is the first that names another place."""
     calls: int = 0
     """Upstream calls the scorer made."""
+    prompt_tokens: int = 0
+    """What those calls cost, as the provider reported it."""
+    completion_tokens: int = 0
     spent_ms: float = 0.0
     degraded: bool = False
     """The configured scorer failed or was out of time; the embedded scorer's answer stands."""

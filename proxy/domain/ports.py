@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -218,7 +218,7 @@ class TreeFeed(Protocol):
 class Upstream(Protocol):
     """The one door to models."""
 
-    def ask(self, asked: Asked) -> AsyncIterator[Chunk]:
+    def ask(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, or one whole completion when `asked.stream` is false.
 
         Raises ModelNotFound and the UpstreamError family, before the first chunk or between chunks.

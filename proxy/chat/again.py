@@ -1,0 +1,82 @@
+"""The same turn again: a regeneration, an edit, or a retry.
+
+A retry joins or replays the first answer (`Retries`). A turn that is asked again without being a retry wants another reply, which
+becomes a sibling of the first. A turn that stands where another stood is an edit, and becomes a sibling of that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from proxy.chat.cursor import Cursor
+from proxy.chat.request import Request
+from proxy.domain.fingerprint import Hash
+from proxy.domain.ports import TreeStore
+from proxy.domain.tree import Node, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTurn:
+    """What the store holds of the client's new turn."""
+
+    asked_again: Node | None = None
+    """The stored turn, word for word."""
+    edited: Node | None = None
+    """The stored turn in whose place the client puts a new one."""
+
+
+async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cursor) -> tuple[KnownTurn, Cursor]:
+    """Tell a regeneration or an edit from a new turn; the cursor returned stands before what is new."""
+    last = len(request.transcript.said) - 1
+    if cursor.edited is not None:
+        return KnownTurn(edited=await store.node(tree.user_id, cursor.edited)), cursor
+    if cursor.new_from <= last or request.turn.parent is not None or last not in cursor.nodes:
+        return KnownTurn(), cursor
+    node = await store.node(tree.user_id, cursor.nodes[last])
+    if request.transcript.fresh and request.policy == "auto" and not await _just_asked(store, request, tree, node):
+        return KnownTurn(), Cursor()
+    if node.message.wire == request.transcript.said[last].wire:
+        return KnownTurn(asked_again=node), cursor
+    before = replace(
+        cursor,
+        new_from=last,
+        nodes={index: node_id for index, node_id in cursor.nodes.items() if index != last},
+        node_id=node.parent_id,
+    )
+    return KnownTurn(edited=node), before
+
+
+async def _just_asked(store: TreeStore, request: Request, tree: Tree, node: Node) -> bool:
+    """Whether a chat that sends no history asks its first turn again; otherwise the same words are a new turn."""
+    if node.parent_id is not None:
+        return False
+    if node.state == "unanswered":
+        return True
+    active = await store.active(tree.user_id, tree.id, request.caller.key_id, request.turn.hint)
+    return active is not None and (await store.node(tree.user_id, active.node_id)).parent_id == node.id
+
+
+class Retries:
+    """Requests that are being answered, so that the same one again waits for the first answer instead of asking twice."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, Hash], asyncio.Future[bool]] = {}
+
+    async def join(self, user_id: str, body: Hash) -> bool:
+        """Wait while the same request is being answered; whether that ended in a whole answer.
+
+        When it returns False the caller must `begin` before its next await.
+        """
+        while (running := self._running.get((user_id, body))) is not None:
+            if await asyncio.shield(running):
+                return True
+        return False
+
+    def begin(self, user_id: str, body: Hash) -> None:
+        self._running[user_id, body] = asyncio.get_running_loop().create_future()
+
+    def end(self, user_id: str, body: Hash, *, whole: bool) -> None:
+        running = self._running.pop((user_id, body), None)
+        if running is not None and not running.done():
+            running.set_result(whole)

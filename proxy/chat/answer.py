@@ -1,0 +1,265 @@
+"""The story of one turn: find the client, place the turn, rebuild the context, ask, record.
+
+`Chat` knows no HTTP and no database, only the ports. Streaming and plain answers are one road: a plain reply is the one whole
+chunk that the upstream yields.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, cast
+
+from proxy.chat import aside, collect, place, record
+from proxy.chat.again import KnownTurn, Retries, known_turn
+from proxy.chat.cursor import Cursor, locate
+from proxy.chat.place import Policies
+from proxy.chat.prepare import Preparation, Prepared, ZonesRule, stored
+from proxy.chat.record import Recording, Tasks
+from proxy.chat.request import Request, body_hash, new_nodes, read, rows
+from proxy.context.compose import Window
+from proxy.domain import fingerprint
+from proxy.domain.fingerprint import Hash
+from proxy.domain.placement import Attachment, Route
+from proxy.domain.ports import OpenTurn, TreeStore, TurnRouter, Upstream
+from proxy.domain.tree import CallId, NodeId, Tree, new_id
+from proxy.domain.turn import Asked, Caller, Chunk, Completion, Receipt, Turn
+from proxy.errors import ContextLengthExceeded
+
+TIGHTER = 0.5
+"""Share of the window that is tried once more when the upstream says that the context was too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator chose for the road."""
+
+    policies: Policies = field(default_factory=Policies)
+    zones_as: ZonesRule = "auto"
+    reply_tokens: int = 4_096
+    margin: float = 0.05
+    checkpoint_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the door passes on."""
+
+    chunks: AsyncGenerator[Chunk, None]
+    """Ends only when the reply is stored; closing it early stores what was received."""
+    receipt: Receipt | None
+    """`None` for an aside, which is not stored."""
+
+
+class Chat:
+    """Answers turns and remembers them."""
+
+    def __init__(self, store: TreeStore, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
+        self._store = store
+        self._router = router
+        self._upstream = upstream
+        self._rules = rules
+        self._prepare = Preparation(store, upstream, rules.zones_as)
+        self._retries = Retries()
+        self.tasks = Tasks()
+
+    async def answer(self, turn: Turn, caller: Caller) -> Answer:
+        """Answer one turn.
+
+        Raises:
+            NotFound: The model, the parent or the tree does not exist for this caller.
+            ContextTooSmall: The turn alone does not fit the model.
+            UpstreamError: The provider failed before the first byte; the turn stays stored as unanswered.
+        """
+        started = time.perf_counter()
+        window = self._window(turn)
+        policy = place.policy_of(turn, caller, self._rules.policies)
+        user = await self._store.user(caller.user_id)
+        request = Request(turn, caller, policy, user, read(turn, user), window, started)
+        if policy == "off":
+            return Answer(await _begun(aside.answer(self._store, self._upstream, request)), None)
+        body = body_hash(turn, request.transcript, user)
+        if await self._retries.join(user.id, body) and (earlier := await self._replay(request, body)):
+            return earlier
+        self._retries.begin(user.id, body)
+        try:
+            if (turn.retried or turn.idempotency_key) and (earlier := await self._replay(request, body)):
+                self._retries.end(user.id, body, whole=True)
+                return earlier
+            return await self._answer(request, body)
+        except BaseException:
+            self._retries.end(user.id, body, whole=False)
+            raise
+
+    async def _answer(self, request: Request, body: Hash) -> Answer:
+        """The road: cursor, placement, context, the turn made durable, the upstream asked."""
+        store, turn, user = self._store, request.turn, request.user
+        pin = await place.pin_of(store, user.id, turn)
+        cursor = await self._cursor(request)
+        tree = await place.tree_for(store, user.id, turn, cursor, pin)
+        known, cursor = await known_turn(store, request, tree, cursor)
+        conversation = turn.hint or cursor.conversation or new_id("c")
+        cursor = await self._prepare.adopt(request, tree, cursor, pin.id if pin else None, conversation)
+        attachment = await self._attach(request, tree, cursor, known)
+        prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
+        call_id = CallId(new_id("call"))
+        turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
+        if request.policy == "shadow":
+            self.tasks.start(self._note_shadow(request, tree, cursor, turn_id, call_id))
+        receipt = prepared.receipt(request, tree, NodeId(new_id("n")))
+        recording = Recording(
+            user=user,
+            tree_id=tree.id,
+            call_id=call_id,
+            turn_id=turn_id,
+            reply_id=receipt.node_id,
+            link=request.transcript.links[-1],
+            prev=cursor.prev if known.asked_again else request.transcript.links[-1].chain,
+            assistants=fingerprint.last_assistants(request.transcript.links),
+            conversation=conversation,
+            prefill=request.transcript.prefill,
+            receipt=stored(receipt),
+            model=turn.model,
+            active_key=request.caller.key_id,
+            hint=turn.hint,
+            started=request.started,
+            closed=partial(self._closed, tree, body),
+        )
+        chunks = self._ask(request, prepared)
+        return Answer(
+            await _begun(record.relay(store, self.tasks, recording, chunks, self._rules.checkpoint_s)), receipt
+        )
+
+    async def _cursor(self, request: Request) -> Cursor:
+        user_id, turn, transcript = request.user.id, request.turn, request.transcript
+        tree_id = (await self._store.tree(user_id, turn.tree)).id if turn.tree is not None else None
+        sighting = await self._store.recognise(user_id, transcript.links, tree_id=tree_id, conversation=turn.hint)
+        return locate(transcript.said, transcript.links, sighting)
+
+    async def _attach(self, request: Request, tree: Tree, cursor: Cursor, known: KnownTurn) -> Attachment:
+        if known.asked_again is not None:
+            first = await self._first_of_turn(request, cursor, known.asked_again.id)
+            route: Route = "follow" if request.policy in ("follow", "shadow") else "continue"
+            return Attachment(first, route, "the same turn again: another reply", confidence=1.0, scorer="none")
+        if (attachment := place.settled(request, cursor, known)) is not None:
+            return attachment
+        asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
+        return await place.routed(self._router, asked)
+
+    async def _first_of_turn(self, request: Request, cursor: Cursor, turn_id: NodeId) -> NodeId | None:
+        """What the stored turn hangs from: the parent of its first message."""
+        first = cursor.nodes.get(request.transcript.turn_from, turn_id)
+        return (await self._store.node(request.user.id, first)).parent_id
+
+    async def _open(
+        self,
+        request: Request,
+        tree: Tree,
+        cursor: Cursor,
+        prepared: Prepared,
+        known: KnownTurn,
+        conversation: str,
+        body: Hash,
+        call_id: CallId,
+    ) -> NodeId:
+        """Make the turn durable; returns the node that the reply answers."""
+        transcript = request.transcript
+        first, last = cursor.new_from, len(transcript.said)
+        parent_id = prepared.attachment.parent_id
+        nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text)
+        nodes = [replace(node, state="unanswered") for node in nodes]
+        opened = await self._store.open_turn(
+            OpenTurn(
+                user_id=tree.user_id,
+                tree_id=tree.id,
+                call_id=call_id,
+                nodes=nodes,
+                exacts=[fingerprint.exact(node.message, request.user.secret) for node in nodes],
+                seen=rows(transcript, first, last, cursor.prev, nodes, conversation),
+                turn_id=known.asked_again.id if known.asked_again else nodes[-1].id,
+                model=request.turn.model,
+                request_hash=body,
+                idempotency_key=request.turn.idempotency_key,
+                decision=prepared.attachment,
+                policy=request.policy,
+                kept=[message.wire for message in prepared.loose],
+                compacted_from=cursor.compacted_from,
+            )
+        )
+        return opened.turn_id
+
+    async def _ask(self, request: Request, prepared: Prepared) -> AsyncGenerator[Chunk, None]:
+        """The upstream's chunks; a context that it finds too long is cut tighter and tried once more."""
+        begun = False
+        try:
+            async with aclosing(_asked(self._upstream, request.turn, prepared)) as chunks:
+                async for chunk in chunks:
+                    begun = True
+                    yield chunk
+                return
+        except ContextLengthExceeded:
+            window = replace(request.window, tokens=int(request.window.tokens * TIGHTER))
+            tighter = None if begun else prepared.tighter(window)
+            if tighter is None:
+                raise
+        async with aclosing(_asked(self._upstream, request.turn, tighter)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _replay(self, request: Request, body: Hash) -> Answer | None:
+        """The stored answer to the same request, dressed as the client asked for it."""
+        turn = request.turn
+        found = await self._store.earlier(request.user.id, request_hash=body, idempotency_key=turn.idempotency_key)
+        if found is None:
+            return None
+        call, replies = found
+        messages = [node.message for node in replies]
+        completion = Completion(messages, [call.finish_reason] * len(messages), call.usage, call.envelope)
+        chunks = collect.pieces(completion) if turn.stream else [collect.whole(completion)]
+        return Answer(_each(chunks), Receipt(**cast("dict[str, Any]", call.receipt)))
+
+    async def _note_shadow(
+        self, request: Request, tree: Tree, cursor: Cursor, turn_id: NodeId, call_id: CallId
+    ) -> None:
+        asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
+        attachment = await place.routed(self._router, asked)
+        await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, attachment)
+
+    def _closed(self, tree: Tree, body: Hash, whole: bool) -> None:
+        self._retries.end(tree.user_id, body, whole=whole)
+        self.tasks.start(self._router.learn(tree.user_id, tree.id))
+
+    def _window(self, turn: Turn) -> Window:
+        limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")
+        reply = limit if isinstance(limit, int) else self._rules.reply_tokens
+        return Window(self._upstream.window_tokens(turn.model), reply, self._rules.margin)
+
+
+def _asked(upstream: Upstream, turn: Turn, prepared: Prepared) -> AsyncGenerator[Chunk, None]:
+    return upstream.ask(Asked(turn.model, prepared.wires, turn.options, turn.stream, turn.usage_wanted))
+
+
+async def _begun(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    """The same chunks, the first of them already there: what fails before it is raised here."""
+    try:
+        first = await anext(chunks)
+    except StopAsyncIteration:
+        return _each(())
+    return _resumed(first, chunks)
+
+
+async def _resumed(first: Chunk, rest: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+    try:
+        yield first
+        async for chunk in rest:
+            yield chunk
+    finally:
+        await rest.aclose()
+
+
+async def _each(chunks: Sequence[Chunk]) -> AsyncGenerator[Chunk, None]:
+    for chunk in chunks:
+        yield chunk

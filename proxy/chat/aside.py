@@ -1,0 +1,46 @@
+"""Asides: requests that are answered from what they sent, never placed and never stored.
+
+Only their hashes are remembered, so that a client which goes on from one is understood: seen again, they are forwarded and still
+become no nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from proxy.chat.collect import Fold
+from proxy.chat.request import Request, rows
+from proxy.domain import fingerprint
+from proxy.domain.ports import TreeStore, Upstream
+from proxy.domain.transcript import Seen
+from proxy.domain.turn import Asked, Chunk
+
+
+async def answer(store: TreeStore, upstream: Upstream, request: Request) -> AsyncGenerator[Chunk, None]:
+    """Forward a request as it is and pass the answer on."""
+    turn = request.turn
+    wires = [message.wire for message in turn.messages]
+    fold = Fold()
+    asked = Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted)
+    async with aclosing(upstream.ask(asked)) as chunks:
+        async for chunk in chunks:
+            fold.add(chunk)
+            if chunk.is_whole:
+                await store.aside(request.user.id, _hashes(request, fold))
+            yield chunk
+    if turn.stream:
+        await store.aside(request.user.id, _hashes(request, fold))
+
+
+def _hashes(request: Request, fold: Fold) -> list[Seen]:
+    transcript = request.transcript
+    last = len(transcript.said)
+    before = transcript.links[-2].chain if last > 1 else fingerprint.NOTHING
+    seen = rows(transcript, last - 1, last, before, (), conversation="")
+    for message in fold.completion().messages[:1]:
+        assistants = fingerprint.last_assistants(transcript.links)
+        link = fingerprint.extend(transcript.links[-1], assistants, message, request.user.secret)
+        row = Seen(link.chain, seen[-1].chain, link.folded, link.assistants, "assistant", "aside", None, None, "")
+        seen.append(row)
+    return seen

@@ -1,0 +1,104 @@
+"""Where a turn is attached: what the client said, what its history says, and only then the router.
+
+names a parent                                       pinned
+the same turn again                                  the stored turn; nothing is placed
+policy `follow` or `shadow`                          follow: the cursor
+ends in a tool result, or goes on from a prefill     continue: the cursor
+a turn in place of an earlier one (an edit)          fork: beside the earlier one
+a new user turn                                      the router: continue, return, fork or root
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from proxy.chat.again import KnownTurn
+from proxy.chat.cursor import Cursor
+from proxy.chat.request import Request
+from proxy.domain.placement import Attachment, Fresh, Policy, Question, Route
+from proxy.domain.ports import TreeStore, TurnRouter
+from proxy.domain.tree import DEFAULT_TREE, ROOT, Node, NodeId, Tree, UserId
+from proxy.domain.turn import Caller, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Defaults for requests and keys that set no policy."""
+
+    person: Policy = "auto"
+    fresh: Fresh | None = None
+
+
+def policy_of(turn: Turn, caller: Caller, defaults: Policies) -> Policy:
+    """The policy of one request: its own, else its key's, else the default; without a named user nothing is ever placed."""
+    policy = turn.policy or caller.policy or (defaults.person if caller.kind == "person" else "follow")
+    return "follow" if policy in ("auto", "shadow") and not caller.named else policy
+
+
+async def tree_for(store: TreeStore, user_id: UserId, turn: Turn, cursor: Cursor, pin: Node | None) -> Tree:
+    """The tree that the turn grows in: the one named, else the one the history is in, else the default."""
+    if turn.tree is not None:
+        return await store.tree(user_id, turn.tree)
+    known = pin.tree_id if pin else cursor.tree_id
+    return await store.tree_of(user_id, known) if known else await store.tree(user_id, DEFAULT_TREE)
+
+
+async def pin_of(store: TreeStore, user_id: UserId, turn: Turn) -> Node | None:
+    """The node that the client names as parent; `None` when it names none, or the root.
+
+    Raises NotFound.
+    """
+    return None if turn.parent in (None, ROOT) else await store.node(user_id, NodeId(str(turn.parent)))
+
+
+def settled(request: Request, cursor: Cursor, known: KnownTurn) -> Attachment | None:
+    """The place, where it needs no router."""
+    turn, transcript = request.turn, request.transcript
+    if turn.parent is not None:
+        parent = None if turn.parent == ROOT else NodeId(turn.parent)
+        return _given(parent, "pinned", "the client named the parent")
+    at = known.edited.parent_id if known.edited else cursor.node_id
+    if request.policy in ("follow", "shadow"):
+        return _given(at, "follow", "the client's own history")
+    if any(message.role in ("tool", "function") for message in transcript.said[transcript.turn_from :]):
+        return _given(at, "continue", "goes on after a tool result")
+    if transcript.prefill:
+        return _given(at, "continue", "goes on from a reply that the client began")
+    if known.edited:
+        return _given(at, "fork", "an edit: the turn stands beside the one it replaces")
+    return None
+
+
+async def question(
+    store: TreeStore, request: Request, cursor: Cursor, tree: Tree, fresh_rule: Fresh | None
+) -> Question:
+    """What the router is asked."""
+    transcript, turn = request.transcript, request.turn
+    fresh: Fresh | None = None
+    where, age = cursor.node_id, 0.0
+    if transcript.fresh and not cursor.known:
+        fresh = fresh_rule or ("confident" if turn.hint else "auto")
+        active = await store.active(tree.user_id, tree.id, request.caller.key_id, turn.hint)
+        if active is not None:
+            where, age = active.node_id, max(0.0, time.time() - active.at)
+    return Question(
+        user_id=tree.user_id,
+        tree_id=tree.id,
+        new_turn="\n".join(message.text for message in transcript.said[transcript.turn_from :]),
+        cursor=where,
+        system=request.system_text,
+        fresh=fresh,
+        active_age_s=age,
+    )
+
+
+async def routed(router: TurnRouter, asked: Question) -> Attachment:
+    """The router's answer; a fresh chat that may join nothing needs none."""
+    if asked.fresh == "root":
+        return Attachment(None, "root", "a chat without history begins at the root", confidence=1.0, scorer="none")
+    return await router.attach(asked)
+
+
+def _given(parent_id: NodeId | None, route: Route, reason: str) -> Attachment:
+    return Attachment(parent_id, route, reason, confidence=1.0, scorer="none")

@@ -1,0 +1,196 @@
+"""What is written down of an answer while it passes to the client.
+
+The reply is durable before the client is told that it is complete; a long one is made durable every few seconds. Whoever leaves
+in the middle (the client, the upstream, this process), what was received until then is kept as an interrupted reply and never
+finished with `stop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from proxy.chat.collect import Fold
+from proxy.domain import fingerprint
+from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.message import Message, Wire
+from proxy.domain.ports import CloseTurn, TreeStore, User
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
+from proxy.domain.turn import Chunk, Completion
+from proxy.errors import ProxyError, UpstreamError
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["done", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where an answer will be stored."""
+
+    user: User
+    tree_id: TreeId
+    call_id: CallId
+    turn_id: NodeId
+    reply_id: NodeId
+    """The first choice's node, known before the first byte."""
+    link: Link
+    """The client's transcript up to the turn."""
+    prev: Hash
+    """The row of the client's chat that the reply follows."""
+    assistants: Hash
+    """The assistant chain before the reply."""
+    conversation: str
+    prefill: Message | None
+    receipt: Wire
+    model: str
+    active_key: str
+    hint: str | None
+    started: float
+    """`time.perf_counter()` when the request came in."""
+    closed: Callable[[bool], None]
+    """Called when the answer is stored, with whether it is whole."""
+
+
+class Tasks:
+    """Work that outlives its request: kept until it ends, awaited before the server stops."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def finish(self) -> None:
+        """Wait for all that runs."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("Work behind a request failed: %s", error, exc_info=error)
+
+
+async def relay(
+    store: TreeStore, tasks: Tasks, recording: Recording, chunks: AsyncGenerator[Chunk, None], checkpoint_s: float
+) -> AsyncGenerator[Chunk, None]:
+    """Pass an answer on, chunk by chunk, and store it before its end is told."""
+    fold = Fold()
+    done = False
+    error: str | None = None
+    kept_at = time.monotonic()
+    held: Chunk | None = None
+    try:
+        async for chunk in chunks:
+            fold.add(chunk)
+            if chunk.is_whole:
+                held = chunk
+                continue
+            yield chunk
+            if time.monotonic() - kept_at >= checkpoint_s and fold.started:
+                kept_at = time.monotonic()
+                await store.checkpoint(recording.call_id, _replies(recording, fold.completion(), done=False))
+        if not fold.completion().ended:
+            raise UpstreamError("The upstream ended the answer before it was complete.", model=recording.model)
+        done = True
+    except ProxyError as exc:
+        error = exc.message
+        raise
+    finally:
+        outcome: Outcome = "done" if done else "interrupted" if fold.started else "failed"
+        closing = tasks.start(_close(store, recording, fold.completion(), outcome, error))
+        with contextlib.suppress(BaseException):
+            await chunks.aclose()
+        # The task is kept whatever becomes of this wait: a client that leaves cancels every await in here.
+        await asyncio.shield(closing)
+    if held is not None:
+        yield held
+
+
+async def _close(
+    store: TreeStore,
+    recording: Recording,
+    completion: Completion,
+    status: Outcome,
+    error: str | None,
+) -> None:
+    try:
+        await store.close_turn(_outcome(recording, completion, status, error))
+    finally:
+        recording.closed(status == "done")
+
+
+def _outcome(recording: Recording, completion: Completion, status: Outcome, error: str | None) -> CloseTurn:
+    replies = [] if status == "failed" else _replies(recording, completion, done=status == "done")
+    links = [
+        fingerprint.extend(recording.link, recording.assistants, node.message, recording.user.secret)
+        for node in replies
+    ]
+    return CloseTurn(
+        user_id=recording.user.id,
+        tree_id=recording.tree_id,
+        call_id=recording.call_id,
+        turn_id=recording.turn_id,
+        replies=replies,
+        exacts=[fingerprint.exact(node.message, recording.user.secret) for node in replies],
+        seen=[_row(recording, node, link) for node, link in zip(replies, links, strict=True)],
+        status=status,
+        finish_reason=next(iter(completion.finish_reasons), None),
+        usage=completion.usage,
+        envelope=completion.envelope,
+        receipt=recording.receipt,
+        error=error,
+        duration_ms=(time.perf_counter() - recording.started) * 1000,
+        active_key=recording.active_key if replies else None,
+        hint=recording.hint,
+    )
+
+
+def _replies(recording: Recording, completion: Completion, *, done: bool) -> list[Node]:
+    """The reply's nodes, one a choice."""
+    now = time.time()
+    return [
+        Node(
+            id=recording.reply_id if index == 0 else NodeId(new_id("n")),
+            tree_id=recording.tree_id,
+            parent_id=recording.turn_id,
+            message=_continued(recording.prefill, message),
+            state="whole" if done else "interrupted",
+            created_at=now,
+            conversation=recording.conversation,
+            call_id=recording.call_id,
+        )
+        for index, message in enumerate(completion.messages)
+    ]
+
+
+def _continued(prefill: Message | None, message: Message) -> Message:
+    """A reply that the client began and the model went on with, as one message."""
+    if prefill is None or not isinstance(message.wire.get("content"), str):
+        return message
+    begun = prefill.text
+    return message if message.text.startswith(begun) else Message({**message.wire, "content": begun + message.text})
+
+
+def _row(recording: Recording, node: Node, link: Link) -> Seen:
+    return Seen(
+        chain=link.chain,
+        prev=recording.prev,
+        folded=link.folded,
+        assistants=link.assistants,
+        role="assistant",
+        meaning="node",
+        node_id=node.id,
+        tree_id=recording.tree_id,
+        conversation=recording.conversation,
+    )

@@ -1,0 +1,171 @@
+"""One request laid beside the tree: who asks, what is known of the history, what is new.
+
+The client's list falls into four: its system text; history that is known; history that no node holds yet; and the turn, which
+is what stands behind the last reply. A half-written reply at the very end (a prefill) is none of these: the model goes on from it,
+and what is stored is the whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy.chat.cursor import Cursor
+from proxy.context.compose import Window
+from proxy.domain import fingerprint
+from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.message import Message
+from proxy.domain.placement import Policy
+from proxy.domain.ports import User
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import Node, NodeId, TreeId, new_id
+from proxy.domain.turn import Caller, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, as the client sent it, with its fingerprints."""
+
+    said: Sequence[Message]
+    """System text and prefill left out; never empty."""
+    links: Sequence[Link]
+    """One a message."""
+    prefill: Message | None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the client sent no history: nothing but what its user says now."""
+        return all(message.role == "user" for message in self.said)
+
+    @property
+    def turn_from(self) -> int:
+        """Index of the first message behind the last reply."""
+        return next((i + 1 for i in range(len(self.said) - 1, -1, -1) if self.said[i].role == "assistant"), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request on the road: what the client sent, who asks, and under which policy."""
+
+    turn: Turn
+    caller: Caller
+    policy: Policy
+    user: User
+    transcript: Transcript
+    window: Window
+    started: float
+    """`time.perf_counter()` when the request came in."""
+
+    @property
+    def system_text(self) -> str | None:
+        """The client's instructions as one text."""
+        return "\n\n".join(message.text for message in self.turn.system) or None
+
+
+def read(turn: Turn, user: User) -> Transcript:
+    """Fingerprint what the client sent."""
+    said = turn.said
+    prefill = said[-1] if len(said) > 1 and said[-1].role == "assistant" else None
+    said = said[:-1] if prefill else said
+    return Transcript(said, fingerprint.transcript(said, user.secret), prefill)
+
+
+def body_hash(turn: Turn, transcript: Transcript, user: User) -> Hash:
+    """The same for two requests with the same body."""
+    system = [fingerprint.canonical(message.wire) for message in turn.system]
+    rest = fingerprint.canonical([turn.model, turn.stream, turn.tree, turn.parent, turn.policy, turn.options])
+    last = fingerprint.canonical(transcript.said[-1].wire)
+    prefill = fingerprint.canonical(transcript.prefill.wire) if transcript.prefill else ""
+    return fingerprint.keyed(user.secret, "request", transcript.links[-1].chain, last, prefill, rest, *system)
+
+
+def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[NodeId | None, list[Message]]]:
+    """The client's instructions at the front, and what it said that no node holds, by the stored message it follows.
+
+    System text behind the front stands where the client put it; behind the last known message it belongs to the turn
+    (`turn_messages`).
+    """
+    front: list[Message] = []
+    loose: dict[NodeId | None, list[Message]] = {}
+    after: NodeId | None = None
+    index = 0
+    for message in turn.messages:
+        if message.is_system:
+            if index == 0:
+                front.append(message)
+            elif index < cursor.new_from:
+                loose.setdefault(after, []).append(message)
+            continue
+        if index >= cursor.new_from:
+            break
+        if index in cursor.nodes:
+            after = cursor.nodes[index]
+        elif index not in cursor.skipped:
+            loose.setdefault(after, []).append(message)
+        index += 1
+    return front, loose
+
+
+def turn_messages(turn: Turn, first: int) -> list[Message]:
+    """The client's messages from the `first` thing said on, with the system text between them and the prefill."""
+    messages: list[Message] = []
+    index = 0
+    for message in turn.messages:
+        if index > first or (index == first and (index > 0 or not message.is_system)):
+            messages.append(message)
+        index += not message.is_system
+    return messages
+
+
+def wording(transcript: Transcript, cursor: Cursor) -> Mapping[NodeId, Message]:
+    """The client's own words for stored messages that it has rewritten."""
+    return {cursor.nodes[i]: transcript.said[i] for i in cursor.rewritten if i in cursor.nodes}
+
+
+def rows(
+    transcript: Transcript, first: int, last: int, prev: Hash, nodes: Sequence[Node], conversation: str
+) -> list[Seen]:
+    """Transcript rows for what was said from index `first` up to `last`; without nodes they are asides."""
+    seen: list[Seen] = []
+    for index in range(first, last):
+        link = transcript.links[index]
+        node = nodes[index - first] if nodes else None
+        seen.append(
+            Seen(
+                chain=link.chain,
+                prev=prev,
+                folded=link.folded,
+                assistants=link.assistants,
+                role=transcript.said[index].role,
+                meaning="node" if node else "aside",
+                node_id=node.id if node else None,
+                tree_id=node.tree_id if node else None,
+                conversation=conversation,
+            )
+        )
+        prev = link.chain
+    return seen
+
+
+def new_nodes(
+    messages: Sequence[Message], tree_id: TreeId, parent_id: NodeId | None, conversation: str, system: str | None
+) -> list[Node]:
+    """A chain of nodes to be stored under a parent."""
+    nodes: list[Node] = []
+    for message in messages:
+        name = message.wire.get("name")
+        node = Node(
+            id=NodeId(new_id("n")),
+            tree_id=tree_id,
+            parent_id=parent_id,
+            message=message,
+            state="whole",
+            created_at=time.time(),
+            sender=name if isinstance(name, str) else None,
+            conversation=conversation,
+            system=system if message.role == "user" else None,
+        )
+        nodes.append(node)
+        parent_id = node.id
+    return nodes

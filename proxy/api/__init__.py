@@ -1,0 +1,1 @@
+"""HTTP: the doors through which requests come in and answers leave."""

@@ -1,0 +1,160 @@
+"""Who is asking: the bearer key, or the lone user of a server without keys.
+
+Keys are random, shown once and stored as digests. As long as none exists, the server answers on loopback only, as user `local`: then
+any web page could post to it, so the `Host` and `Origin` headers must name this machine, and bodies must be JSON.
+
+Under an `app` key one frontend or backend serves many people: each is a user of its own in the key's namespace. A `person` key is one
+user, whatever the headers say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from litestar import Request
+
+from proxy.domain.placement import Policy
+from proxy.domain.tree import UserId
+from proxy.domain.turn import Caller, KeyKind
+from proxy.errors import Forbidden, InvalidRequest, Unauthenticated
+
+LOCAL = Caller(user_id=UserId("local"), key_id="local", kind="person")
+"""The lone user of a server without keys."""
+
+KNOWN_FOR_S = 2.0
+"""How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One stored key."""
+
+    id: str
+    user_id: UserId
+    kind: KeyKind
+    policy: Policy | None
+
+
+class KeyStore(Protocol):
+    async def find_key(self, digest: str) -> Key | None: ...
+
+    async def has_keys(self) -> bool: ...
+
+
+def new_key() -> str:
+    """A key to be shown once."""
+    return "sk-graft-" + secrets.token_urlsafe(32)
+
+
+def digest(key: str) -> str:
+    """What is stored of a key; keys are random, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class Gatekeeper:
+    """Turns a request into a `Caller`."""
+
+    def __init__(self, keys: KeyStore, user_headers: Sequence[str]) -> None:
+        self._keys = keys
+        self._user_headers = tuple(name.lower() for name in user_headers)
+        self._known: dict[str, tuple[Key | None, float]] = {}
+        self._guarded: tuple[bool, float] = (False, 0.0)
+
+    async def caller(self, request: Request[Any, Any, Any], body: Mapping[str, Any] | None = None) -> Caller:
+        """Who asks.
+
+        Args:
+            body: The decoded body, where an `app` key's sub-user may be named.
+
+        Raises:
+            Unauthenticated: No key, or one that does not exist or was revoked.
+            Forbidden: A server without keys was called from elsewhere than this machine.
+            InvalidRequest: A body that is not declared as JSON.
+        """
+        if request.method in ("POST", "PUT", "PATCH"):
+            _demand_json(request.headers)
+        if not await self._has_keys():
+            _demand_loopback(request.headers)
+            return LOCAL
+        key = await self._key(_bearer(request.headers))
+        if key.kind == "person":
+            return Caller(key.user_id, key.id, "person", key.policy)
+        sub_user = self._sub_user(request.headers, body or {})
+        named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
+        return Caller(named, key.id, "app", key.policy, named=bool(sub_user))
+
+    async def _has_keys(self) -> bool:
+        guarded, read_at = self._guarded
+        if not guarded and time.monotonic() - read_at > KNOWN_FOR_S:
+            guarded = await self._keys.has_keys()
+            self._guarded = (guarded, time.monotonic())
+        return guarded
+
+    async def _key(self, shown: str) -> Key:
+        mark = digest(shown)
+        key, read_at = self._known.get(mark, (None, 0.0))
+        if key is None or time.monotonic() - read_at > KNOWN_FOR_S:
+            key = await self._keys.find_key(mark)
+            if key is None:
+                self._known.pop(mark, None)
+                raise Unauthenticated(
+                    "This API key is not known here, or was revoked. `graft keys add USER` makes one."
+                )
+            self._known[mark] = (key, time.monotonic())
+        return key
+
+    def _sub_user(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
+        for name in self._user_headers:
+            if value := headers.get(name):
+                return value
+        for name in ("safety_identifier", "user"):
+            if isinstance(value := body.get(name), str) and value:
+                return value
+        return None
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    raise Unauthenticated("This server needs an API key: send it as `Authorization: Bearer KEY`.")
+
+
+def _demand_json(headers: Mapping[str, str]) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise InvalidRequest(f"The body must be sent as application/json, not {kind or 'without a content type'!r}.")
+
+
+def _demand_loopback(headers: Mapping[str, str]) -> None:
+    hint = "Make a key with `graft keys add USER` to use this server from elsewhere."
+    if not _is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname):
+        raise Forbidden(
+            f"Without keys this server answers to its own machine's names only, not to Host {headers.get('host')!r}. {hint}"
+        )
+    origin = headers.get("origin")
+    if origin is not None and not _is_loopback(urlsplit(origin).hostname):
+        raise Forbidden(f"Without keys this server refuses requests that the web page {origin!r} makes. {hint}")
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None:
+        return False
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` can be reached from this machine only."""
+    return _is_loopback(host.strip("[]"))

@@ -1,0 +1,97 @@
+"""The one map from Graft's errors to OpenAI's error body.
+
+Source: OpenAI API reference, error codes; the body is `{"error": {"message", "type", "param", "code"}}`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from proxy import errors
+
+log = logging.getLogger(__name__)
+
+
+def status_of(exc: errors.ProxyError) -> int:
+    """The HTTP status of an error."""
+    match exc:
+        case errors.UpstreamError():
+            return exc.status
+        case errors.RequestTooLarge():
+            return 413
+        case errors.InvalidRequest():
+            return 400
+        case errors.Unauthenticated():
+            return 401
+        case errors.Forbidden():
+            return 403
+        case errors.NotFound():
+            return 404
+        case errors.StoreUnavailable():
+            return 503
+        case _:
+            return 500
+
+
+def body_of(exc: errors.ProxyError) -> dict[str, Any]:
+    """OpenAI's error body."""
+    status = status_of(exc)
+    kind = (
+        getattr(exc, "type", None)
+        or _TYPES.get(status)
+        or ("server_error" if status >= 500 else "invalid_request_error")
+    )
+    code = getattr(exc, "code", None) or _CODES.get(status)
+    return {"error": {"message": exc.message, "type": kind, "param": getattr(exc, "param", None), "code": code}}
+
+
+def headers_of(exc: errors.ProxyError) -> dict[str, str]:
+    """`Retry-After` and the provider's rate-limit headers."""
+    headers = dict(getattr(exc, "headers", {}))
+    retry_after_s = getattr(exc, "retry_after_s", None)
+    if retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(retry_after_s))
+    return headers
+
+
+def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Response[dict[str, Any]]:
+    """An error that Graft raised on purpose."""
+    status = status_of(exc)
+    if status >= 500:
+        log.warning("%s %s: %s: %s", request.method, request.url.path, type(exc).__name__, exc.message)
+    return Response(body_of(exc), status_code=status, headers=headers_of(exc), media_type=MediaType.JSON)
+
+
+def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
+    """An error of the framework: unknown route, wrong method, body too large."""
+    match exc.status_code:
+        case 404:
+            message = f"Unknown URL: {request.method} {request.url.path}. The OpenAI API is served under /v1."
+        case 405:
+            message = f"{request.url.path} does not take {request.method}."
+        case 413:
+            message = "The request body is larger than this server takes (server.max_body_mb)."
+        case _:
+            message = exc.detail
+    return _refused(exc.status_code, message)
+
+
+def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
+    """Anything else: logged once, here, and told without its details."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+    return _refused(500, "Graft failed on this request. The server's log has the details.")
+
+
+def _refused(status: int, message: str) -> Response[dict[str, Any]]:
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    body = {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
+    return Response(body, status_code=status, media_type=MediaType.JSON)
+
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_CODES = {401: "invalid_api_key", 404: "not_found", 413: "request_too_large"}

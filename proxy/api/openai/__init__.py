@@ -1,0 +1,1 @@
+"""OpenAI's API: chat completions and models, each with its wire types."""

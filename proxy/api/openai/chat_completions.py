@@ -1,0 +1,134 @@
+"""`POST /v1/chat/completions`: a checked body becomes a `Turn`; chunks leave as server-sent events or as one body."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, cast
+
+import msgspec
+from litestar import Request, Response, Router, post
+from litestar.exceptions import ClientException
+from litestar.response import Stream
+
+from proxy.api import errors, sse
+from proxy.api.auth import Gatekeeper
+from proxy.api.openai import wire
+from proxy.api.openai.models import Catalogue, split
+from proxy.chat.answer import Answer, Chat
+from proxy.domain.placement import POLICIES, Policy
+from proxy.domain.tree import ROOT
+from proxy.domain.turn import Chunk, Receipt, Turn
+from proxy.errors import InvalidRequest
+
+_TREE_NAME_MAX = 200
+
+
+def router(gatekeeper: Gatekeeper, models: Catalogue, chat: Chat, conversation_headers: Sequence[str]) -> Router:
+    """The chat completions route."""
+
+    @post("/", status_code=200)
+    async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
+        body = wire.decode(await _body(request))
+        caller = await gatekeeper.caller(request, body)
+        turn = _turn(request.headers, body, models, conversation_headers)
+        answer = await chat.answer(turn, caller)
+        headers = placement_headers(answer.receipt)
+        if turn.stream:
+            frames = sse.events(_wires(answer, turn), errors.body_of)
+            headers |= {"cache-control": "no-cache", "x-accel-buffering": "no"}
+            return Stream(frames, media_type="text/event-stream; charset=utf-8", headers=headers)
+        async with aclosing(answer.chunks) as chunks:
+            async for chunk in chunks:
+                return Response(msgspec.json.encode(chunk.wire), media_type="application/json", headers=headers)
+        raise InvalidRequest("The upstream gave no answer.")
+
+    return Router("/v1/chat/completions", route_handlers=[create_chat_completion])
+
+
+def placement_headers(receipt: Receipt | None) -> dict[str, str]:
+    """Where the turn was attached, why, and what it cost."""
+    if receipt is None:
+        return {"x-graft-route": "aside"}
+    return {
+        "x-graft-tree": header_text(receipt.tree),
+        "x-graft-node": receipt.node_id,
+        "x-graft-parent": receipt.parent_id or ROOT,
+        "x-graft-route": receipt.route,
+        "x-graft-confidence": f"{receipt.confidence:.2f}",
+        "x-graft-reason": header_text(receipt.reason),
+        "x-graft-context-tokens": str(receipt.sent_tokens),
+        "x-graft-saved-tokens": str(receipt.saved_tokens),
+        "x-graft-context-from": header_text(",".join(receipt.context_from)),
+        "x-graft-overhead-ms": f"{receipt.overhead_ms:.1f}",
+    }
+
+
+def header_text(text: str) -> str:
+    """Text that can stand in a header: printable ASCII, the rest escaped."""
+    safe = text.encode("ascii", "backslashreplace").decode()
+    return "".join(character if character.isprintable() else " " for character in safe)[:500].strip()
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    try:
+        return await request.body()
+    except ClientException as exc:
+        if exc.status_code == 413:
+            raise
+        raise InvalidRequest(f"The body cannot be read: {exc.detail}") from exc
+
+
+def _turn(
+    headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, conversation_headers: Sequence[str]
+) -> Turn:
+    request = wire.check(body)
+    model, form = split(request.model, models.names())
+    metadata = request.metadata or {}
+    parent = headers.get("x-graft-parent") or _text(metadata.get("graft_parent"), "metadata.graft_parent")
+    wire.check_tool_pairs(body["messages"], parent_named=parent is not None)
+    return wire.turn_of(
+        body,
+        request,
+        model=model,
+        policy=_policy(headers.get("x-graft-route")) or form,
+        tree=_tree_name(headers.get("x-graft-tree")),
+        parent=parent,
+        hint=next((value for name in conversation_headers if (value := headers.get(name))), None),
+        idempotency_key=headers.get("idempotency-key"),
+        retried=headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+    )
+
+
+def _policy(asked: str | None) -> Policy | None:
+    if asked is None:
+        return None
+    if asked.lower() not in POLICIES:
+        raise InvalidRequest(
+            f"X-Graft-Route must be one of {', '.join(POLICIES)}, not {asked!r}.", param="X-Graft-Route"
+        )
+    return cast("Policy", asked.lower())
+
+
+def _tree_name(name: str | None) -> str | None:
+    if name is not None and (not name.strip() or len(name) > _TREE_NAME_MAX):
+        raise InvalidRequest(f"X-Graft-Tree must be a name of 1 to {_TREE_NAME_MAX} characters.", param="X-Graft-Tree")
+    return name
+
+
+def _text(value: object, param: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(f"{param} must be a node id or 'root'.", param=param)
+    return value
+
+
+async def _wires(answer: Answer, turn: Turn) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The chunks to be framed; usage that the client did not ask for stays here."""
+    async with aclosing(answer.chunks) as chunks:
+        async for chunk in chunks:
+            if turn.usage_wanted or not _is_usage(chunk):
+                yield chunk.wire
+
+
+def _is_usage(chunk: Chunk) -> bool:
+    return not chunk.wire.get("choices") and chunk.wire.get("usage") is not None

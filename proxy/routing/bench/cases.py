@@ -1,0 +1,129 @@
+"""Labelled placements: one case is a tree of the past, a new turn, and the nodes that it may join.
+
+The format is the routing benchmark's: `cases.jsonl` with one case a line; its history is the first `history_len` lines of
+`history_file`, which is relative to the folder of the cases, or stands in the case as `history`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
+from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.errors import InvalidRequest
+from proxy.routing.grove import TreeModel
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One labelled placement."""
+
+    id: str
+    suite: str
+    kind: str
+    """`continue`, `return`, `new` or `fork`: for reports, never for routers."""
+    tags: tuple[str, ...]
+    turn: str
+    active: NodeId | None
+    """Where the previous turn ended."""
+    gold: frozenset[NodeId | None]
+    """Acceptable parents; `None` is the root."""
+    gold_branch: frozenset[NodeId | None]
+    """First node of the right conversation; `None` for a new one."""
+    history: Sequence[FeedNode]
+
+    @property
+    def question(self) -> Question:
+        """What a router may know."""
+        return Question(UserId("bench"), TreeId("bench"), self.turn, self.active)
+
+
+def read_cases(path: Path, suite: str | None = None) -> list[Case]:
+    """The cases of a file, in order; histories that several cases share are read once.
+
+    Raises:
+        InvalidRequest: A line is not a case, or names a history that is not there.
+    """
+    streams: dict[Path, list[FeedNode]] = {}
+    cases = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            case = _case(json.loads(line), path.parent, streams)
+        except (KeyError, TypeError, ValueError, OSError) as exc:
+            raise InvalidRequest(f"Line {number} of {path.name!r} is not a case: {exc}.") from exc
+        if suite is None or case.suite == suite:
+            cases.append(case)
+    return cases
+
+
+def read_stream(path: Path) -> list[FeedNode]:
+    """The turns of a stream in arrival order.
+
+    Raises:
+        OSError: It is not there.
+        ValueError: A line is not a turn.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [_node(json.loads(line), at) for at, line in enumerate(lines) if line.strip()]
+
+
+def played(cases: Iterable[Case]) -> Iterator[tuple[Case, TreeModel]]:
+    """Every case beside the tree of its history. Cases that share a history share one tree, which grows from case to case."""
+    by_history: dict[int, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_history[id(case.history.nodes) if isinstance(case.history, Prefix) else id(case.history)].append(case)
+    for group in by_history.values():
+        model, shown = TreeModel(), 0
+        for case in sorted(group, key=lambda case: len(case.history)):
+            news, shown = case.history[shown:], len(case.history)
+            model.apply(TreeSlice(Mark(0, shown), list(news), reset=False))
+            yield case, model
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix(Sequence[FeedNode]):
+    """The first nodes of a shared list, without a copy."""
+
+    nodes: Sequence[FeedNode]
+    shown: int
+
+    def __len__(self) -> int:
+        return self.shown
+
+    def __getitem__(self, at: Any) -> Any:
+        if isinstance(at, slice):
+            return [self.nodes[i] for i in range(*at.indices(self.shown))]
+        return self.nodes[range(self.shown)[at]]
+
+
+def _case(line: Mapping[str, Any], folder: Path, streams: dict[Path, list[FeedNode]]) -> Case:
+    history: Sequence[FeedNode]
+    if "history" in line:
+        history = [_node(turn, at) for at, turn in enumerate(line["history"])]
+    else:
+        file = folder / line["history_file"]
+        if file not in streams:
+            streams[file] = read_stream(file)
+        history = Prefix(streams[file], min(int(line["history_len"]), len(streams[file])))
+    return Case(
+        id=str(line["id"]),
+        suite=str(line.get("suite", "core")),
+        kind=str(line["kind"]),
+        tags=tuple(line.get("tags", ())),
+        turn=str(line["turn"]),
+        active=line["active"],
+        gold=frozenset(line["gold"]),
+        gold_branch=frozenset(line["gold_branch"]),
+        history=history,
+    )
+
+
+def _node(turn: Mapping[str, Any], at: int) -> FeedNode:
+    return FeedNode(turn["id"], turn["parent"], turn["role"], turn["content"], float(at))

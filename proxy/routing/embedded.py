@@ -1,0 +1,214 @@
+"""The embedded scorer: places a turn without a network and without an LLM, in milliseconds.
+
+Vectors, shared words and cues are compared for every pair of the tree (`features`), other branches and earlier nodes are ranked
+(`evidence`), and a small trained model chooses (`decision`). It is the router's default, its gate and its fallback.
+
+Two things stand above what was learned: a named personality is a wall, and a very different system text is strong evidence
+against a branch. Neither occurs in the data that the weights were fitted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from proxy.domain.placement import Attachment, Candidate, Question, Route
+from proxy.domain.tree import NodeId
+from proxy.routing import reasons, text
+from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
+from proxy.routing.embedder import Embedder
+from proxy.routing.evidence import Evidence, gather, other_rows, other_tips, softmax
+from proxy.routing.features import Row, look
+from proxy.routing.grove import TreeModel
+from proxy.routing.pairs import Ints, PairIndex
+
+SURE = 0.8
+"""Confidence from which no LLM is asked."""
+
+CONFIDENT = 0.9
+"""Chance of a join that a fresh chat needs under `fresh: confident`."""
+
+AGED_S = 4 * 3600.0
+"""A fresh chat's cursor counts half after this time."""
+
+FOREIGN = 0.1
+"""What is left of a branch's chance under a wholly different system text."""
+
+SHOWN = 3
+"""Other branches named among the candidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """One chance a class after everything has been weighed, and the same times what each mistake costs."""
+
+    plain: Row
+    weighed: Row
+
+
+class EmbeddedScorer:
+    """Places turns by what was learned from labelled conversations. Works on the CPU, and may be called from any thread."""
+
+    def __init__(self, embedder: Embedder, weights: Weights, *, sure: float = SURE) -> None:
+        self.sure = sure
+        self._embedder = embedder
+        self._weights = weights
+
+    def warm(self, model: TreeModel) -> int:
+        """Compute the vectors that the tree still lacks, off a request's path; gives how many pairs lacked them."""
+        return self._index(model).refresh(self._embedder)
+
+    def attach(self, model: TreeModel, question: Question) -> Attachment:
+        """Where the turn belongs."""
+        index = self._index(model)
+        if question.fresh == "root":
+            return _alone(None, "root", "a new chat starts at the root")
+        if not len(index):
+            return _first(model, question)
+        index.refresh(self._embedder)
+        vector = self._embedder.embed([question.new_turn])[0]
+        with index.lock:
+            if question.cursor is not None and question.cursor not in index.pair_of:
+                return _out_of_sight(model, question.cursor)
+            return self._attach(index, question, vector, model.system_prompt)
+
+    def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:
+        """The points that the turn fits best, best first; the cursor's own branch is always among them."""
+        index = self._index(model)
+        index.refresh(self._embedder)
+        vector = self._embedder.embed([question.new_turn])[0]
+        with index.lock:
+            known = [point for point in points if point in index.pair_of]
+            if not known:
+                return list(points[:keep])
+            found = look(index, question.new_turn, vector)
+            pairs = np.array([index.pair_of[point] for point in known], np.int32)
+            scores = self._weights.others.scores(other_rows(found, pairs))
+            on = set(index.path(index.pair_of[question.cursor])) if question.cursor in index.pair_of else set()
+            ours = [int(pair) in on for pair in pairs]
+        order = sorted(range(len(known)), key=lambda at: -float(scores[at]))
+        best = order[:keep]
+        cursors = [at for at in order if ours[at]]
+        if keep and cursors and not any(ours[at] for at in best):
+            best[-1] = cursors[0]
+        return [known[at] for at in best]
+
+    def _index(self, model: TreeModel) -> PairIndex:
+        """The model's pairs, made at first use and kept in step from then on."""
+        for listener in model.listeners:
+            if isinstance(listener, PairIndex) and listener.embedder == self._embedder.name:
+                return listener
+        index = PairIndex(self._embedder.size, self._embedder.name)
+        model.listen(index)
+        return index
+
+    def _attach(self, index: PairIndex, question: Question, vector: Row, system: str | None) -> Attachment:
+        found = look(index, question.new_turn, vector)
+        cursor = question.cursor
+        active = len(index) - 1 if cursor is None else index.pair_of[cursor]
+        others = self._allowed(index, other_tips(index, active), question)
+        evidence = gather(found, active, others, self._weights.others, self._weights.earlier)
+        chances = self._weigh(index, evidence, question, system)
+        candidates = _candidates(evidence, chances, question)
+        return self._decide(candidates, chances, question)
+
+    def _allowed(self, index: PairIndex, tips: Ints, question: Question) -> Ints:
+        """Tips on this side of the wall."""
+        return np.array([tip for tip in tips.tolist() if index.personalities[tip] == question.personality], np.int32)
+
+    def _weigh(self, index: PairIndex, evidence: Evidence, question: Question, system: str | None) -> Chances:
+        """What was learned, corrected by what the data did not hold: system texts, age, personality."""
+        chances = self._weights.chances(evidence).astype(np.float64)
+        said = question.system if question.system is not None else system
+        chances[[CONTINUE, FORK]] *= _kinship(said, index.systems[evidence.active])
+        if len(evidence.others):
+            chances[RETURN] *= _kinship(said, index.systems[int(evidence.others[0])])
+        if question.fresh is not None or question.cursor is None:
+            chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
+            if index.personalities[evidence.active] != question.personality:
+                chances[[CONTINUE, FORK]] = 0
+        chances = (chances + 1e-9) / (chances + 1e-9).sum()
+        return Chances(chances.astype(np.float32), (chances * self._weights.costs).astype(np.float32))
+
+    def _decide(self, candidates: list[Candidate], chances: Chances, question: Question) -> Attachment:
+        order = np.argsort(-chances.weighed, kind="stable")
+        chosen = next(c for kind in order for c in candidates if c.route == _ROUTES[kind])
+        confidence = self._weights.confidence(chosen.score)
+        if question.fresh == "confident" and chosen.route != "root" and confidence < CONFIDENT:
+            chosen = next(c for c in candidates if c.route == "root")
+            confidence = self._weights.confidence(chosen.score)
+        stays = chosen.route == "continue" and question.fresh is None
+        unsure = stays and chosen.score < self._weights.stay_below
+        rest = sorted((c for c in candidates if c is not chosen), key=lambda c: -c.score)
+        return Attachment(
+            parent_id=chosen.parent_id,
+            route=chosen.route,
+            reason=chosen.reason,
+            confidence=confidence,
+            scorer="embedded",
+            candidates=(chosen, *rest),
+            unsure=unsure,
+        )
+
+
+_ROUTES: tuple[Route, ...] = ("continue", "return", "root", "fork")
+
+
+def _candidates(evidence: Evidence, chances: Chances, question: Question) -> list[Candidate]:
+    """The active node, the best other branches, the best earlier node and the root."""
+    index, found = evidence.look.index, evidence.look
+    goes_on = index.ends[evidence.active] if question.cursor is None else question.cursor
+    candidates = [
+        Candidate(goes_on, "continue", float(chances.plain[CONTINUE]), reasons.goes_on(found, evidence.active)),
+        Candidate(None, "root", float(chances.plain[NEW]), reasons.opens(found)),
+    ]
+    shares = softmax(evidence.other_scores)[:SHOWN]
+    for pair, share in zip(evidence.others[:SHOWN].tolist(), shares.tolist(), strict=True):
+        score = float(chances.plain[RETURN]) * share
+        candidates.append(Candidate(index.ends[pair], "return", score, reasons.returns(found, pair)))
+    if len(evidence.earlier):
+        pair = int(evidence.earlier[0])
+        share = float(softmax(evidence.earlier_scores)[0])
+        score = float(chances.plain[FORK]) * share
+        candidates.append(Candidate(index.ends[pair], "fork", score, reasons.forks(found, pair)))
+    return candidates
+
+
+def _kinship(ours: str | None, theirs: str | None) -> float:
+    """1 for like system texts (dates and file lists may differ), down to `FOREIGN` for wholly different ones."""
+    if ours is None or theirs is None or ours == theirs:
+        return 1.0
+    a, b = set(text.words(ours[:4000])), set(text.words(theirs[:4000]))
+    if not a or not b:
+        return 1.0
+    likeness = len(a & b) / min(len(a), len(b))
+    return float(np.clip(FOREIGN + (1 - FOREIGN) * likeness / 0.6, FOREIGN, 1))
+
+
+def _alone(
+    parent_id: NodeId | None, route: Route, reason: str, confidence: float = 1.0, *, unsure: bool = False
+) -> Attachment:
+    """An answer that had no rival."""
+    candidate = Candidate(parent_id, route, confidence, reason)
+    return Attachment(parent_id, route, reason, confidence, "embedded", (candidate,), unsure=unsure)
+
+
+def _first(model: TreeModel, question: Question) -> Attachment:
+    """The first turn of a tree: at the root, or below the system message that waits for it."""
+    if question.cursor is not None:
+        return _alone(question.cursor, "continue", "opens the conversation at the cursor")
+    tips = model.tips()
+    if tips:
+        return _alone(tips[-1], "continue", "opens the conversation under its system message")
+    return _alone(None, "root", "the first turn of the tree")
+
+
+def _out_of_sight(model: TreeModel, cursor: NodeId) -> Attachment:
+    """The cursor has no pair: a system message that waits for its first turn, or a node that is not visible yet."""
+    if cursor in model.nodes:
+        return _alone(cursor, "continue", "opens the conversation under its system message")
+    return _alone(
+        cursor, "continue", "stays where the client is: what was said there is not known yet", 0.5, unsure=True
+    )

@@ -1,0 +1,64 @@
+"""Why a turn would go somewhere, in a few words for a person."""
+
+from __future__ import annotations
+
+from proxy.routing import text
+from proxy.routing.features import Look
+
+TITLE = 40
+"""Characters of a conversation's first words that name it."""
+
+
+def goes_on(look: Look, pair: int) -> str:
+    """Why a turn follows on from a pair."""
+    cue = text.refers_back(look.turn)
+    if cue:
+        return f"follows on: {_quoted(cue)} refers to the last answer"
+    if look.index.open[pair] == 1 and not look.turn.rstrip().endswith("?"):
+        return "follows on: answers the question just asked"
+    shared = _shared(look, [pair])
+    return f"follows on: shares {shared}" if shared else "follows on from the last answer"
+
+
+def returns(look: Look, pair: int) -> str:
+    return f"returns to {title(look, pair)}" + _because(look, look.index.path(pair))
+
+
+def forks(look: Look, pair: int) -> str:
+    said = _clipped(look.index.asked[pair] or look.index.replied[pair])
+    return f"goes back to an earlier point, {_quoted(said)}" + _because(look, [pair])
+
+
+def opens(look: Look) -> str:
+    """Why a turn opens a topic of its own."""
+    spelt = text.spelling(look.turn)
+    strange = [spelt[word] for word in look.words if word in spelt and word not in look.index.postings]
+    return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
+
+
+def title(look: Look, pair: int) -> str:
+    """A conversation by its first words."""
+    first = int(look.index.root[pair])
+    return _quoted(_clipped(look.index.asked[first] or look.index.replied[first]))
+
+
+def _because(look: Look, pairs: list[int]) -> str:
+    shared = _shared(look, pairs)
+    return f": shares {shared}" if shared else ": the closest in meaning"
+
+
+def _shared(look: Look, pairs: list[int]) -> str:
+    """Up to three of the turn's words that the pairs hold, the rarest in the tree first."""
+    spelt, here = text.spelling(look.turn), set(pairs)
+    held = [word for word in look.words if word in spelt and here.intersection(look.index.postings.get(word, ()))]
+    held.sort(key=lambda word: len(look.index.postings[word]))
+    return ", ".join(spelt[word] for word in held[:3])
+
+
+def _clipped(said: str) -> str:
+    said = " ".join(said.split())
+    return said if len(said) <= TITLE else said[: TITLE - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
+
+
+def _quoted(said: str) -> str:
+    return f"'{said}'"

@@ -1,0 +1,51 @@
+"""The bounds of one decision, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingLimits:
+    """How much a decision may look at, ask and spend, and how much evidence an answer needs."""
+
+    window: int = 4
+    """Messages in a window."""
+    group: int = 4
+    """Windows that a scorer compares in one call."""
+    shortlist: int = 16
+    """Windows of each pool that enter the tournament."""
+    points: int = 12
+    """Attachment points that are shown when two paths are explored; the root comes on top."""
+    message_tokens: int = 120
+    """Cap of one shown message, in rough tokens."""
+    max_calls: int = 12
+    """Scorer calls for one turn, whatever the size of the tree; 0 never asks an LLM."""
+    deadline_s: float = 4.0
+    """Seconds for the LLM's part of a decision."""
+    gate: float = 0.9
+    """Confidence from which the embedded answer stands without an LLM; 1 asks about every turn."""
+    relevance_floor: float = 0.35
+    """Below it nothing fits, and the turn opens a new topic."""
+    sure: float = 0.55
+    """Evidence that it takes to leave the cursor; between the floor and this the turn stays, marked unsure."""
+    strong: float = 0.8
+    """Evidence that it takes to join at all where a fresh request asks for strong evidence."""
+    margin: float = 0.2
+    """By how much more an earlier point must fit than the tip of the same path, before a fork is looked for."""
+
+    @property
+    def pool(self) -> int:
+        """Windows of each pool, so that both tournaments and the exploration stay within `max_calls`."""
+        sizes = range(1, self.shortlist + 1)
+        return max(size for size in sizes if size == 1 or 2 * calls_of(size, self.group) + 1 <= self.max_calls)
+
+
+def calls_of(windows: int, group: int) -> int:
+    """Scorer calls of one tournament."""
+    calls = 0
+    while windows > 1:
+        full, rest = divmod(windows, group)
+        calls += full + (rest > 1)
+        windows = full + (rest > 0)
+    return calls

@@ -1,0 +1,112 @@
+"""The router's LLM as one DSPy program, and the way to run it within bounds.
+
+`PlaceTurn` is a `dspy.Module`: its two predictors can be compiled by DSPy's optimizers (`dspy.syncify` makes it synchronous
+for them) and are saved and loaded as JSON. Its input is a `Scene`, a value.
+
+Imports DSPy: only `router.build_llm` may lead here, after the port is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dspy
+from dspy.utils.exceptions import AdapterParseError, LMError
+
+from proxy.errors import ConfigError, ProxyError, UpstreamError
+from proxy.routing.answers import Choice, ScorerFailed, read_places, read_scores
+from proxy.routing.explore import Placed, place
+from proxy.routing.limits import RoutingLimits
+from proxy.routing.lm import Tally, asking
+from proxy.routing.prompt import show_points, show_turn, show_windows
+from proxy.routing.scene import Point, Scene
+from proxy.routing.signatures import PROMPT_VERSION, FindAttachment, ScoreWindows
+from proxy.routing.tournament import Verdict
+from proxy.routing.windows import Window
+
+
+class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
+    """Places one turn: the tournaments, then, where they do not settle it, the exploration."""
+
+    def __init__(self, limits: RoutingLimits) -> None:
+        super().__init__()
+        self.limits = limits
+        self.score = dspy.Predict(ScoreWindows)
+        self.find = dspy.Predict(FindAttachment)
+
+    async def aforward(self, scene: Scene) -> dspy.Prediction:
+        """The prediction's `parent` is the attachment point, `placed` the whole decision.
+
+        Raises ScorerFailed for an answer that cannot be used, and whatever DSPy raises.
+        """
+        turn = show_turn(scene.new_turn, scene.system)
+
+        async def judge(windows: Sequence[Window]) -> list[Verdict]:
+            answer = await self.score.acall(new_turn=turn, windows=show_windows(windows))
+            return read_scores(windows, answer.scores)
+
+        async def find(points: Sequence[Point]) -> list[Choice]:
+            answer = await self.find.acall(new_turn=turn, points=show_points(points))
+            return read_places(points, answer.places)
+
+        placed = await place(scene, self.limits, judge, find)
+        return dspy.Prediction(parent=placed.place.parent, placed=placed)
+
+    def dump_state(self, json_mode: bool = True) -> dict[str, Any]:
+        """The compiled prompts and examples, and the prompts' version; never a model."""
+        return {**_without_models(super().dump_state(json_mode=json_mode)), "prompt_version": PROMPT_VERSION}
+
+    def load_state(self, state: Mapping[str, Any], *, allow_unsafe_lm_state: bool = False) -> None:
+        """Take in what `dump_state` gave. Models in it are left out: the scorer is the configured one and no other.
+
+        Raises ConfigError for a program that was compiled for other prompts.
+        """
+        if state.get("prompt_version") != PROMPT_VERSION:
+            raise ConfigError(
+                f"The routing program was compiled for prompts of version {state.get('prompt_version')!r}, "
+                f"these are version {PROMPT_VERSION}: run `graft optimize` again, or leave the program out."
+            )
+        super().load_state(_without_models(state), allow_unsafe_lm_state=allow_unsafe_lm_state)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmPlacer:
+    """A program bound to a model."""
+
+    program: PlaceTurn
+    lm: dspy.LM
+
+    def tally(self, most: int) -> Tally:
+        """An account of at most so many calls, for one decision."""
+        return Tally(most)
+
+    async def place(self, scene: Scene, tally: Tally) -> Placed:
+        """The scene's place.
+
+        Raises ScorerFailed for everything that a model or its provider can do wrong.
+        """
+        try:
+            with asking(self.lm, tally):
+                prediction = await self.program.acall(scene=scene)
+        except AdapterParseError as exc:
+            raise ScorerFailed("its answer could not be read") from exc
+        except LMError as exc:
+            raise ScorerFailed(_why(exc)) from exc
+        placed: Placed = prediction.placed
+        return placed
+
+
+def _without_models(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {**part, "lm": None} if isinstance(part, dict) and "lm" in part else part for name, part in state.items()
+    }
+
+
+def _why(error: LMError) -> str:
+    """The reason in our own words, where our upstream gave one: DSPy wraps what its engine raises."""
+    cause = error.__cause__
+    if isinstance(cause, UpstreamError):
+        return f"its model answered {cause.status}"
+    return cause.message if isinstance(cause, ProxyError) else f"its call failed ({type(error).__name__})"

@@ -1,0 +1,240 @@
+"""The router: decides where a new turn joins the tree.
+
+The embedded scorer answers first. Where it is sure, or no LLM is configured, its answer stands. Otherwise the windows go to
+the LLM, under a ceiling on calls and a deadline; whatever goes wrong there, the embedded answer stands, marked `degraded`. A
+failing or slow scorer never fails a request.
+
+Importing this module is cheap. DSPy is imported by `build_llm` alone, on a worker thread, once the port is open.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
+
+import anyio
+import anyio.to_thread
+
+from proxy.domain.placement import Attachment, Candidate, Question, Route
+from proxy.domain.ports import Scorer
+from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.routing.answers import ScorerFailed
+from proxy.routing.explore import Place, Placed
+from proxy.routing.grove import Grove, TreeModel
+from proxy.routing.limits import RoutingLimits
+from proxy.routing.scene import Gate, Scene, see
+
+if TYPE_CHECKING:
+    from proxy.routing.lm import Tally
+    from proxy.routing.place_turn import LlmPlacer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_SHOWN = 5
+"""Candidates kept with a decision."""
+
+
+class GraftRouter:
+    """`ports.TurnRouter` over the embedded scorer and, if there is one, an LLM."""
+
+    def __init__(
+        self, grove: Grove, gate: Gate, limits: RoutingLimits | None = None, llm: Callable[[], LlmPlacer] | None = None
+    ) -> None:
+        """`llm` builds the LLM scorer; it is called once, on a worker thread, by `start` or by the first turn that needs it."""
+        self._grove = grove
+        self._gate = gate
+        self._limits = limits or RoutingLimits()
+        self._build_llm = llm
+        self._llm: LlmPlacer | None = None
+        self._building = anyio.Lock()
+        self._one_thread = anyio.CapacityLimiter(1)
+        self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
+
+    @property
+    def scorer(self) -> str:
+        """Who decides, for the start-up log."""
+        return "embedded" if self._build_llm is None else "llm"
+
+    async def start(self) -> None:
+        """Load the LLM scorer ahead of the first turn."""
+        if self._build_llm is not None:
+            await self._placer(self._build_llm)
+
+    async def warm(self, user_id: UserId, tree_id: TreeId) -> None:
+        """Derive ahead of time what the next turn of a tree will need."""
+        async with self._lock(user_id, tree_id):
+            model = await self._grove.follow(user_id, tree_id)
+            await self._on_thread(lambda: self._gate.warm(model))
+
+    async def attach(self, question: Question) -> Attachment:
+        """The place of a new turn.
+
+        Raises the StoreError family; nothing that a scorer does.
+        """
+        if question.fresh == "root":
+            return _undisputed(None, "A chat without history opens a new topic here.")
+        started = time.perf_counter()
+        async with self._lock(question.user_id, question.tree_id):
+            model = await self._grove.follow(question.user_id, question.tree_id)
+            if not model.nodes:
+                return _undisputed(None, "The tree is empty.")
+            embedded = await self._on_thread(lambda: self._embedded(model, question))
+            scene = await self._on_thread(lambda: self._scene(model, question, embedded))
+        if scene is None or self._build_llm is None:
+            return embedded
+        attachment = await self._ask(self._build_llm, scene, question, embedded, tips=frozenset(model.tips()))
+        return replace(attachment, spent_ms=(time.perf_counter() - started) * 1000)
+
+    def _embedded(self, model: TreeModel, question: Question) -> Attachment:
+        try:
+            return self._gate.attach(model, question)
+        except Exception:
+            log.exception("The embedded scorer failed; the turn stays at the cursor")
+            stay = _undisputed(question.cursor, "The scorer failed, so the turn stays where it is.")
+            return replace(stay, confidence=0.0, degraded=True)
+
+    def _scene(self, model: TreeModel, question: Question, embedded: Attachment) -> Scene | None:
+        """What to ask the LLM; `None` where the embedded answer stands."""
+        limits = self._limits
+        sure = not embedded.unsure and limits.gate < 1 and embedded.confidence >= limits.gate
+        if self._build_llm is None or limits.max_calls < 1 or sure or not question.new_turn.strip():
+            return None
+        try:
+            return see(model, question, self._gate, embedded.parent_id, limits)
+        except Exception:
+            log.exception("The windows could not be built; the embedded answer stands")
+            return None
+
+    async def _ask(
+        self,
+        build: Callable[[], LlmPlacer],
+        scene: Scene,
+        question: Question,
+        embedded: Attachment,
+        tips: frozenset[NodeId],
+    ) -> Attachment:
+        tally: Tally | None = None
+        try:
+            placer = await self._placer(build)
+            tally = placer.tally(self._limits.max_calls)
+            with anyio.fail_after(self._limits.deadline_s):
+                placed = await placer.place(scene, tally)
+            attachment = _attachment(placed, question, embedded, self._limits, tips)
+        except TimeoutError:
+            attachment = _degraded(embedded, f"it took longer than {self._limits.deadline_s:g} s")
+        except ScorerFailed as exc:
+            attachment = _degraded(embedded, exc.message)
+        except Exception as exc:
+            log.exception("The LLM scorer failed in a way of its own; the embedded answer stands")
+            attachment = _degraded(embedded, type(exc).__name__)
+        if tally is None:
+            return attachment
+        return replace(
+            attachment,
+            calls=tally.calls,
+            prompt_tokens=tally.prompt_tokens,
+            completion_tokens=tally.completion_tokens,
+        )
+
+    async def _placer(self, build: Callable[[], LlmPlacer]) -> LlmPlacer:
+        async with self._building:
+            if self._llm is None:
+                self._llm = await anyio.to_thread.run_sync(build)
+            return self._llm
+
+    def _lock(self, user_id: UserId, tree_id: TreeId) -> anyio.Lock:
+        """A tree's model is read on a worker thread: meanwhile nobody may follow that tree further."""
+        key = (user_id, tree_id)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = anyio.Lock()
+        return lock
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """The gate computes off the event loop, one question at a time."""
+        return await anyio.to_thread.run_sync(work, limiter=self._one_thread)
+
+
+def build_llm(
+    scorer: Scorer,
+    limits: RoutingLimits,
+    *,
+    schema: bool = False,
+    temperature: float | None = 0.0,
+    max_tokens: int | None = None,
+    program: Path | None = None,
+) -> LlmPlacer:
+    """The LLM scorer over one configured model. Imports DSPy: takes seconds, so call it off the event loop.
+
+    Args:
+        schema: The upstream is known to honour a JSON schema as `response_format`.
+        program: A compiled `PlaceTurn`, as JSON.
+
+    Raises ConfigError for a program that does not fit these prompts.
+    """
+    from proxy.routing.lm import ScorerOptions, language_model  # noqa: PLC0415 - see the module's docstring
+    from proxy.routing.place_turn import LlmPlacer, PlaceTurn  # noqa: PLC0415
+
+    place_turn = PlaceTurn(limits)
+    if program is not None:
+        place_turn.load(str(program))
+    return LlmPlacer(place_turn, language_model(scorer, ScorerOptions(schema, temperature, max_tokens)))
+
+
+def _attachment(
+    placed: Placed, question: Question, embedded: Attachment, limits: RoutingLimits, tips: frozenset[NodeId]
+) -> Attachment:
+    """A decision with its evidence weighed: leaving the cursor takes more of it than staying, unless both scorers agree."""
+
+    def candidate(place: Place) -> Candidate:
+        route = _route(place.parent, question.cursor, tips)
+        return Candidate(place.parent, route, round(place.confidence, 3), place.reason)
+
+    chosen, evidence = placed.place, placed.place.confidence
+    others = [place for place in placed.others if place.parent != chosen.parent]
+    considered = tuple(candidate(place) for place in [chosen, *others][:_SHOWN])
+    stays = chosen.parent == question.cursor or question.cursor is None
+    if question.fresh == "confident" and chosen.parent is not None and evidence < limits.strong:
+        place = Place(None, 1 - evidence, f"Not sure enough to join an earlier conversation: {chosen.reason}")
+    elif not stays and evidence < limits.sure and chosen.parent != _liked(embedded):
+        confidence = next((other.confidence for other in others if other.parent == question.cursor), 1 - evidence)
+        place = Place(question.cursor, confidence, f"Not sure enough to leave the conversation: {chosen.reason}")
+    else:
+        place = chosen
+    return Attachment(
+        place.parent,
+        _route(place.parent, question.cursor, tips),
+        place.reason,
+        round(place.confidence, 3),
+        "llm",
+        considered,
+        unsure=place.parent != chosen.parent,
+    )
+
+
+def _liked(embedded: Attachment) -> NodeId | None:
+    """Where the embedded scorer leaned, also when it was too unsure to go there."""
+    return embedded.candidates[0].parent_id if embedded.candidates else embedded.parent_id
+
+
+def _route(parent: NodeId | None, cursor: NodeId | None, tips: frozenset[NodeId]) -> Route:
+    if parent is None:
+        return "root"
+    if parent == cursor:
+        return "continue"
+    return "return" if parent in tips else "fork"
+
+
+def _undisputed(parent: NodeId | None, reason: str) -> Attachment:
+    return Attachment(parent, "root" if parent is None else "continue", reason, 1.0, "none")
+
+
+def _degraded(embedded: Attachment, why: str) -> Attachment:
+    return replace(embedded, degraded=True, reason=f"{embedded.reason} (The LLM scorer was of no help: {why}.)")

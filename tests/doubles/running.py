@@ -45,6 +45,10 @@ class UpstreamDouble:
     def bodies(self) -> list[dict[str, Any]]:
         return [request["body"] for request in self.requests()]
 
+    async def began(self, number: int = 0) -> None:
+        """Wait until a request has come."""
+        await asyncio.to_thread(self._get, f"/_began/{number}")
+
     async def ended(self, number: int = 0) -> str:
         """Wait until the answer to a request has ended: `finished`, or `left` when the client went first."""
         how: str = await asyncio.to_thread(self._get, f"/_ended/{number}")

@@ -7,6 +7,7 @@ a back door for tests:
                       `times` uses it more than once
     POST /_release    {"gate": "name", "chunks": 1}: lets a gated stream send so many chunks more
     GET  /_requests   every chat request since the last reset: headers, body, and how its answer ended
+    GET  /_began/N    waits until request N has come
     GET  /_ended/N    waits until the answer to request N has ended: `finished`, or `left` when the client went first
     POST /_reset      forgets everything
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -42,6 +44,7 @@ class Book:
 
     queue: list[Json] = field(default_factory=list)
     requests: list[Json] = field(default_factory=list)
+    began: dict[int, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     ended: dict[int, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     gates: dict[str, asyncio.Semaphore] = field(default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(0)))
     prefixes: set[str] = field(default_factory=set)
@@ -78,6 +81,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     number = len(book.requests)
     entry: Json = {"number": number, "headers": dict(request.headers), "body": body, "ended": None}
     book.requests.append(entry)
+    book.began[number].set()
     try:
         response = await answer(request, book, body)
         entry["ended"] = "finished"
@@ -218,6 +222,11 @@ async def requests(request: web.Request) -> web.Response:
     return web.json_response(request.app[BOOK].requests)
 
 
+async def began(request: web.Request) -> web.Response:
+    await request.app[BOOK].began[int(request.match_info["number"])].wait()
+    return web.json_response({})
+
+
 async def ended(request: web.Request) -> web.Response:
     book, number = request.app[BOOK], int(request.match_info["number"])
     await book.ended[number].wait()
@@ -226,7 +235,7 @@ async def ended(request: web.Request) -> web.Response:
 
 async def reset(request: web.Request) -> web.Response:
     book, fresh = request.app[BOOK], Book()
-    for name in ("queue", "requests", "ended", "gates", "prefixes"):
+    for name in ("queue", "requests", "began", "ended", "gates", "prefixes"):
         setattr(book, name, getattr(fresh, name))
     return web.json_response({})
 
@@ -242,6 +251,7 @@ def create() -> web.Application:
             web.post("/_script", script),
             web.post("/_release", release),
             web.get("/_requests", requests),
+            web.get("/_began/{number}", began),
             web.get("/_ended/{number}", ended),
             web.post("/_reset", reset),
         ]
@@ -252,12 +262,12 @@ def create() -> web.Application:
 async def main() -> None:
     runner = web.AppRunner(create(), handler_cancellation=True, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     print(port, flush=True)
     await asyncio.to_thread(sys.stdin.read)  # the parent's end closes standard input, however it ends
-    await runner.cleanup()
+    os._exit(0)  # hanging answers are waited for by nobody
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+"""What went wrong upstream, in our words: every exception of LiteLLM, the OpenAI client, httpx and aiohttp becomes an
+`UpstreamError`.
+
+LiteLLM keeps the provider's own error body on some exceptions only, yet the chain behind each always holds it; so facts are
+taken from the whole chain, nearest first. Nothing is imported to recognise an exception: classes are told by their names and
+the library they come from. A provider may repeat the key in its message, and a URL may carry one: texts are redacted here,
+and the chain is cut when the error is raised, so that no log shows it either.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from proxy.errors import ContextLengthExceeded, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.upstream.models import Model
+
+PASSED_ON = re.compile(r"^(x-ratelimit-[\w-]+|anthropic-ratelimit-[\w-]+|retry-after(-ms)?|x-request-id|request-id)$")
+"""Headers of a provider's error that a client may use."""
+
+REDACTED = "[redacted]"
+
+_LITELLM_PREFIX = re.compile(r"^(\s*(litellm\.)?\w*(Error|Exception|Timeout)\b\s*(:|-)\s*)+")
+_URL_SECRET = re.compile(r"([?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s'\"]+", re.IGNORECASE)
+_URL_USER = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
+_BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+_DEEPEST = 8
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Text without keys: the given ones, those in URLs and those behind `Bearer`."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    text = _URL_SECRET.sub(rf"\1{REDACTED}", text)
+    text = _URL_USER.sub(rf"\1{REDACTED}@", text)
+    return _BEARER.sub(rf"\1{REDACTED}", text)
+
+
+def translate(exc: BaseException, model: Model) -> UpstreamError:
+    """The error to raise for a foreign exception; raise it `from None`."""
+    chain = list(_chain(exc))
+    headers = _headers(chain)
+    body = next((body for link in chain if (body := _body(link))), None)
+    message = redact(str((body or {}).get("message") or _message(exc)), model.secrets)
+    facts: dict[str, Any] = {
+        "model": model.name,
+        "code": _text(body, "code"),
+        "type": _text(body, "type"),
+        "param": _text(body, "param"),
+        "retry_after_s": retry_after_s(headers),
+        "headers": {name: value for name, value in headers.items() if PASSED_ON.match(name)},
+    }
+    if body is None and any(_timed_out(link) for link in chain):
+        return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
+    if body is None and not headers and any(_unconnected(link) for link in chain):
+        return UpstreamUnreachable(f"The provider of model {model.name!r} cannot be reached.", **facts, status=502)
+    if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
+        return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
+    return UpstreamError(message, **facts, status=_status(chain, answered=body is not None or bool(headers)))
+
+
+def timed_out(model: Model, waited_for: str, after_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The model {model.name!r} sent no {waited_for} within {after_s:g} seconds.", model=model.name, status=504
+    )
+
+
+def cut(model: Model) -> UpstreamUnreachable:
+    return UpstreamUnreachable(
+        f"The connection to the model {model.name!r} was cut before its answer was complete.",
+        model=model.name,
+        status=502,
+        code="stream_cut",
+    )
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after` in either of its forms (RFC 9110, 10.2.3)."""
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) / scale)
+        except (KeyError, ValueError):
+            continue
+    try:
+        at = email.utils.parsedate_to_datetime(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return max(0.0, at.timestamp() - time.time())
+
+
+def broke(exc: BaseException) -> bool:
+    """Whether the connection itself failed."""
+    return any(_unconnected(link) for link in _chain(exc))
+
+
+def _chain(exc: BaseException) -> Iterator[BaseException]:
+    """An exception, what it wraps, and what it was raised for; nearest first."""
+    seen: set[int] = set()
+    links: list[BaseException | None] = [exc]
+    while links and len(seen) < _DEEPEST:
+        link = links.pop(0)
+        if link is None or id(link) in seen or isinstance(link, ProxyError):
+            continue  # behind an error of ours stands another request's story
+        seen.add(id(link))
+        yield link
+        links += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
+
+
+def _is(exc: BaseException, name: str, *, library: str = "") -> bool:
+    return any(base.__name__ == name and base.__module__.startswith(library) for base in type(exc).__mro__)
+
+
+def _timed_out(exc: BaseException) -> bool:
+    """LiteLLM's `Timeout` is OpenAI's `APITimeoutError` too; httpx and aiohttp have their own."""
+    return _is(exc, "APITimeoutError", library="openai") or _is(exc, "TimeoutException", library="httpx")
+
+
+def _unconnected(exc: BaseException) -> bool:
+    """LiteLLM's own `APIConnectionError` is its word for anything unexpected, so it proves nothing."""
+    if type(exc).__module__.startswith("litellm"):
+        return False
+    return (
+        _is(exc, "APIConnectionError", library="openai")
+        or _is(exc, "TransportError", library="httpx")
+        or _is(exc, "ClientError", library="aiohttp")
+        or isinstance(exc, ConnectionError)
+    )
+
+
+def _body(exc: BaseException) -> Mapping[str, Any] | None:
+    """The inside of OpenAI's `{"error": {...}}`, wherever the exception keeps it."""
+    body = getattr(exc, "body", None)
+    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
+        body = body["error"]
+    return body if isinstance(body, Mapping) and body.get("message") else None
+
+
+def _text(body: Mapping[str, Any] | None, name: str) -> str | None:
+    value = (body or {}).get(name)
+    return None if value is None else str(value)
+
+
+def _headers(chain: Iterable[BaseException]) -> dict[str, str]:
+    for exc in chain:
+        response = getattr(exc, "response", None)
+        for headers in (getattr(exc, "litellm_response_headers", None), getattr(response, "headers", None)):
+            if headers:
+                return {str(name).lower(): str(value) for name, value in dict(headers).items()}
+    return {}
+
+
+def _status(chain: Iterable[BaseException], *, answered: bool) -> int:
+    """The provider's status; a 500 that LiteLLM made up for its own trouble is a 502 of ours."""
+    for exc in chain:
+        status = getattr(exc, "status_code", None)
+        if isinstance(status, int) and 400 <= status <= 599:
+            return 502 if status == 500 and not answered else status
+    return 502
+
+
+def _message(exc: BaseException) -> str:
+    text = str(getattr(exc, "message", None) or exc)
+    return _LITELLM_PREFIX.sub("", text).strip() or type(exc).__name__

@@ -1,0 +1,110 @@
+"""The upstream as the rest of Graft sees it: one door, and behind it the lane that suits each model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, assert_never, cast
+
+from proxy.domain.message import Message
+from proxy.domain.ports import Scorer, ScorerReply
+from proxy.domain.turn import Asked, Chunk
+from proxy.errors import ConfigError, UpstreamError
+from proxy.upstream import library, mirror, tokens
+from proxy.upstream.litellm_lane import LiteLLMLane, Timeouts
+from proxy.upstream.models import MIRROR, Models
+
+DEFAULT_WINDOW_TOKENS = 128_000
+
+
+class Lanes:
+    """Implements `ports.Upstream`; its `count` is a `ports.TokenCounter`."""
+
+    def __init__(
+        self,
+        models: Models,
+        timeouts: Timeouts | None = None,
+        default_window_tokens: int = DEFAULT_WINDOW_TOKENS,
+    ) -> None:
+        self.models = models
+        self._litellm = LiteLLMLane(timeouts or Timeouts())
+        self._default_window_tokens = default_window_tokens
+
+    def ask(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """Chunks as they arrive, a chunk without choices but with usage last; or one whole completion.
+
+        Usage is told whether or not the client wanted it; `choices` is then empty, so that the door can keep it back. Closing
+        the generator closes the connection to the provider.
+
+        Raises:
+            ModelNotFound: At once.
+            InvalidRequest: Before the first chunk: the request has a tool that would act on the server.
+            UpstreamError: Before the first chunk or between chunks.
+        """
+        model = self.models.get(asked.model)
+        match model.lane:
+            case "mirror":
+                return mirror.ask(asked)
+            case "litellm":
+                return self._litellm.ask(model, asked)
+            case _:
+                assert_never(model.lane)
+
+    def dropped(self, asked: Asked) -> list[str]:
+        """Names of the client's fields that are not forwarded, to be told to it. Raises as `ask` does before its first chunk."""
+        return self._litellm.dropped(self.models.get(asked.model), asked.options)
+
+    def window_tokens(self, model: str) -> int:
+        """The model's input window."""
+        return tokens.window_tokens(self.models.get(model), self._default_window_tokens)
+
+    def count(self, model: str, text: str) -> int:
+        """Tokens of a text for a model; slow, so off the reply's path."""
+        return tokens.count(self.models.get(model), text)
+
+    def scorer(self, model: str) -> Scorer:
+        """The router's way to one configured model and to no other.
+
+        Raises ConfigError when the model is not configured or cannot judge anything.
+        """
+        if model not in self.models or self.models.get(model).lane == MIRROR:
+            raise ConfigError(f"routing.model is {model!r}; it must name a language model from `model_list`.")
+        return ModelScorer(self, model)
+
+    async def warm(self) -> None:
+        """Import what the configured models need; to be awaited when the port is open."""
+        if self.models.needs_litellm:
+            await library.warm()
+
+    @property
+    def ready(self) -> bool:
+        return library.loaded() is not None or not self.models.needs_litellm
+
+    async def close(self) -> None:
+        await library.close()
+
+
+class ModelScorer:
+    """Implements `ports.Scorer`: plain answers of one model."""
+
+    def __init__(self, lanes: Lanes, model: str) -> None:
+        self._lanes = lanes
+        self.model = model
+
+    async def __call__(self, messages: Sequence[Message], options: Mapping[str, object]) -> ScorerReply:
+        asked = Asked(self.model, [message.wire for message in messages], options, stream=False)
+        async with aclosing(self._lanes.ask(asked)) as chunks:
+            async for chunk in chunks:
+                return _reply(cast("Mapping[str, Any]", chunk.wire))
+        raise UpstreamError(f"The model {self.model!r} answered nothing.", model=self.model)
+
+
+def _reply(wire: Mapping[str, Any]) -> ScorerReply:
+    choice: Mapping[str, Any] = next(iter(wire.get("choices") or ()), {})
+    usage = wire.get("usage") or {}
+    return ScorerReply(
+        text=(choice.get("message") or {}).get("content") or "",
+        prompt_tokens=int(usage.get("prompt_tokens") or 0),
+        completion_tokens=int(usage.get("completion_tokens") or 0),
+        finish_reason=choice.get("finish_reason"),
+    )

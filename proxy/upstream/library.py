@@ -1,0 +1,83 @@
+"""LiteLLM, imported once, late and off the event loop.
+
+The import takes seconds, so it never happens where a module is imported: `warm` starts it when the port is open, and a request
+that comes first waits for it. LiteLLM is told beforehand to use the prices and windows that come with it, to read no `.env`
+file, and to fetch nothing: no tokenizers, and no URL that a client put into a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import threading
+import warnings
+from types import ModuleType
+from typing import Any, NoReturn
+
+ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_MODE": "PRODUCTION",
+    "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
+}
+"""Read by LiteLLM while it is imported; what the operator has set stands."""
+
+_lock = threading.Lock()
+_loaded: ModuleType | None = None
+
+
+def loaded() -> Any:
+    """LiteLLM if it is imported and prepared, else `None`; never waits."""
+    return _loaded
+
+
+async def warm() -> Any:
+    """LiteLLM, imported in a thread if need be; callers that come at the same time wait for the same import."""
+    return _loaded or await asyncio.to_thread(load)
+
+
+def load() -> Any:
+    """LiteLLM, imported here and now."""
+    global _loaded  # noqa: PLW0603  # an import is global too
+    with _lock:
+        if _loaded is None:
+            for name, value in ENVIRONMENT.items():
+                os.environ.setdefault(name, value)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # deprecations inside LiteLLM are not ours to act on
+                litellm = importlib.import_module("litellm")
+                _prepare(litellm)
+                _build_models(litellm)
+            _loaded = litellm
+    return _loaded
+
+
+async def close() -> None:
+    """Close the connections that LiteLLM keeps open for this event loop."""
+    if _loaded is not None:
+        await _loaded.close_litellm_async_clients()
+        with contextlib.suppress(Exception):  # a cache of closed clients; the next call makes new ones
+            _loaded.in_memory_llm_clients_cache.flush_cache()
+
+
+def _prepare(litellm: Any) -> None:
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.disable_hf_tokenizer_download = True
+    litellm.turn_off_message_logging = True
+    urls: Any = importlib.import_module("litellm.litellm_core_utils.url_utils")
+    urls.validate_url = _refuse_url  # every fetch of a client's URL goes through this check
+    litellm.user_url_validation = True
+
+
+def _build_models(litellm: Any) -> None:
+    """Pydantic builds LiteLLM's models at first use, with warnings and for seconds; that is now, not in the first request."""
+    for name in ("ModelResponse", "ModelResponseStream", "Usage"):
+        getattr(importlib.import_module("litellm.types.utils"), name)()
+    litellm.get_llm_provider("openai/gpt-4.1")
+
+
+def _refuse_url(url: str) -> NoReturn:
+    urls = importlib.import_module("litellm.litellm_core_utils.url_utils")
+    raise urls.SSRFError(f"URLs in messages are not fetched by the server: {url!r}. Send the content as a data URL.")

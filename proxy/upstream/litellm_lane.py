@@ -1,0 +1,210 @@
+"""The LiteLLM lane: one `litellm.acompletion` call, and its answer in OpenAI's shape.
+
+Model, base and key come from the model's configuration; of the request only OpenAI's documented fields pass (`fields.py`).
+Retries are the client's decision, so LiteLLM makes none.
+
+LiteLLM's stream ends every answer with a finish reason, `stop` where the provider sent none: a cut answer would look
+complete. So providers that it asks through OpenAI's client are read beneath it, chunk by chunk as they were sent, and for all
+others its own record tells a sent finish reason from an invented one. A stream that breaks raises; one that merely ends
+without a finish reason ends here too, and whoever folds it sees that it is not complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.domain.turn import Asked, Chunk
+from proxy.upstream import failures, fields, library, shapes
+from proxy.upstream.models import Model
+
+_NEVER_RETRY = {"num_retries": 0, "max_retries": 0}
+_NO_SERVER_TOOLS = {"_skip_mcp_handler": True}
+"""Without this LiteLLM imports a package that is not installed as soon as a request has tools."""
+
+_BODY_PROVIDERS = frozenset({"openai", "hosted_vllm"})
+"""Providers that take a field which LiteLLM does not know, or drops, as part of the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for each stage of an answer."""
+
+    connect_s: float = 10.0
+    first_token_s: float = 120.0
+    """From the request to the first chunk."""
+    idle_s: float = 60.0
+    """The longest silence inside a stream."""
+    whole_s: float = 600.0
+    """A whole answer that is not streamed."""
+
+
+class LiteLLMLane:
+    """Asks any provider that LiteLLM knows."""
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._supported: dict[str, tuple[str, frozenset[str]]] = {}
+
+    async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
+        passed, _ = fields.split(asked.options)
+        litellm = await library.warm()
+        call = self._call(litellm, model, asked, copy.deepcopy(passed))
+        if asked.stream:
+            async with aclosing(self._stream(litellm, model, asked, call)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        else:
+            yield await self._whole(litellm, model, call)
+
+    async def _whole(self, litellm: Any, model: Model, call: Mapping[str, Any]) -> Chunk:
+        try:
+            async with asyncio.timeout(self._timeouts.whole_s):
+                answer = await litellm.acompletion(**call)
+        except TimeoutError:
+            raise failures.timed_out(model, "answer", self._timeouts.whole_s) from None
+        except Exception as exc:  # noqa: BLE001  # LiteLLM raises what it likes
+            raise failures.translate(exc, model) from None
+        return Chunk(shapes.whole(answer.model_dump(warnings=False)))
+
+    async def _stream(
+        self, litellm: Any, model: Model, asked: Asked, call: Mapping[str, Any]
+    ) -> AsyncGenerator[Chunk, None]:
+        loop = asyncio.get_running_loop()
+        first_by = loop.time() + self._timeouts.first_token_s
+        try:
+            async with asyncio.timeout_at(first_by):
+                stream = await litellm.acompletion(**call)
+        except TimeoutError:
+            raise failures.timed_out(model, "first chunk", self._timeouts.first_token_s) from None
+        except Exception as exc:  # noqa: BLE001
+            raise failures.translate(exc, model) from None
+        envelope = Envelope(usage_wanted=asked.usage_wanted)
+        try:
+            async with aclosing(_pieces(stream)) as pieces:
+                while (dumped := await self._next(model, pieces, first_by, envelope)) is not None:
+                    if (wire := envelope.dress(dumped)) is not None:
+                        yield Chunk(wire)
+            if (usage := envelope.usage_chunk()) is not None:
+                yield Chunk(usage)
+        finally:
+            await stream.aclose()
+
+    async def _next(
+        self, model: Model, pieces: AsyncIterator[Mapping[str, Any]], first_by: float, envelope: Envelope
+    ) -> Mapping[str, Any] | None:
+        """The next chunk in time, or `None` at the end."""
+        idle_s = self._timeouts.idle_s
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + idle_s if envelope.started else first_by):
+                return await anext(pieces, None)
+        except TimeoutError:
+            if envelope.started:
+                raise failures.timed_out(model, "further chunk", idle_s) from None
+            raise failures.timed_out(model, "first chunk", self._timeouts.first_token_s) from None
+        except Exception as exc:  # noqa: BLE001
+            if envelope.started and failures.broke(exc):
+                raise failures.cut(model) from None
+            raise failures.translate(exc, model) from None
+
+    def _call(self, litellm: Any, model: Model, asked: Asked, passed: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of `acompletion`: the model's defaults, the client's fields, then what nobody may change."""
+        stream_options = passed.pop("stream_options", None)
+        provider, supported = self._supports(litellm, model)
+        call = {"timeout": self._timeout(), "drop_params": True, **_NEVER_RETRY, **model.params}
+        known = {name: value for name, value in passed.items() if name in supported}
+        unknown = {name: value for name, value in passed.items() if name not in supported}
+        if unknown and provider in _BODY_PROVIDERS:
+            call["extra_body"] = {**(model.params.get("extra_body") or {}), **unknown}
+        if asked.stream:
+            call["stream"] = True
+            if "stream_options" in supported:
+                call["stream_options"] = {**(stream_options or {}), "include_usage": True}
+        # LiteLLM rewrites messages in place for some providers; these belong to the tree.
+        return {**call, **known, "messages": copy.deepcopy(list(asked.messages)), **_NO_SERVER_TOOLS}
+
+    def dropped(self, model: Model, options: Mapping[str, object]) -> list[str]:
+        """Names of fields that would not reach the provider; before LiteLLM is imported, only those that never do."""
+        passed, dropped = fields.split(options)
+        if (litellm := library.loaded()) is None:
+            return dropped
+        provider, supported = self._supports(litellm, model)
+        lost = set() if provider in _BODY_PROVIDERS else set(passed) - supported - {"stream_options"}
+        return sorted(lost | set(dropped))
+
+    def _supports(self, litellm: Any, model: Model) -> tuple[str, frozenset[str]]:
+        """The provider of a model, and the fields that LiteLLM passes on to it."""
+        if model.name not in self._supported:
+            self._supported[model.name] = _supports(litellm, model)
+        return self._supported[model.name]
+
+    def _timeout(self) -> Any:
+        """Only the connection is timed by the transport; the rest is ours."""
+        import httpx  # noqa: PLC0415  # comes with LiteLLM, as late as LiteLLM
+
+        longest_s = max(self._timeouts.whole_s, self._timeouts.first_token_s, self._timeouts.idle_s) + 1
+        return httpx.Timeout(longest_s, connect=self._timeouts.connect_s)
+
+
+class Envelope:
+    """What all chunks of one stream share, and the usage that is told at its end."""
+
+    def __init__(self, *, usage_wanted: bool) -> None:
+        self._usage_wanted = usage_wanted
+        self._frame: dict[str, Any] = {}
+        self._usage: Any = None
+        self.started = False
+
+    def dress(self, dumped: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A chunk with the stream's own id, time and model; `None` for one that held nothing but usage."""
+        self.started = True
+        choices = [{**choice, "finish_reason": choice.get("finish_reason")} for choice in dumped.get("choices") or ()]
+        wire = {name: value for name, value in dumped.items() if name not in ("choices", "usage")}
+        wire |= {name: self._frame[name] for name in ("id", "created", "model") if self._frame.get(name)}
+        wire["object"] = "chat.completion.chunk"
+        self._frame = wire
+        if dumped.get("usage"):
+            self._usage = dumped["usage"]
+            if not choices:
+                return None
+        return {**wire, "choices": choices} | ({"usage": None} if self._usage_wanted else {})
+
+    def usage_chunk(self) -> dict[str, Any] | None:
+        """OpenAI's last chunk: no choices, only usage; whether the client sees it is the door's decision."""
+        return None if self._usage is None else {**self._frame, "choices": [], "usage": self._usage}
+
+
+async def _pieces(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
+    """The chunks of LiteLLM's stream as dictionaries, without an invented end."""
+    beneath = stream.completion_stream
+    if type(beneath).__module__.startswith("openai"):
+        async for chunk in beneath:
+            yield chunk.model_dump(exclude_unset=True, warnings=False)
+        return
+    async for chunk in stream:
+        dumped = shapes.chunk(chunk.model_dump(warnings=False))
+        ends = any(choice["finish_reason"] for choice in dumped["choices"])
+        if ends and not (stream.received_finish_reason or stream.intermittent_finish_reason):
+            return
+        if dumped.get("usage") and not any(c["delta"] or c["finish_reason"] for c in dumped["choices"]):
+            dumped["choices"] = []
+        yield dumped
+
+
+def _supports(litellm: Any, model: Model) -> tuple[str, frozenset[str]]:
+    try:
+        name, provider, _, _ = litellm.get_llm_provider(
+            model.target,
+            custom_llm_provider=model.params.get("custom_llm_provider"),
+            api_base=model.params.get("api_base"),
+        )
+        supported = litellm.get_supported_openai_params(name, custom_llm_provider=provider) or []
+    except Exception as exc:  # noqa: BLE001
+        raise failures.translate(exc, model) from None
+    # LiteLLM takes `metadata` for its own logging, which is no place for a client's text.
+    return provider, (frozenset(supported) & fields.CHAT_FIELDS) - {"metadata"}

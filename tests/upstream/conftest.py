@@ -1,0 +1,51 @@
+"""Lanes over the scripted upstream: model `m` plainly, and a model for each behaviour that goes by a model's name."""
+
+from contextlib import aclosing
+
+import pytest
+
+from proxy.domain.turn import Asked
+from proxy.upstream.lanes import Lanes
+from proxy.upstream.litellm_lane import Timeouts
+from proxy.upstream.models import models_from_list
+
+KEY = "sk-very-secret-key-0123456789"
+
+
+def entry(name="m", target="openai/gpt-double", **params):
+    return {"model_name": name, "litellm_params": {"model": target, **params}}
+
+
+@pytest.fixture
+async def lanes_for(upstream):
+    """Makes lanes of `model_list` entries that live on the double unless they say otherwise; closes them."""
+    made = []
+
+    def make(*entries, timeouts=None):
+        base = {"api_base": upstream.base_url, "api_key": KEY}
+        filled = [{**e, "litellm_params": {**base, **e["litellm_params"]}} for e in entries or [entry()]]
+        lanes = Lanes(models_from_list(filled, {}), timeouts or Timeouts())
+        made.append(lanes)
+        return lanes
+
+    yield make
+    for lanes in made:
+        await lanes.close()
+
+
+@pytest.fixture
+async def lanes(lanes_for):
+    return lanes_for()
+
+
+@pytest.fixture
+def ask():
+    """All chunks of one answer, as JSON objects."""
+
+    async def collected(lanes, text="Hello", *, model="m", stream=False, usage_wanted=False, messages=None, **options):
+        messages = messages or [{"role": "user", "content": text}]
+        asked = Asked(model, messages, options, stream=stream, usage_wanted=usage_wanted)
+        async with aclosing(lanes.ask(asked)) as chunks:
+            return [chunk.wire async for chunk in chunks]
+
+    return collected

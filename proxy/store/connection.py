@@ -1,0 +1,253 @@
+"""The threads of the database: one that writes and one that reads.
+
+A transaction is a plain function of a `sqlite3.Connection`. It runs whole on the connection's thread, one hop for all of its
+statements. Writes that wait together share a commit; a savepoint around each keeps one's error from the others. Readers see
+the last commit and never wait for the writer (SQLite's write-ahead log). A database in memory has one connection for both.
+
+Nothing above this module sees a `sqlite3` error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import aiosqlite
+
+from proxy.errors import ConfigError, StoreError, StoreUnavailable
+
+T = TypeVar("T")
+
+MEMORY: Final = ":memory:"
+SHARED: Final = 128
+"""Most writes that share one commit; more would make the first wait for the last."""
+
+_BUSY_MS: Final = 5_000
+"""How long to wait for another process, such as the `graft` command beside a server."""
+_SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
+_PASSING: Final = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    )
+)
+"""Result codes that say "not now" and leave the database sound."""
+
+
+def file_of(url: str) -> str:
+    """The file that a `storage.url` names, or `:memory:`.
+
+    `sqlite:///graft.db` is relative to where the server was started, `sqlite:////var/lib/graft.db` absolute.
+
+    Raises ConfigError.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite":
+        raise ConfigError(
+            f"storage.url {url!r}: this Graft stores in SQLite only. Write sqlite:///FILE or sqlite://:memory:."
+        )
+    if rest in (MEMORY, f"/{MEMORY}"):
+        return MEMORY
+    if not rest.startswith("/") or rest == "/":
+        raise ConfigError(
+            f"storage.url {url!r} names no file. Write sqlite:///FILE (three slashes) or sqlite://:memory:."
+        )
+    return rest[1:]
+
+
+async def connect(file: str, *, durability: str = "process", read_only: bool = False) -> aiosqlite.Connection:
+    """Open one connection; the caller closes it.
+
+    Args:
+        durability: `process`: a commit survives a crash of the process. `power`: also one of the machine.
+
+    Raises ConfigError, StoreError.
+    """
+    if durability not in _SYNCHRONOUS:
+        raise ConfigError(f"storage.durability {durability!r} is neither 'process' nor 'power'.")
+    _prepare(file)
+    try:
+        connection = await aiosqlite.connect(file, isolation_level=None, cached_statements=256)
+    except sqlite3.Error as exc:
+        raise translated(exc, file) from exc
+    try:
+        await whole(connection, partial(_configure, synchronous=_SYNCHRONOUS[durability], read_only=read_only))
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def whole(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    """Run a function, statements and all, on the connection's thread.
+
+    One hop costs about as much as six statements, so it is paid once a transaction. aiosqlite offers this under a private
+    name only; its version is bound narrowly for that reason.
+
+    Raises StoreError.
+    """
+    try:
+        db = connection._conn  # noqa: SLF001
+    except ValueError as exc:
+        raise StoreUnavailable("The store is closed.") from exc
+    try:
+        outcome: T = await connection._execute(function, db)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    except sqlite3.Error as exc:
+        raise translated(exc) from exc
+    return outcome
+
+
+def translated(exc: sqlite3.Error, file: str | None = None) -> StoreError:
+    """The error that callers see in place of SQLite's."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    where = f" {file!r}" if file else ""
+    if code is not None and code & 0xFF in _PASSING:
+        return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.")
+    return StoreError(f"The database{where} refused: {exc}.")
+
+
+class Reader:
+    """Runs questions, each on one snapshot of the database."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return await whole(self._connection, partial(_on_one_snapshot, function=function))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[T]):
+    function: Callable[[sqlite3.Connection], T]
+    outcome: asyncio.Future[T]
+
+
+class Writer:
+    """Runs transactions in the order in which they came; those that wait together share a commit."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._waiting: list[_Waiting[Any]] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a transaction; returns when it is committed. A caller that is cancelled may find it done all the same."""
+        waiting: _Waiting[T] = _Waiting(function, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        return await waiting.outcome
+
+    async def close(self) -> None:
+        """Wait for what was asked so far."""
+        while self._draining is not None:
+            await asyncio.wait([self._draining])
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:SHARED], self._waiting[SHARED:]
+                await self._commit(batch)
+        finally:
+            self._draining = None
+
+    async def _commit(self, batch: list[_Waiting[Any]]) -> None:
+        functions = [waiting.function for waiting in batch]
+        try:
+            outcomes = await whole(self._connection, partial(_in_one_commit, functions=functions))
+        except BaseException as exc:
+            for waiting in batch:
+                if not waiting.outcome.done():
+                    waiting.outcome.set_exception(exc)
+            if not isinstance(exc, Exception):
+                raise
+            return
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if waiting.outcome.done():
+                continue
+            if isinstance(outcome, _Failed):
+                waiting.outcome.set_exception(outcome.error)
+            else:
+                waiting.outcome.set_result(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    """Run functions in one transaction; a function's own error undoes that function alone."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_apart(db, function) for function in functions]
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _apart(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], Any]) -> Any:
+    db.execute("SAVEPOINT apart")
+    try:
+        outcome = function(db)
+    except Exception as exc:
+        if not db.in_transaction:
+            raise  # A full disk and its like end the whole transaction, and the others with it.
+        db.execute("ROLLBACK TO apart")
+        outcome = _Failed(_in_our_words(exc))
+    db.execute("RELEASE apart")
+    return outcome
+
+
+def _in_our_words(exc: Exception) -> Exception:
+    if not isinstance(exc, sqlite3.Error):
+        return exc
+    error = translated(exc)
+    error.__cause__ = exc
+    return error
+
+
+def _on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    db.execute("BEGIN")
+    try:
+        return function(db)
+    finally:
+        if db.in_transaction:
+            db.execute("COMMIT")
+
+
+def _prepare(file: str) -> None:
+    """Make the folder, and the file for nobody else to read: it holds conversations and the secrets behind their hashes."""
+    if file == MEMORY:
+        return
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as exc:
+        raise ConfigError(f"storage.url: the file {file!r} cannot be opened for writing: {exc.strerror}.") from exc
+
+
+def _configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> None:
+    db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute(f"PRAGMA synchronous = {synchronous}")
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA cache_size = -16000")
+    db.execute("PRAGMA secure_delete = FAST")  # What is deleted is overwritten where that costs no extra write.
+    if read_only:
+        db.execute("PRAGMA query_only = ON")

@@ -1,0 +1,70 @@
+"""API keys: who may speak as whom. Only a key's digest is kept, so a stolen database opens no door."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from proxy.domain.placement import Policy
+from proxy.domain.tree import UserId, new_id
+from proxy.domain.turn import KeyKind
+from proxy.errors import NotFound
+from proxy.store.records import Key
+from proxy.store.rows import KEY, plain, to_key
+from proxy.store.trees import make_user
+
+
+def add_key(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    kind: KeyKind,
+    digest: str,
+    prefix: str,
+    label: str | None,
+    policy: Policy | None,
+) -> Key:
+    """Keep a new key of a user, who is created where missing."""
+    make_user(db, user_id)
+    db.execute(
+        "INSERT INTO keys (id, user_id, kind, digest, prefix, label, policy, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (new_id("k"), user_id, kind, digest, prefix, plain(label), policy, time.time()),
+    )
+    key = key_by_digest(db, digest)
+    assert key is not None
+    return key
+
+
+def key_by_digest(db: sqlite3.Connection, digest: str) -> Key | None:
+    """The key with that digest unless it was revoked."""
+    row = db.execute(f"SELECT {KEY} FROM keys WHERE digest = ? AND revoked_at IS NULL", (digest,)).fetchone()
+    return to_key(row) if row else None
+
+
+def keys(db: sqlite3.Connection) -> list[Key]:
+    """All keys, revoked ones too, oldest first."""
+    return [to_key(row) for row in db.execute(f"SELECT {KEY} FROM keys ORDER BY created_at, id")]
+
+
+def revoke_key(db: sqlite3.Connection, name: str) -> Key:
+    """Revoke a key by its id or by its shown prefix; returns it as it is now.
+
+    Raises NotFound, also when a prefix is shared by several keys in use.
+    """
+    sql = f"SELECT {KEY} FROM keys WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL"
+    found = db.execute(sql, (name, name)).fetchall()
+    if len(found) != 1:
+        what = "No key in use" if not found else "More than one key"
+        raise NotFound(f"{what} has the id or prefix {name!r}. `graft keys list` shows them.")
+    key_id = to_key(found[0]).id
+    db.execute("UPDATE keys SET revoked_at = ? WHERE id = ?", (time.time(), key_id))
+    return to_key(db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
+
+
+def has_keys(db: sqlite3.Connection) -> bool:
+    """Whether any key was ever given out and is still good."""
+    return db.execute("SELECT 1 FROM keys WHERE revoked_at IS NULL LIMIT 1").fetchone() is not None
+
+
+def touch_key(db: sqlite3.Connection, key_id: str, at: float) -> None:
+    """Remember when a key was used last."""
+    db.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (at, key_id))

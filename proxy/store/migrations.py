@@ -1,0 +1,64 @@
+"""How a database of any earlier version becomes one of this version: numbered steps, only ever appended to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+from proxy.errors import ConfigError
+from proxy.store.schema import VERSION_1
+
+APPLICATION_ID: Final = 0x67726674
+"""Marks the file as ours (`grft`), so that another program's database is never written to."""
+
+
+def version_1(db: sqlite3.Connection) -> None:
+    """The first tables."""
+    for statement in VERSION_1:
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1]
+"""Step n makes version n from version n-1. A step that has shipped is never changed."""
+
+
+def migrate(db: sqlite3.Connection) -> int:
+    """Bring a database up to date, each step in a transaction of its own; returns the version.
+
+    Raises:
+        ConfigError: The file belongs to another program, or to a newer Graft.
+    """
+    _recognise(db)
+    while (version := _version(db)) < len(MIGRATIONS):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have made the step while this one waited for the lock.
+            if _version(db) == version:
+                MIGRATIONS[version](db)
+                db.execute(f"PRAGMA user_version = {version + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    return version
+
+
+def _recognise(db: sqlite3.Connection) -> None:
+    version = _version(db)
+    if version > len(MIGRATIONS):
+        raise ConfigError(
+            f"The database has version {version}, and this Graft knows versions up to {len(MIGRATIONS)}. "
+            "Install the Graft that wrote it, or a newer one."
+        )
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and mark != APPLICATION_ID:
+        raise ConfigError("The database belongs to another program. Name another file under storage.url.")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    return int(version)

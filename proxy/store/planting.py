@@ -1,0 +1,167 @@
+"""How nodes get into a tree: identity, edges, system texts, and when the router may see them.
+
+Two rules hold after every transaction. A node's `visible` number is greater than its parent's, so a reader that follows the
+numbers meets parents first. And a node has a number exactly when it is not `unanswered`, so an answer to a message makes
+everything above it visible too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from proxy.domain import fingerprint
+from proxy.domain.fingerprint import Hash
+from proxy.domain.tree import Node, NodeId, TreeId, UserId
+from proxy.store.reading import no_node
+from proxy.store.rows import plain, to_json
+from proxy.store.trees import no_tree, secret_of
+
+
+@dataclass(slots=True)
+class Planting:
+    """One transaction's additions to one tree."""
+
+    db: sqlite3.Connection
+    user_id: UserId
+    tree_id: TreeId
+    secret: bytes
+    known: dict[NodeId, NodeId] = field(default_factory=dict)
+    """Asked-for id to stored id, for messages that were stored before."""
+    _shown: set[NodeId] = field(default_factory=set)
+    """Nodes that are visible for certain."""
+    _planted: set[NodeId] = field(default_factory=set)
+    _next_visible: int = 0
+
+    @classmethod
+    def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Planting:
+        """Raises NotFound when the user or the tree is unknown."""
+        secret = secret_of(db, user_id)
+        if db.execute("SELECT 1 FROM trees WHERE id = ? AND user_id = ?", (tree_id, user_id)).fetchone() is None:
+            raise no_tree(tree_id)
+        return cls(db, user_id, tree_id, secret)
+
+    def recall_or_plant(self, nodes: Sequence[Node], exacts: Sequence[Hash], *, whole: bool) -> None:
+        """Add messages that a client brought, parents first; those that are stored already are recalled instead.
+
+        Args:
+            whole: History that was answered elsewhere, visible at once; otherwise a turn that waits for its answer.
+
+        Raises NotFound when a parent is unknown.
+        """
+        for node, exact in zip(nodes, exacts, strict=True):
+            parent_id = self.stored(node.parent_id)
+            stored_id = self._recall(parent_id, exact)
+            if stored_id is None:
+                self.plant(node, exact, parent_id, "whole" if whole else "unanswered")
+                continue
+            self.known[node.id] = stored_id
+            self._planted.add(stored_id)
+            if whole:
+                self.show(stored_id)
+
+    def plant(self, node: Node, exact: Hash, parent_id: NodeId | None, state: str) -> None:
+        """Add one node. Raises NotFound when its parent is unknown."""
+        if parent_id is not None and parent_id not in self._planted:
+            self._demand(parent_id)
+        visible = None
+        if state != "unanswered":
+            self.show(parent_id)
+            visible = self._number()
+            self._shown.add(node.id)
+        message = node.message
+        self.db.execute(
+            "INSERT INTO nodes (id, user_id, tree_id, role, sender, content, exact, folded, state, conversation, system_id,"
+            " call_id, tokens, visible, created_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                node.id,
+                self.user_id,
+                self.tree_id,
+                message.role,
+                plain(node.sender),
+                to_json(message.wire),
+                exact,
+                fingerprint.folded(message, self.secret),
+                state,
+                plain(node.conversation),
+                self._system(node.system),
+                node.call_id,
+                node.tokens,
+                visible,
+                node.created_at,
+                to_json(node.metadata) if node.metadata else "{}",
+            ),
+        )
+        self.db.execute(
+            "INSERT INTO edges (node_id, tree_id, parent_id, exact, created_at) VALUES (?, ?, ?, ?, ?)",
+            (node.id, self.tree_id, parent_id, exact, node.created_at),
+        )
+        self._planted.add(node.id)
+
+    def show(self, node_id: NodeId | None) -> None:
+        """Make a node whole and visible, and with it every unanswered message right above it."""
+        hidden: list[NodeId] = []
+        while node_id is not None and node_id not in self._shown:
+            sql = "SELECT n.visible, e.parent_id FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.id = ?"
+            visible, parent_id = self.db.execute(sql, (node_id,)).fetchone()
+            self._shown.add(node_id)
+            if visible is not None:
+                break
+            hidden.append(node_id)
+            node_id = parent_id
+        for hidden_id in reversed(hidden):
+            self.db.execute("UPDATE nodes SET state = 'whole', visible = ? WHERE id = ?", (self._number(), hidden_id))
+
+    def stored(self, node_id: NodeId | None) -> NodeId | None:
+        """The id under which a node of this transaction is stored."""
+        return None if node_id is None else self.known.get(node_id, node_id)
+
+    def has(self, node_id: NodeId) -> bool:
+        """Whether the node stands in this tree."""
+        sql = "SELECT 1 FROM nodes WHERE id = ? AND user_id = ? AND tree_id = ?"
+        return self.db.execute(sql, (node_id, self.user_id, self.tree_id)).fetchone() is not None
+
+    def _demand(self, node_id: NodeId) -> None:
+        if not self.has(node_id):
+            raise no_node(node_id)
+
+    def _recall(self, parent_id: NodeId | None, exact: Hash) -> NodeId | None:
+        """The stored node with the same parent and the same exact form; the newest, should there be several replies alike."""
+        sql = """
+            SELECT n.id FROM edges e JOIN nodes n ON n.id = e.node_id
+            WHERE e.parent_id IS ? AND e.tree_id = ? AND e.exact = ? AND n.user_id = ? ORDER BY n.seq DESC LIMIT 1
+        """
+        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id)).fetchone()
+        return row[0] if row else None
+
+    def _system(self, text: str | None) -> int | None:
+        """The row of a system text, which many nodes share."""
+        if text is None:
+            return None
+        mark = system_hash(text, self.secret)
+        row = self.db.execute("SELECT id FROM systems WHERE user_id = ? AND hash = ?", (self.user_id, mark)).fetchone()
+        if row is None:
+            sql = "INSERT INTO systems (user_id, hash, content) VALUES (?, ?, ?) RETURNING id"
+            row = self.db.execute(sql, (self.user_id, mark, to_json(text))).fetchone()
+        return int(row[0])
+
+    def _number(self) -> int:
+        if not self._next_visible:
+            self._next_visible = next_visible(self.db, self.tree_id)
+        number = self._next_visible
+        self._next_visible += 1
+        return number
+
+
+def next_visible(db: sqlite3.Connection, tree_id: TreeId) -> int:
+    """The number of the next node that becomes visible in a tree."""
+    (last,) = db.execute(
+        "SELECT max(visible) FROM nodes WHERE tree_id = ? AND visible IS NOT NULL", (tree_id,)
+    ).fetchone()
+    return int(last or 0) + 1
+
+
+def system_hash(text: str, secret: bytes) -> Hash:
+    """How a system text is found again."""
+    return fingerprint.keyed(secret, "system", text)

@@ -1,0 +1,200 @@
+"""Questions about nodes: one, a path, children, an outline, what is new in a tree. One round trip each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.domain.fingerprint import Hash
+from proxy.domain.message import Message
+from proxy.domain.placement import FeedNode, Mark, TreeSlice
+from proxy.domain.ports import Active
+from proxy.domain.tree import Node, NodeId, TreeId, UserId
+from proxy.domain.turn import Call
+from proxy.errors import NotFound
+from proxy.store.records import Correction, Decision, Outline
+from proxy.store.rows import (
+    CALL,
+    DECISION,
+    NODE,
+    NODE_FROM,
+    Row,
+    from_json,
+    plain,
+    to_call,
+    to_decision,
+    to_json,
+    to_node,
+)
+from proxy.store.trees import no_tree, tree_of
+
+PAGE: Final = 2_000
+"""Nodes of a slice read at once; other questions get their turn between pages."""
+PREVIEW: Final = 80
+
+PATH: Final = f"""
+    WITH RECURSIVE up (seq, parent_id, depth, shown, run) AS (
+        SELECT n.seq, e.parent_id, 0, 1, n.state = 'unanswered'
+        FROM nodes n JOIN edges e ON e.node_id = n.id
+        WHERE n.user_id = :user AND n.id = :node
+        UNION ALL
+        SELECT n.seq, e.parent_id, up.depth + 1, n.state <> 'unanswered' OR up.run, n.state = 'unanswered' AND up.run
+        FROM up JOIN nodes n ON n.id = up.parent_id JOIN edges e ON e.node_id = n.id
+    )
+    SELECT {NODE} FROM up CROSS JOIN {NODE_FROM.replace("nodes n", "nodes n ON n.seq = up.seq", 1)}
+    WHERE up.shown ORDER BY up.depth DESC
+"""
+"""`run` holds while every message so far, from the end up, is unanswered."""
+
+SLICE: Final = """
+    SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content
+    FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id
+    WHERE n.tree_id = ? AND n.visible > ?
+    ORDER BY n.visible LIMIT ?
+"""
+
+
+def node(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Node:
+    """Raises NotFound."""
+    row = db.execute(f"SELECT {NODE} FROM {NODE_FROM} WHERE n.user_id = ? AND n.id = ?", (user_id, node_id)).fetchone()
+    if row is None:
+        raise no_node(node_id)
+    return to_node(row)
+
+
+def path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId | None) -> list[Node]:
+    """Root to node; see `ports.TreeStore.path`. Raises NotFound."""
+    if node_id is None:
+        return []
+    found = [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id})]
+    if not found:
+        raise no_node(node_id)
+    return found
+
+
+def children(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: NodeId | None) -> list[Node]:
+    """What hangs right under a node, or under the root; oldest first. Raises NotFound."""
+    tree_of(db, user_id, tree_id)
+    if node_id is not None and node(db, user_id, node_id).tree_id != tree_id:
+        raise no_node(node_id)
+    sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id IS ? AND e.tree_id = ? ORDER BY n.seq"
+    return [to_node(row) for row in db.execute(sql, (node_id, tree_id))]
+
+
+def nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, after: int, limit: int) -> list[Node]:
+    """A page of a tree's nodes in order of arrival, unanswered ones too, after a `seq`. Raises NotFound."""
+    tree_of(db, user_id, tree_id)
+    sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE n.tree_id = ? AND n.seq > ? ORDER BY n.seq LIMIT ?"
+    return [to_node(row) for row in db.execute(sql, (tree_id, after, limit))]
+
+
+def structure(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, preview: bool) -> list[Outline]:
+    """A tree without contents, in order of arrival. Raises NotFound."""
+    tree_of(db, user_id, tree_id)
+    content = "n.content" if preview else "NULL"
+    sql = f"""
+        SELECT n.id, e.parent_id, n.role, n.state, n.created_at, {content}
+        FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.tree_id = ? ORDER BY n.seq
+    """
+    return [_outline(row) for row in db.execute(sql, (tree_id,))]
+
+
+def slice_page(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, mark: Mark | None, limit: int = PAGE
+) -> tuple[TreeSlice, bool]:
+    """What became visible since a mark, up to `limit` nodes, and whether there is more. Raises NotFound."""
+    sql = "SELECT epoch, system_prompt FROM trees WHERE user_id = ? AND id = ?"
+    tree = db.execute(sql, (user_id, tree_id)).fetchone()
+    if tree is None:
+        raise no_tree(tree_id)
+    epoch, system_prompt = tree
+    reset = mark is None or mark.epoch != epoch
+    seen = 0 if mark is None or reset else mark.seen
+    rows = db.execute(SLICE, (tree_id, seen, limit)).fetchall()
+    news = Mark(epoch, rows[-1][0] if rows else seen)
+    return TreeSlice(news, [_feed_node(row) for row in rows], reset, system_prompt), len(rows) == limit
+
+
+def _outline(row: Row) -> Outline:
+    id_, parent_id, role, state, created_at, content = row
+    preview = None if content is None else Message(from_json(content)).spoken[:PREVIEW]
+    return Outline(id_, parent_id, role, state, created_at, preview)
+
+
+def _feed_node(row: Row) -> FeedNode:
+    _, id_, parent_id, role, content, created_at, system = row
+    text = Message(from_json(content)).spoken
+    return FeedNode(id_, parent_id, role, text, created_at, None if system is None else from_json(system))
+
+
+def active(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:
+    """Where a user was last, through one key and one chat."""
+    sql = "SELECT node_id, tree_id, at FROM active WHERE user_id = ? AND tree_id = ? AND key_id = ? AND hint = ?"
+    row = db.execute(sql, (user_id, tree_id, key_id, plain(hint) or "")).fetchone()
+    return Active(*row) if row else None
+
+
+def earlier(
+    db: sqlite3.Connection, user_id: UserId, request_hash: Hash, idempotency_key: str | None
+) -> tuple[Call, list[Node]] | None:
+    """The newest finished call that has replies and answered the same idempotency key, or, without a key, the same body.
+
+    A key that was never seen is a new request although its body is known: that is what the client says with it.
+    """
+    column, value = ("request_hash", request_hash) if idempotency_key is None else ("idempotency_key", idempotency_key)
+    sql = f"""
+        SELECT {CALL} FROM calls
+        WHERE user_id = ? AND {column} = ? AND status = 'done' AND turn_id IS NOT NULL AND reply_id IS NOT NULL
+        ORDER BY started_at DESC LIMIT 1
+    """
+    row = db.execute(sql, (user_id, value)).fetchone()
+    if row is None:
+        return None
+    call = to_call(row)
+    sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id = ? AND e.tree_id = ? AND n.call_id = ? ORDER BY n.seq"
+    replies = [to_node(row) for row in db.execute(sql, (call.turn_id, call.tree_id, call.id))]
+    return (call, replies) if replies else None
+
+
+def call(db: sqlite3.Connection, user_id: UserId, call_id: str) -> Call:
+    """Raises NotFound, also for a call whose turn was deleted."""
+    sql = f"SELECT {CALL} FROM calls WHERE user_id = ? AND id = ? AND turn_id IS NOT NULL"
+    row = db.execute(sql, (user_id, call_id)).fetchone()
+    if row is None:
+        raise NotFound(f"The call {call_id!r} does not exist here.")
+    return to_call(row)
+
+
+def decision(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, shadow: bool = False) -> Decision | None:
+    """The newest decision about the turn that a node belongs to: its first message, its last, or a reply to it."""
+    sql = f"""
+        WITH concerned (id) AS (
+            SELECT id FROM decisions WHERE node_id = :node
+            UNION SELECT d.id FROM calls c JOIN decisions d ON d.call_id = c.id WHERE c.turn_id = :node
+            UNION SELECT d.id FROM nodes n JOIN decisions d ON d.call_id = n.call_id WHERE n.id = :node
+        )
+        SELECT {DECISION} FROM concerned JOIN decisions d ON d.id = concerned.id
+        WHERE d.user_id = :user AND d.shadow = :shadow ORDER BY d.id DESC LIMIT 1
+    """
+    row = db.execute(sql, {"node": node_id, "user": user_id, "shadow": int(shadow)}).fetchone()
+    return to_decision(row) if row else None
+
+
+def corrections(db: sqlite3.Connection, user_id: UserId) -> list[Correction]:
+    """The user's corrections, oldest first."""
+    sql = """
+        SELECT tree_id, node_id, decision_id, from_parent, to_parent, at, source
+        FROM corrections WHERE user_id = ? ORDER BY id
+    """
+    return [Correction(*row) for row in db.execute(sql, (user_id,))]
+
+
+def tombstones(db: sqlite3.Connection, user_id: UserId, exacts: Sequence[Hash]) -> set[Hash]:
+    """Which of these exact hashes were deleted: an import must not bring them back."""
+    sql = "SELECT exact FROM tombstones WHERE user_id = ? AND exact IN (SELECT value FROM json_each(?))"
+    return {exact for (exact,) in db.execute(sql, (user_id, to_json(list(exacts))))}
+
+
+def no_node(node_id: NodeId) -> NotFound:
+    return NotFound(f"The node {node_id!r} does not exist here.")

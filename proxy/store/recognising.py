@@ -1,0 +1,162 @@
+"""Which chat a re-sent history is: one statement, whose cost depends on the history and not on the trees.
+
+Four kinds of evidence, the deepest message that any of them reaches is the anchor:
+
+1. *chain*: the longest prefix of the history that some client saw before.
+2. *assistants*: beyond that, the same assistant messages in the same order from the start; users' text may have been rewritten.
+   Two of them, or a single one when it is long and was said only once: every second chat begins with "Hello! How can I help?".
+3. *tail*: beyond that, two messages that stand in a row in some chat. Where part of the history is known, that chat must be the
+   same one; where nothing is, the two must be long together, or have been said at one place only, or the chat's own id agrees.
+4. *tail*, last resort: one long text that was said only once, and is not the message just sent.
+
+Among rows that say the same, the named conversation wins, then what is still stored, then the newest.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from proxy.domain.fingerprint import Link
+from proxy.domain.transcript import Sighting
+from proxy.domain.tree import TreeId, UserId
+from proxy.store.rows import plain, to_json, to_seen
+
+LONG: Final = 64
+"""Letters from which a text is evidence by itself."""
+LINEAGE: Final = 2_000
+"""Most rows of a chat that are read back from the anchor."""
+
+_IN_TREE: Final = "(:tree IS NULL OR t.tree_id IS NULL OR t.tree_id = :tree)"
+_BEST: Final = "ORDER BY t.conversation IS :conversation DESC, t.meaning = 'node' DESC, t.at DESC, t.id DESC LIMIT 1"
+
+
+def _row_where(condition: str, order: str = _BEST) -> str:
+    return f"(SELECT t.id FROM transcripts t WHERE t.user_id = :user AND {condition} AND {_IN_TREE} {order})"
+
+
+def _places(condition: str) -> str:
+    """How many places a condition fits; counts to two."""
+    return f"""(SELECT count(*) FROM (
+        SELECT DISTINCT coalesce(t.node_id, t.chain) FROM transcripts t WHERE t.user_id = :user AND {condition} LIMIT 2))"""
+
+
+def _at(array: str, index: str) -> str:
+    return f"json_extract(:{array}, '$[' || ({index}) || ']')"
+
+
+_PAIR: Final = f"t.folded = f.value AND t.before = {_at('folded', 'f.key - 1')}"
+
+RECOGNISE: Final = f"""
+WITH RECURSIVE
+deepest (i, row) AS (  -- from the end towards the start, until a prefix is known
+    SELECT :last, {_row_where(f"t.chain = {_at('chains', ':last')}")}
+    UNION ALL
+    SELECT i - 1, {_row_where(f"t.chain = {_at('chains', 'i - 1')}")} FROM deepest WHERE row IS NULL AND i > 0
+),
+by_chain (i, row, conversation) AS MATERIALIZED (
+    SELECT i, row, (SELECT conversation FROM transcripts WHERE id = row) FROM deepest WHERE row IS NOT NULL
+),
+by_assistants (i, row) AS MATERIALIZED (
+    SELECT a.key, {_row_where("t.assistants = a.value")} AS row
+    FROM json_each(:assistants) a
+    WHERE a.key > coalesce((SELECT i FROM by_chain), -1) AND a.value IS NOT NULL AND row IS NOT NULL
+      AND (a.key <> :single OR {_places("t.folded = " + _at("folded", ":single"))} = 1)
+    ORDER BY a.key DESC LIMIT 1
+),
+known (i) AS MATERIALIZED (SELECT max(i) FROM (SELECT -1 AS i UNION ALL SELECT i FROM by_chain UNION ALL SELECT i FROM by_assistants)),
+pairs (i, row) AS (
+    SELECT f.key, {_row_where(_PAIR)} FROM json_each(:folded) f WHERE f.key > (SELECT i FROM known) + 1
+),
+by_pair (i, row) AS MATERIALIZED (
+    SELECT p.i, p.row FROM pairs p JOIN transcripts r ON r.id = p.row JOIN json_each(:folded) f ON f.key = p.i
+    WHERE CASE
+        WHEN (SELECT i FROM known) >= 0 THEN {
+    _at("heavy", "p.i")
+} AND r.conversation = (SELECT conversation FROM by_chain)
+        ELSE {_at("heavy", "p.i")} OR r.conversation IS :conversation OR {_places(_PAIR)} = 1
+    END
+    ORDER BY p.i DESC LIMIT 1
+),
+by_one (i, row) AS (
+    SELECT f.key, {_row_where("t.folded = f.value")} FROM json_each(:long) f
+    WHERE (SELECT i FROM known) < 0 AND NOT EXISTS (SELECT 1 FROM by_pair)
+      AND f.value IS NOT NULL AND {_places("t.folded = f.value")} = 1
+    ORDER BY f.key DESC LIMIT 1
+),
+anchor (i, found_by, row) AS MATERIALIZED (
+    SELECT i, 'chain', row FROM by_chain
+    UNION ALL SELECT i, 'assistants', row FROM by_assistants
+    UNION ALL SELECT i, 'tail', row FROM by_pair
+    UNION ALL SELECT i, 'tail', row FROM by_one WHERE row IS NOT NULL
+    ORDER BY i DESC LIMIT 1
+),
+back (row, conversation, depth) AS (  -- the client's chat, from the anchor back
+    SELECT t.id, t.conversation, 0 FROM anchor JOIN transcripts t ON t.id = anchor.row
+    UNION ALL
+    SELECT (
+        SELECT p.id FROM (
+            SELECT p.id, p.meaning, p.at, p.conversation = back.conversation AS of_this_chat,
+                   p.node_id IS (SELECT e.parent_id FROM edges e WHERE e.node_id = t.node_id) AS answered
+            FROM transcripts p WHERE p.user_id = :user AND p.chain = t.prev
+        ) p
+        ORDER BY p.of_this_chat DESC, p.answered DESC, p.meaning = 'node' DESC, p.at DESC, p.id DESC LIMIT 1
+    ), back.conversation, back.depth + 1
+    FROM back JOIN transcripts t ON t.id = back.row
+    WHERE t.prev <> '' AND back.depth < :lineage
+),
+continued (row, depth) AS (
+    SELECT {
+    _row_where(
+        "t.prev = a.chain AND t.role = 'user' AND t.meaning = 'node' "
+        "AND (:conversation IS NULL OR t.conversation = :conversation)",
+    )
+}, -1
+    FROM anchor JOIN transcripts a ON a.id = anchor.row
+)
+SELECT found.depth, anchor.i, anchor.found_by,
+       t.chain, t.prev, t.folded, t.assistants, t.role, t.meaning, t.node_id, t.tree_id, t.conversation
+FROM (SELECT row, depth FROM back UNION ALL SELECT row, depth FROM continued WHERE row IS NOT NULL) found
+JOIN transcripts t ON t.id = found.row CROSS JOIN anchor
+ORDER BY found.depth DESC
+"""
+
+
+def recognise(
+    db: sqlite3.Connection, user_id: UserId, links: Sequence[Link], tree_id: TreeId | None, conversation: str | None
+) -> Sighting:
+    """What is known of a history. See `ports.TreeStore.recognise`."""
+    if not links:
+        return Sighting(-1, "none")
+    rows = db.execute(RECOGNISE, _asked(user_id, links, tree_id, conversation)).fetchall()
+    if not rows:
+        return Sighting(-1, "none")
+    _, anchor, found_by, *_ = rows[0]
+    continued = to_seen(rows.pop()[3:]) if rows[-1][0] < 0 else None
+    return Sighting(anchor, found_by, tuple(to_seen(row[3:]) for row in rows), continued)
+
+
+def _asked(
+    user_id: UserId, links: Sequence[Link], tree_id: TreeId | None, conversation: str | None
+) -> dict[str, object]:
+    last = len(links) - 1
+    speaking = [i for i, link in enumerate(links) if link.assistants is not None]
+    assistants = [link.assistants for link in links]
+    if speaking and links[speaking[0]].weight < LONG:
+        assistants[speaking[0]] = None
+    pair_weights = [0, *(a.weight + b.weight for a, b in pairwise(links))]
+    return {
+        "user": user_id,
+        "tree": tree_id,
+        "conversation": plain(conversation),
+        "last": last,
+        "chains": to_json([link.chain for link in links]),
+        "assistants": to_json(assistants),
+        "single": speaking[0] if speaking else -1,
+        "folded": to_json([link.folded for link in links]),
+        "heavy": to_json([int(weight >= LONG) for weight in pair_weights]),
+        "long": to_json([link.folded if link.weight >= LONG else None for link in links[:-1]]),
+        "lineage": LINEAGE,
+    }

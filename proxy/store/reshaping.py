@@ -1,0 +1,161 @@
+"""What a user changes in a tree: where a turn hangs, and what is gone.
+
+Moving changes an edge and keeps the old one in a log. Deleting takes the words and leaves keyed hashes, so that a re-sent
+history never brings them back. Both begin a new epoch of the tree: whoever follows it by mark reads it anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.errors import InvalidRequest
+from proxy.store.planting import next_visible
+from proxy.store.reading import decision, no_node, node
+from proxy.store.rows import plain, to_json
+
+BELOW = """
+    WITH RECURSIVE below (id) AS (
+        SELECT ? UNION ALL SELECT e.node_id FROM below JOIN edges e ON e.parent_id = below.id
+    )
+"""
+"""A node and all its descendants."""
+
+
+def move(
+    db: sqlite3.Connection, user_id: UserId, node_id: NodeId, new_parent: NodeId | None, why: str, who: str
+) -> None:
+    """Hang a node, with all its descendants, under another node of its tree, or under the root (`None`).
+
+    Raises:
+        NotFound: Either node is unknown, another user's, or of another tree.
+        InvalidRequest: The new parent is the node itself, below it, or a message that has no answer yet.
+    """
+    moved = node(db, user_id, node_id)
+    if new_parent is not None:
+        _check_parent(db, user_id, node_id, moved.tree_id, new_parent)
+    if new_parent == moved.parent_id:
+        return
+    now = time.time()
+    decided = decision(db, user_id, node_id)
+    db.execute("UPDATE edges SET parent_id = ?, created_at = ? WHERE node_id = ?", (new_parent, now, node_id))
+    db.execute(
+        "INSERT INTO edge_log (node_id, from_parent, to_parent, at, why, who) VALUES (?, ?, ?, ?, ?, ?)",
+        (node_id, moved.parent_id, new_parent, now, plain(why), who),
+    )
+    if decided is not None:
+        _correct(db, user_id, moved.tree_id, node_id, decided.id, moved.parent_id, new_parent, why)
+    _renumber(db, moved.tree_id, node_id)
+    _new_epoch(db, moved.tree_id)
+
+
+def correct(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, to_parent: NodeId | None, source: str) -> None:
+    """Keep a user's word on where a turn belongs, without moving it: the answer to a question is a label too.
+
+    Raises NotFound.
+    """
+    turn = node(db, user_id, node_id)
+    if to_parent is not None and node(db, user_id, to_parent).tree_id != turn.tree_id:
+        raise no_node(to_parent)
+    decided = decision(db, user_id, node_id)
+    _correct(db, user_id, turn.tree_id, node_id, decided.id if decided else None, turn.parent_id, to_parent, source)
+
+
+def delete(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> int:
+    """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
+    top = node(db, user_id, node_id)
+    ids = [id_ for (id_,) in db.execute(f"{BELOW} SELECT id FROM below", (node_id,))]
+    _bury(db, top.parent_id, to_json(ids))
+    _new_epoch(db, top.tree_id)
+    return len(ids)
+
+
+def _check_parent(
+    db: sqlite3.Connection, user_id: UserId, node_id: NodeId, tree_id: TreeId, new_parent: NodeId
+) -> None:
+    parent = node(db, user_id, new_parent)
+    if parent.tree_id != tree_id:
+        raise no_node(new_parent)
+    if parent.state == "unanswered":
+        raise InvalidRequest(
+            f"The node {new_parent!r} has no answer yet; nothing can be moved under it.", param="parent_id"
+        )
+    above = """
+        WITH RECURSIVE up (id) AS (
+            SELECT ? UNION ALL SELECT e.parent_id FROM up JOIN edges e ON e.node_id = up.id WHERE e.parent_id IS NOT NULL
+        )
+        SELECT 1 FROM up WHERE id = ?
+    """
+    if db.execute(above, (new_parent, node_id)).fetchone():
+        raise InvalidRequest(f"The node {new_parent!r} is below {node_id!r}, or the same.", param="parent_id")
+
+
+def _correct(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    tree_id: TreeId,
+    node_id: NodeId,
+    decision_id: int | None,
+    from_parent: NodeId | None,
+    to_parent: NodeId | None,
+    source: str,
+) -> None:
+    db.execute(
+        "INSERT INTO corrections (user_id, tree_id, node_id, decision_id, from_parent, to_parent, at, source)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (user_id, tree_id, node_id, decision_id, from_parent, to_parent, time.time(), plain(source)),
+    )
+
+
+def _renumber(db: sqlite3.Connection, tree_id: TreeId, node_id: NodeId) -> None:
+    """Number a moved branch after everything else, so that parents still come before children."""
+    below = (
+        f"{BELOW} SELECT n.id FROM below JOIN nodes n ON n.id = below.id WHERE n.visible IS NOT NULL ORDER BY n.visible"
+    )
+    first = next_visible(db, tree_id)
+    ids = [id_ for (id_,) in db.execute(below, (node_id,))]
+    db.executemany("UPDATE nodes SET visible = ? WHERE id = ?", [(first + i, id_) for i, id_ in enumerate(ids)])
+
+
+def _bury(db: sqlite3.Connection, survivor: NodeId | None, ids: str) -> None:
+    """Take nodes out of every table. `survivor` is the parent of the topmost; `ids` is a JSON list."""
+    doomed = "(SELECT value FROM json_each(:ids))"
+    values = {"ids": ids, "now": time.time(), "survivor": survivor}
+    sql = f"SELECT json_group_array(DISTINCT system_id) FROM nodes WHERE id IN {doomed} AND system_id IS NOT NULL"
+    (systems,) = db.execute(sql, values).fetchone()
+    for statement in (
+        f"""
+        INSERT INTO tombstones (user_id, tree_id, exact, folded, deleted_at)
+        SELECT user_id, tree_id, exact, folded, :now FROM nodes WHERE id IN {doomed}
+        """,
+        # Chats that began alike leave one deleted row between them.
+        f"UPDATE OR REPLACE transcripts SET meaning = 'deleted', node_id = NULL WHERE node_id IN {doomed}",
+        f"UPDATE active SET node_id = :survivor WHERE :survivor IS NOT NULL AND node_id IN {doomed}",
+        f"DELETE FROM active WHERE node_id IN {doomed}",
+        f"DELETE FROM corrections WHERE node_id IN {doomed}",
+        f"""
+        DELETE FROM corrections WHERE decision_id IN (SELECT id FROM decisions WHERE node_id IN {doomed})
+        """,
+        f"DELETE FROM decisions WHERE node_id IN {doomed}",
+        f"DELETE FROM edge_log WHERE node_id IN {doomed}",
+        # The bill stays; the words that were sent and received go.
+        f"UPDATE calls SET reply_id = NULL, envelope = '{{}}' WHERE id IN (SELECT call_id FROM nodes WHERE id IN {doomed})",
+        f"""
+        UPDATE calls SET turn_id = NULL, reply_id = NULL, kept = '[]', partial = NULL, envelope = '{{}}', receipt = '{{}}',
+               idempotency_key = NULL, request_hash = ''
+        WHERE turn_id IN {doomed}
+        """,
+        f"DELETE FROM edges WHERE node_id IN {doomed}",
+        f"DELETE FROM nodes WHERE id IN {doomed}",
+    ):
+        db.execute(statement, values)
+    db.execute(
+        "DELETE FROM systems WHERE id IN (SELECT value FROM json_each(?))"
+        " AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.system_id = systems.id)",
+        (systems,),
+    )
+
+
+def _new_epoch(db: sqlite3.Connection, tree_id: TreeId) -> None:
+    db.execute("UPDATE trees SET epoch = epoch + 1, updated_at = ? WHERE id = ?", (time.time(), tree_id))

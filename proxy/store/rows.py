@@ -1,0 +1,191 @@
+"""Rows and values: the one place where columns become the domain's words and turn back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from proxy.domain.message import Message, Wire
+from proxy.domain.placement import Attachment, Candidate
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import Node, Tree
+from proxy.domain.turn import Call
+from proxy.store.records import Decision, Key
+
+Row = tuple[Any, ...]
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = msgspec.json.Decoder().decode
+
+
+def to_json(value: object) -> str:
+    """JSON that reads back as the same value, its keys in their order."""
+    text = _encode(value)
+    return text if _has_utf8(text) else json.dumps(value, separators=(",", ":"))
+
+
+def from_json(text: str) -> Any:
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        # Half an emoji, cut by a client, is JSON to Python and not to msgspec.
+        return json.loads(text)
+
+
+def plain(text: str | None) -> str | None:
+    """A label in a form that the database takes: half an emoji becomes a question mark."""
+    return text if text is None or _has_utf8(text) else text.encode("utf-8", "replace").decode()
+
+
+def _has_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+TREE: Final = "id, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata"
+
+
+def to_tree(row: Row) -> Tree:
+    id_, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata = row
+    return Tree(
+        id_, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, from_json(metadata)
+    )
+
+
+NODE: Final = (
+    "n.id, n.tree_id, e.parent_id, n.content, n.state, n.created_at, n.seq, n.sender, n.conversation, s.content, "
+    "n.call_id, n.tokens, n.metadata"
+)
+"""From `nodes n JOIN edges e LEFT JOIN systems s`."""
+NODE_FROM: Final = "nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id"
+
+
+def to_node(row: Row) -> Node:
+    (
+        id_,
+        tree_id,
+        parent_id,
+        content,
+        state,
+        created_at,
+        seq,
+        sender,
+        conversation,
+        system,
+        call_id,
+        tokens,
+        metadata,
+    ) = row
+    return Node(
+        id_,
+        tree_id,
+        parent_id,
+        Message(from_json(content)),
+        state,
+        created_at,
+        seq,
+        sender,
+        conversation,
+        None if system is None else from_json(system),
+        call_id,
+        tokens,
+        {} if metadata == "{}" else from_json(metadata),
+    )
+
+
+SEEN: Final = "chain, prev, folded, assistants, role, meaning, node_id, tree_id, conversation"
+
+
+def to_seen(row: Row) -> Seen:
+    return Seen(*row)
+
+
+CALL: Final = "id, tree_id, turn_id, reply_id, status, model, started_at, finish_reason, usage, envelope, receipt"
+
+
+def to_call(row: Row) -> Call:
+    id_, tree_id, turn_id, reply_id, status, model, started_at, finish_reason, usage, envelope, receipt = row
+    return Call(
+        id_,
+        tree_id,
+        turn_id,
+        reply_id,
+        status,
+        model,
+        started_at,
+        finish_reason,
+        None if usage is None else from_json(usage),
+        from_json(envelope),
+        from_json(receipt),
+    )
+
+
+KEY: Final = "id, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at"
+
+
+def to_key(row: Row) -> Key:
+    return Key(*row)
+
+
+DECISION: Final = (
+    "d.id, d.node_id, d.call_id, d.shadow, d.at, d.parent_id, d.route, d.reason, d.confidence, d.scorer, d.candidates, "
+    "d.calls, d.prompt_tokens, d.completion_tokens, d.spent_ms, d.degraded, d.unsure"
+)
+
+
+def to_decision(row: Row) -> Decision:
+    id_, node_id, call_id, shadow, at, parent_id, route, reason, confidence, scorer, candidates, *cost = row
+    calls, prompt_tokens, completion_tokens, spent_ms, degraded, unsure = cost
+    attachment = Attachment(
+        parent_id=parent_id,
+        route=route,
+        reason=reason,
+        confidence=confidence,
+        scorer=scorer,
+        candidates=tuple(Candidate(**candidate) for candidate in from_json(candidates)),
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        spent_ms=spent_ms,
+        degraded=bool(degraded),
+        unsure=bool(unsure),
+    )
+    return Decision(id_, node_id, call_id, bool(shadow), attachment, at)
+
+
+def candidates_json(attachment: Attachment) -> str:
+    return to_json(
+        [
+            {"parent_id": one.parent_id, "route": one.route, "score": one.score, "reason": one.reason}
+            for one in attachment.candidates
+        ]
+    )
+
+
+def partial_json(replies: Sequence[Node]) -> str:
+    """A reply so far, so that it can be stored without whoever was writing it."""
+    return to_json(
+        [
+            {
+                "id": node.id,
+                "message": node.message.wire,
+                "created_at": node.created_at,
+                "sender": node.sender,
+                "conversation": node.conversation,
+                "metadata": node.metadata,
+            }
+            for node in replies
+        ]
+    )
+
+
+def json_or_null(wire: Wire | None) -> str | None:
+    return None if wire is None else to_json(wire)

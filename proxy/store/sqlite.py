@@ -1,0 +1,307 @@
+"""`SqliteStore`: the trees of all users in one SQLite database. It is `domain.ports.TreeStore`, and what the tree API needs.
+
+This class only says which function runs on which thread; the statements stand in the modules that it names. One server has a
+database at a time: who opens it beside a running server (the `graft` command) says `recover=False`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiosqlite
+
+from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.placement import Attachment, FeedNode, Mark, Policy, TreeSlice
+from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, User
+from proxy.domain.transcript import Seen, Sighting
+from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
+from proxy.domain.turn import Call, KeyKind
+from proxy.domain.zone import DataZone, ZoneName
+from proxy.store import keys, reading, recognising, reshaping, trees, verify, writing
+from proxy.store.connection import MEMORY, Reader, Writer, connect, file_of, whole
+from proxy.store.migrations import migrate
+from proxy.store.records import Correction, Decision, Key, Outline, Violation
+
+T = TypeVar("T")
+
+KEPT_USERS = 10_000
+
+
+class SqliteStore:
+    """Made by `open`; closed by `close`, or at the end of `async with`."""
+
+    def __init__(self, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
+        self._connections = (writing, reading)
+        self._writer = Writer(writing)
+        self._reader = Reader(reading)
+        self._users: dict[UserId, User] = {}
+        """Users never change, so those seen lately need no question."""
+
+    @classmethod
+    async def open(cls, url: str, *, durability: str = "process", recover: bool = True) -> Self:
+        """Open a database, made where missing and brought up to date.
+
+        Args:
+            url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`.
+            durability: `process`: what was acknowledged survives a crash of the process. `power`: also one of the machine.
+            recover: End what an earlier process left open. Not while a server uses the database.
+
+        Raises ConfigError, StoreError.
+        """
+        file = file_of(url)
+        first = await connect(file, durability=durability)
+        second = first
+        try:
+            await whole(first, migrate)
+            if file != MEMORY:
+                second = await connect(file, durability=durability, read_only=True)
+            store = cls(first, second)
+            if recover:
+                await store.recover()
+        except BaseException:
+            for connection in {first, second}:
+                await connection.close()
+            raise
+        return store
+
+    async def close(self) -> None:
+        """Finish what was asked so far, then let go of the database."""
+        await self._writer.close()
+        for connection in set(self._connections):
+            await connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def ping(self) -> None:
+        """Raises StoreError when the database cannot be written to."""
+        await self._write(lambda db: db.execute("UPDATE users SET created_at = created_at WHERE 0"))
+
+    # Users, trees, zones, keys
+
+    async def user(self, user_id: UserId) -> User:
+        user = self._users.get(user_id) or await self._read(partial(trees.find_user, user_id=user_id))
+        if user is None:
+            user = await self._write(partial(trees.make_user, user_id=user_id))
+        if len(self._users) >= KEPT_USERS:
+            self._users.clear()
+        self._users[user_id] = user
+        return user
+
+    async def tree(self, user_id: UserId, name: str) -> Tree:
+        tree = await self._read(partial(trees.find_tree, user_id=user_id, name=name))
+        if tree is None:
+            tree = await self._write(partial(trees.make_tree, user_id=user_id, name=name))
+        return tree
+
+    async def tree_of(self, user_id: UserId, tree_id: TreeId) -> Tree:
+        return await self._read(partial(trees.tree_of, user_id=user_id, tree_id=tree_id))
+
+    async def trees(self, user_id: UserId) -> list[Tree]:
+        """The user's trees, the one used last first."""
+        return await self._read(partial(trees.trees, user_id=user_id))
+
+    async def rename(self, user_id: UserId, tree_id: TreeId, title: str | None) -> None:
+        """Give a tree a title; its name, which clients use, stays. Raises NotFound."""
+        await self._write(partial(trees.rename, user_id=user_id, tree_id=tree_id, title=title))
+
+    async def set_system_prompt(self, user_id: UserId, tree_id: TreeId, text: str | None) -> None:
+        await self._write(partial(trees.set_system_prompt, user_id=user_id, tree_id=tree_id, text=text))
+
+    async def set_max_context_tokens(self, user_id: UserId, tree_id: TreeId, tokens: int | None) -> None:
+        await self._write(partial(trees.set_max_context_tokens, user_id=user_id, tree_id=tree_id, tokens=tokens))
+
+    async def set_metadata_item(self, user_id: UserId, tree_id: TreeId, name: str, value: object) -> None:
+        """Keep a JSON value under a name of the caller's; `None` takes it away. Raises NotFound."""
+        await self._write(partial(trees.set_metadata_item, user_id=user_id, tree_id=tree_id, name=name, value=value))
+
+    async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
+        return await self._read(partial(trees.zones, user_id=user_id, tree_id=tree_id))
+
+    async def put_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str) -> None:
+        """Replace a zone's text; `tree_id` is `None` for zones that hold for all trees. Raises NotFound."""
+        await self._write(partial(trees.put_zone, user_id=user_id, tree_id=tree_id, name=name, text=text))
+
+    async def add_key(
+        self,
+        user_id: UserId,
+        kind: KeyKind,
+        digest: str,
+        prefix: str,
+        label: str | None = None,
+        policy: Policy | None = None,
+    ) -> Key:
+        """Keep a new key of a user, who is created where missing."""
+        return await self._write(lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy))
+
+    async def key_by_digest(self, digest: str) -> Key | None:
+        """The key with that digest unless it was revoked."""
+        return await self._read(partial(keys.key_by_digest, digest=digest))
+
+    async def keys(self) -> list[Key]:
+        """All keys, revoked ones too, oldest first."""
+        return await self._read(keys.keys)
+
+    async def has_keys(self) -> bool:
+        """Whether any key is in use."""
+        return await self._read(keys.has_keys)
+
+    async def revoke_key(self, name: str) -> Key:
+        """Revoke a key by its id or its shown prefix. Raises NotFound."""
+        return await self._write(partial(keys.revoke_key, name=name))
+
+    async def touch_key(self, key_id: str, at: float) -> None:
+        """Remember when a key was used last."""
+        await self._write(partial(keys.touch_key, key_id=key_id, at=at))
+
+    # Nodes, read
+
+    async def node(self, user_id: UserId, node_id: NodeId) -> Node:
+        return await self._read(partial(reading.node, user_id=user_id, node_id=node_id))
+
+    async def path(self, user_id: UserId, node_id: NodeId | None) -> list[Node]:
+        if node_id is None:
+            return []
+        return await self._read(partial(reading.path, user_id=user_id, node_id=node_id))
+
+    async def children(self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None) -> list[Node]:
+        """What hangs right under a node, or under the root (`None`); oldest first. Raises NotFound."""
+        return await self._read(partial(reading.children, user_id=user_id, tree_id=tree_id, node_id=node_id))
+
+    async def nodes(self, user_id: UserId, tree_id: TreeId) -> AsyncIterator[Node]:
+        """All of a tree's nodes in order of arrival, unanswered ones too. Raises NotFound."""
+        after = 0
+        while True:
+            page = await self._read(
+                partial(reading.nodes, user_id=user_id, tree_id=tree_id, after=after, limit=reading.PAGE)
+            )
+            for node in page:
+                yield node
+            if len(page) < reading.PAGE:
+                return
+            after = page[-1].seq
+
+    async def structure(self, user_id: UserId, tree_id: TreeId, *, preview: bool = False) -> list[Outline]:
+        """A tree without contents, in order of arrival; with the text's first letters where asked for. Raises NotFound."""
+        return await self._read(partial(reading.structure, user_id=user_id, tree_id=tree_id, preview=preview))
+
+    async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
+        page, more = await self._read(partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark))
+        nodes: list[FeedNode] = list(page.nodes)
+        reset = page.reset
+        while more:
+            page, more = await self._read(partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=page.mark))
+            if page.reset:
+                # The tree was changed between two pages: what was read so far is void.
+                nodes, reset = [], True
+            nodes += page.nodes
+        return TreeSlice(page.mark, nodes, reset, page.system_prompt)
+
+    async def recognise(
+        self, user_id: UserId, links: Sequence[Link], *, tree_id: TreeId | None, conversation: str | None
+    ) -> Sighting:
+        return await self._read(
+            partial(recognising.recognise, user_id=user_id, links=links, tree_id=tree_id, conversation=conversation)
+        )
+
+    async def active(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:
+        return await self._read(partial(reading.active, user_id=user_id, tree_id=tree_id, key_id=key_id, hint=hint))
+
+    async def earlier(
+        self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None
+    ) -> tuple[Call, list[Node]] | None:
+        return await self._read(
+            partial(reading.earlier, user_id=user_id, request_hash=request_hash, idempotency_key=idempotency_key)
+        )
+
+    async def call(self, user_id: UserId, call_id: CallId) -> Call:
+        """Raises NotFound, also for a call whose turn was deleted."""
+        return await self._read(partial(reading.call, user_id=user_id, call_id=call_id))
+
+    async def decision(self, user_id: UserId, node_id: NodeId, *, shadow: bool = False) -> Decision | None:
+        """The newest decision about the turn that a node belongs to: its first message, its last, or a reply to it."""
+        return await self._read(partial(reading.decision, user_id=user_id, node_id=node_id, shadow=shadow))
+
+    async def corrections(self, user_id: UserId) -> list[Correction]:
+        """The user's corrections, oldest first."""
+        return await self._read(partial(reading.corrections, user_id=user_id))
+
+    async def tombstones(self, user_id: UserId, exacts: Sequence[Hash]) -> set[Hash]:
+        """Which of these exact hashes were deleted: an import must not bring them back."""
+        return await self._read(partial(reading.tombstones, user_id=user_id, exacts=exacts))
+
+    # Nodes, written
+
+    async def adopt(self, adoption: Adoption) -> Mapping[NodeId, NodeId]:
+        return await self._write(partial(writing.adopt, adoption=adoption))
+
+    async def append(self, user_id: UserId, tree_id: TreeId, nodes: Sequence[Node]) -> None:
+        """Add nodes as they are, parents first, none recalled: for imports and the tree API. Raises NotFound."""
+        await self._write(partial(writing.append, user_id=user_id, tree_id=tree_id, nodes=nodes))
+
+    async def open_turn(self, turn: OpenTurn) -> Opened:
+        return await self._write(partial(writing.open_turn, turn=turn))
+
+    async def checkpoint(self, call_id: CallId, replies: Sequence[Node]) -> None:
+        await self._write(partial(writing.checkpoint, call_id=call_id, replies=replies))
+
+    async def close_turn(self, turn: CloseTurn) -> None:
+        await self._write(partial(writing.close_turn, turn=turn))
+
+    async def note_shadow(
+        self, user_id: UserId, tree_id: TreeId, turn_id: NodeId, call_id: CallId, attachment: Attachment
+    ) -> None:
+        await self._write(lambda db: writing.note_shadow(db, user_id, tree_id, turn_id, call_id, attachment))
+
+    async def aside(self, user_id: UserId, seen: Sequence[Seen]) -> None:
+        await self._write(partial(writing.remember, user_id=user_id, seen=seen, known={}))
+
+    async def count_tokens(self, counts: Mapping[NodeId, int]) -> None:
+        await self._write(partial(writing.count_tokens, counts=counts))
+
+    async def move(
+        self, user_id: UserId, node_id: NodeId, new_parent: NodeId | None, why: str, *, who: str = "user"
+    ) -> None:
+        """Hang a node, with all its descendants, elsewhere in its tree. Raises NotFound, InvalidRequest."""
+        await self._write(lambda db: reshaping.move(db, user_id, node_id, new_parent, why, who))
+
+    async def correct(self, user_id: UserId, node_id: NodeId, to_parent: NodeId | None, source: str) -> None:
+        """Keep a user's word on where a turn belongs, without moving it. Raises NotFound."""
+        await self._write(
+            partial(reshaping.correct, user_id=user_id, node_id=node_id, to_parent=to_parent, source=source)
+        )
+
+    async def delete(self, user_id: UserId, node_id: NodeId) -> int:
+        """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
+        return await self._write(partial(reshaping.delete, user_id=user_id, node_id=node_id))
+
+    async def recover(self) -> int:
+        """End the calls that an earlier process left open; returns how many."""
+        return await self._write(writing.recover)
+
+    async def verify(self) -> list[Violation]:
+        """Every stored row that breaks a rule. Slow, and no obstacle to writers."""
+        found = await self._read(verify.broken_file)
+        for rule in verify.RULES:
+            found += await self._read(partial(verify.broken_rules, rule=rule))
+        for check in (verify.broken_nodes, verify.broken_systems):
+            after: int | None = 0
+            while after is not None:
+                page, after = await self._read(partial(check, after=after))
+                found += page
+        return found
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._reader.run(function)
+
+    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._writer.run(function)

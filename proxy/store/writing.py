@@ -1,0 +1,264 @@
+"""The transactions of a turn: history adopted, a turn opened, its reply kept on the way, the turn closed.
+
+Each function here is one transaction; `connection.Writer` runs it whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+
+from proxy.domain import fingerprint
+from proxy.domain.fingerprint import NOTHING, Hash
+from proxy.domain.message import Message
+from proxy.domain.placement import Attachment
+from proxy.domain.ports import Adoption, CloseTurn, Opened, OpenTurn
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
+from proxy.errors import NotFound, StoreError
+from proxy.store.planting import Planting
+from proxy.store.reading import no_node
+from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
+
+KILLED = "The server stopped before the answer was complete."
+DELETED = "The turn was deleted before it was answered."
+
+
+def adopt(db: sqlite3.Connection, adoption: Adoption) -> Mapping[NodeId, NodeId]:
+    """Store history; see `ports.TreeStore.adopt`. Raises NotFound."""
+    planting = Planting.begin(db, adoption.user_id, adoption.tree_id)
+    planting.recall_or_plant(adoption.nodes, adoption.exacts, whole=True)
+    remember(db, adoption.user_id, adoption.seen, planting.known)
+    return planting.known
+
+
+def append(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, nodes: Sequence[Node]) -> None:
+    """Add nodes as they are, parents first, none recalled: for imports and the tree API. Raises NotFound."""
+    planting = Planting.begin(db, user_id, tree_id)
+    for node in nodes:
+        planting.plant(node, fingerprint.exact(node.message, planting.secret), node.parent_id, node.state)
+    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), tree_id))
+
+
+def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
+    """Store a turn before the upstream is asked; see `ports.OpenTurn`. Raises NotFound."""
+    planting = Planting.begin(db, turn.user_id, turn.tree_id)
+    planting.recall_or_plant(turn.nodes, turn.exacts, whole=False)
+    turn_id = planting.known.get(turn.turn_id, turn.turn_id)
+    if not turn.nodes and not planting.has(turn_id):
+        raise no_node(turn_id)
+    remember(db, turn.user_id, turn.seen, planting.known)
+    db.execute(
+        "INSERT INTO calls (id, user_id, tree_id, turn_id, status, model, policy, request_hash, idempotency_key, kept,"
+        " compacted_from, started_at) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
+        (
+            turn.call_id,
+            turn.user_id,
+            turn.tree_id,
+            turn_id,
+            turn.model,
+            turn.policy,
+            turn.request_hash,
+            plain(turn.idempotency_key),
+            to_json(turn.kept) if turn.kept else "[]",
+            turn.compacted_from,
+            time.time(),
+        ),
+    )
+    if turn.decision is not None:
+        first = planting.known.get(turn.nodes[0].id, turn.nodes[0].id) if turn.nodes else turn_id
+        decide(db, turn.user_id, turn.tree_id, first, turn.call_id, turn.decision, shadow=False)
+    return Opened(turn_id, planting.known)
+
+
+def checkpoint(db: sqlite3.Connection, call_id: CallId, replies: Sequence[Node]) -> None:
+    """Keep a reply so far; nothing happens when its call has ended."""
+    db.execute("UPDATE calls SET partial = ? WHERE id = ? AND status = 'open'", (partial_json(replies), call_id))
+
+
+def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
+    """Store a reply and its call's outcome; see `ports.CloseTurn`.
+
+    A turn that was deleted meanwhile takes its reply with it: what a client saw of it stays known as deleted.
+
+    Raises NotFound, and StoreError when the call was closed before.
+    """
+    row = db.execute(
+        "SELECT status, turn_id FROM calls WHERE id = ? AND user_id = ? AND tree_id = ?",
+        (turn.call_id, turn.user_id, turn.tree_id),
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"The call {turn.call_id!r} does not exist here.")
+    status, stored_turn = row
+    if status != "open":
+        raise StoreError(f"The call {turn.call_id!r} was closed before, as {status!r}.")
+    replies = turn.replies if stored_turn is not None else ()
+    planting = Planting.begin(db, turn.user_id, turn.tree_id)
+    if replies and not planting.has(turn.turn_id):
+        raise no_node(turn.turn_id)
+    for node, exact in zip(turn.replies, turn.exacts, strict=True):
+        if replies:
+            planting.plant(node, exact, turn.turn_id, node.state)
+    remember(db, turn.user_id, turn.seen, {}, deleted=stored_turn is None)
+    _end_call(db, turn, replies, DELETED if stored_turn is None else turn.error)
+    if replies and turn.active_key is not None:
+        point(db, turn.user_id, turn.tree_id, turn.active_key, turn.hint, replies[0].id)
+    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), turn.tree_id))
+
+
+def recover(db: sqlite3.Connection) -> int:
+    """End the calls that an earlier process left open; returns how many.
+
+    What was kept of a reply becomes an interrupted one; a call without any becomes `failed`, its turn stays unanswered.
+    """
+    sql = "SELECT id, user_id, tree_id, turn_id, partial FROM calls WHERE status = 'open'"
+    left = db.execute(sql).fetchall()
+    for call_id, user_id, tree_id, turn_id, partial in left:
+        replies = from_json(partial) if partial is not None and turn_id is not None else []
+        planting = Planting.begin(db, user_id, tree_id)
+        for kept in replies:
+            message = Message(kept.pop("message"))
+            node = Node(
+                tree_id=tree_id, parent_id=turn_id, message=message, state="interrupted", call_id=call_id, **kept
+            )
+            planting.plant(node, fingerprint.exact(message, planting.secret), turn_id, node.state)
+        db.execute(
+            "UPDATE calls SET status = ?, reply_id = ?, partial = NULL, error = ? WHERE id = ?",
+            ("interrupted" if replies else "failed", replies[0]["id"] if replies else None, KILLED, call_id),
+        )
+    return len(left)
+
+
+def remember(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    seen: Sequence[Seen],
+    known: Mapping[NodeId, NodeId],
+    *,
+    deleted: bool = False,
+) -> None:
+    """Add transcript rows; a row that is there already becomes the newest among its equals."""
+    folds: dict[Hash, Hash] = {NOTHING: NOTHING}
+    now = time.time()
+    for row in seen:
+        before = folds.get(row.prev)
+        if before is None:
+            before = folds[row.prev] = _folded_of(db, user_id, row.prev)
+        folds[row.chain] = row.folded
+        node_id = None if row.node_id is None or deleted else known.get(row.node_id, row.node_id)
+        meaning = "deleted" if deleted else row.meaning
+        db.execute(
+            "INSERT INTO transcripts (user_id, chain, prev, folded, before, assistants, role, meaning, node_id, tree_id,"
+            " conversation, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (user_id, chain, coalesce(node_id, meaning)) DO UPDATE SET at = excluded.at",
+            (
+                user_id,
+                row.chain,
+                row.prev,
+                row.folded,
+                before,
+                row.assistants,
+                row.role,
+                meaning,
+                node_id,
+                row.tree_id,
+                plain(row.conversation),
+                now,
+            ),
+        )
+
+
+def decide(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    tree_id: TreeId,
+    node_id: NodeId,
+    call_id: CallId,
+    attachment: Attachment,
+    *,
+    shadow: bool,
+) -> None:
+    """Log a decision; under `shadow`, one that was not acted on."""
+    db.execute(
+        "INSERT INTO decisions (user_id, tree_id, node_id, call_id, shadow, parent_id, route, reason, confidence, scorer,"
+        " calls, prompt_tokens, completion_tokens, spent_ms, degraded, unsure, candidates, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            user_id,
+            tree_id,
+            node_id,
+            call_id,
+            int(shadow),
+            attachment.parent_id,
+            attachment.route,
+            plain(attachment.reason),
+            attachment.confidence,
+            attachment.scorer,
+            attachment.calls,
+            attachment.prompt_tokens,
+            attachment.completion_tokens,
+            attachment.spent_ms,
+            int(attachment.degraded),
+            int(attachment.unsure),
+            candidates_json(attachment),
+            time.time(),
+        ),
+    )
+
+
+def note_shadow(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    tree_id: TreeId,
+    turn_id: NodeId,
+    call_id: CallId,
+    attachment: Attachment,
+) -> None:
+    """Log what the router would have done; forgotten when the turn was deleted meanwhile."""
+    sql = "SELECT 1 FROM calls WHERE id = ? AND user_id = ? AND tree_id = ? AND turn_id = ?"
+    if db.execute(sql, (call_id, user_id, tree_id, turn_id)).fetchone():
+        decide(db, user_id, tree_id, turn_id, call_id, attachment, shadow=True)
+
+
+def point(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None, node_id: NodeId
+) -> None:
+    """Make a node the user's active one, through one key and one chat."""
+    db.execute(
+        "INSERT INTO active (user_id, tree_id, key_id, hint, node_id, at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET node_id = excluded.node_id, at = excluded.at",
+        (user_id, tree_id, key_id, plain(hint) or "", node_id, time.time()),
+    )
+
+
+def count_tokens(db: sqlite3.Connection, counts: Mapping[NodeId, int]) -> None:
+    """Keep token counts beside their nodes."""
+    db.executemany(
+        "UPDATE nodes SET tokens = ? WHERE id = ?", [(tokens, node_id) for node_id, tokens in counts.items()]
+    )
+
+
+def _folded_of(db: sqlite3.Connection, user_id: UserId, chain: Hash) -> Hash:
+    """The last message of a chain; a chain hash names one message, so any of its rows will do."""
+    sql = "SELECT folded FROM transcripts WHERE user_id = ? AND chain = ? LIMIT 1"
+    row = db.execute(sql, (user_id, chain)).fetchone()
+    return str(row[0]) if row else NOTHING
+
+
+def _end_call(db: sqlite3.Connection, turn: CloseTurn, replies: Sequence[Node], error: str | None) -> None:
+    db.execute(
+        "UPDATE calls SET status = ?, reply_id = ?, partial = NULL, finish_reason = ?, usage = ?, envelope = ?, receipt = ?,"
+        " error = ?, duration_ms = ? WHERE id = ?",
+        (
+            turn.status,
+            replies[0].id if replies else None,
+            turn.finish_reason,
+            json_or_null(turn.usage),
+            to_json(turn.envelope),
+            to_json(turn.receipt),
+            plain(error),
+            turn.duration_ms,
+            turn.call_id,
+        ),
+    )

@@ -83,7 +83,7 @@ class GraftRouter:
         started = time.perf_counter()
         async with self._lock(question.user_id, question.tree_id):
             model = await self._grove.follow(question.user_id, question.tree_id)
-            if not model.nodes:
+            if not model.nodes and question.cursor is None:
                 return _undisputed(None, "The tree is empty.")
             embedded = await self._on_thread(lambda: self._embedded(model, question))
             scene = await self._on_thread(lambda: self._scene(model, question, embedded))

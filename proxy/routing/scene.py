@@ -14,7 +14,7 @@ from proxy.domain.placement import Attachment, FeedNode, Question
 from proxy.domain.tree import NodeId
 from proxy.routing.grove import TreeModel
 from proxy.routing.limits import RoutingLimits
-from proxy.routing.windows import SYSTEM_TOKENS, Line, View, Window, clip, is_said
+from proxy.routing.windows import SYSTEM_TOKENS, Line, View, Window, clip, is_said, personality_at
 
 TURN_TOKENS = 400
 """Cap of the new turn, in rough tokens: a pasted file is recognised by its ends."""
@@ -28,7 +28,7 @@ _FAR = 64
 
 
 class Gate(Protocol):
-    """The embedded scorer: answers without a network, and says how sure it is. Synchronous; called one at a time."""
+    """The embedded scorer: answers without a network, and says how sure it is. Synchronous; called on a worker thread."""
 
     def attach(self, model: TreeModel, question: Question) -> Attachment: ...
 
@@ -36,7 +36,7 @@ class Gate(Protocol):
         """The points that fit the turn best, best first."""
         ...
 
-    def warm(self, model: TreeModel) -> None:
+    def warm(self, model: TreeModel) -> object:
         """Derive ahead of time what the next question about this tree will need."""
         ...
 
@@ -70,19 +70,23 @@ class Scene:
 
 
 def see(model: TreeModel, question: Question, gate: Gate, hint: NodeId | None, limits: RoutingLimits) -> Scene | None:
-    """The scene of a question; `None` when nothing was said that it may see.
+    """The scene of a question; `None` when nothing was said that it may see, or not even what was said at its cursor.
+
+    A chat that names no personality goes on under the one it has.
 
     Args:
         hint: Where the embedded scorer would put the turn; its branch is always shown, and so is the cursor's.
     """
+    follows = question.fresh is None
+    personality = question.personality or (personality_at(model, question.cursor) if follows else None)
     view = View(
         model,
-        personality=question.personality,
+        personality=personality,
         cursor=question.cursor,
         window=limits.window,
         tokens=limits.message_tokens,
     )
-    if view.is_silent:
+    if view.is_silent or (follows and view.cursor != question.cursor):
         return None
     needed = _needed_ends(view, (question.cursor, hint))
     ends = _kept(model, question, gate, view.ends, needed, limits.pool)
@@ -125,7 +129,7 @@ def _points(
     model: TreeModel, question: Question, gate: Gate, view: View, ends: Iterable[NodeId], keep: int
 ) -> dict[NodeId, tuple[Point, ...]]:
     paths = {end: view.path(end) for end in dict.fromkeys(ends)}
-    places = {end: _near(_places(path)) for end, path in paths.items()}
+    places = {end: _near(_places(view, path)) for end, path in paths.items()}
     nodes = list(dict.fromkeys(path[at].id for end, path in paths.items() for at in places[end]))
     ranked = gate.shortlist(model, question, nodes, len(nodes)) if len(nodes) > keep else []
     order = {node_id: at for at, node_id in enumerate(ranked)}
@@ -135,9 +139,14 @@ def _points(
     }
 
 
-def _places(path: Sequence[FeedNode]) -> list[int]:
+def _places(view: View, path: Sequence[FeedNode]) -> list[int]:
     """Where a turn can be attached without tearing another one: before a user's message, and at the end."""
-    return [at for at in range(len(path)) if at + 1 == len(path) or (path[at + 1].role == "user" and is_said(path[at]))]
+    last = len(path) - 1
+    return [
+        at
+        for at, node in enumerate(path)
+        if node.id in view and (at == last or (path[at + 1].role == "user" and is_said(node)))
+    ]
 
 
 def _near(places: list[int]) -> list[int]:

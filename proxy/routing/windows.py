@@ -1,7 +1,7 @@
 """Windows: the few messages by which a scorer knows a branch.
 
-A `View` is what one question may see of a tree: nodes behind a personality wall are left out, and what remains is cut into
-branches. Every branch has a root window (its first messages; branches sharing those are one window) and a tip window (its
+A `View` is what one question may see of a tree: nodes behind a personality wall are left out (a node without a personality
+of its own has that of the node above it), and what remains is cut into branches. Every branch has a root window (its first messages; branches sharing those are one window) and a tip window (its
 last ones). A branch that is shorter takes part with what it has. Messages are counted as people count them: system text
 stands beside the window, and the bare tool calls and tool results of a reply are left out.
 
@@ -67,8 +67,8 @@ class View:
         self._model = model
         self._window = window
         self._tokens = tokens
-        self._said = _count_said(model, personality)
-        self.cursor = cursor if cursor in self._said else None
+        self._said, self._own = _this_side(model, personality)
+        self.cursor = cursor if cursor in self._own else None
         parents = {model.nodes[node_id].parent_id for node_id in self._said}
         tips = [node_id for node_id in self._said if node_id not in parents and self._shows_something(node_id)]
         self.roots = self._find_roots(set(tips))
@@ -80,7 +80,8 @@ class View:
             self.ends = [*tips, self.cursor]
 
     def __contains__(self, node_id: object) -> bool:
-        return node_id in self._said
+        """Whether a turn may be attached here."""
+        return node_id in self._own
 
     @property
     def is_silent(self) -> bool:
@@ -97,7 +98,7 @@ class View:
 
     def end_under(self, node_id: NodeId) -> NodeId:
         """The end of the newest branch through a node."""
-        while below := [child for child in self._model.children.get(node_id, ()) if child in self._said]:
+        while below := [child for child in self._model.children.get(node_id, ()) if child in self._own]:
             node_id = below[-1]
         return node_id
 
@@ -166,24 +167,34 @@ def clip(text: str, tokens: int) -> str:
     return f"{text[: room - tail].rstrip()} [...] {text[-tail:].lstrip()}"
 
 
-def _count_said(model: TreeModel, personality: str | None) -> dict[NodeId, int]:
-    """The nodes that may be seen, parents first, and how many messages were said up to each."""
+def personality_at(model: TreeModel, node_id: NodeId | None) -> str | None:
+    """The personality under which a node was said: the nearest named one on its path."""
+    while node_id is not None and (node := model.nodes.get(node_id)) is not None:
+        if node.personality is not None:
+            return node.personality
+        node_id = node.parent_id
+    return None
+
+
+def _this_side(model: TreeModel, personality: str | None) -> tuple[dict[NodeId, int], set[NodeId]]:
+    """The nodes on this side of the wall with how many messages were said up to each, and those among them to attach to.
+
+    What was said before a chat took on its personality is part of that chat, but no place for a turn of that personality.
+    """
     said: dict[NodeId, int] = {}
+    whose: dict[NodeId | None, str | None] = {None: None}
     for node in model.nodes.values():
-        if _behind_wall(node, personality):
-            continue
-        if node.parent_id is None:
-            said[node.id] = int(is_said(node))
-        elif node.parent_id in said:
-            said[node.id] = said[node.parent_id] + is_said(node)
-    return said
-
-
-def _behind_wall(node: FeedNode, personality: str | None) -> bool:
-    """A user's message was said under exactly one personality, named or none; what answers it stands with it."""
-    if node.role == "user":
-        return node.personality != personality
-    return node.personality not in (None, personality)
+        if node.parent_id in whose and node.personality in (None, personality):
+            whose[node.id] = node.personality or whose[node.parent_id]
+            said[node.id] = (said[node.parent_id] if node.parent_id else 0) + is_said(node)
+    own = {node_id for node_id in said if whose[node_id] == personality}
+    visible = set(own)
+    for node_id in own:
+        above = model.nodes[node_id].parent_id
+        while above is not None and above not in visible:
+            visible.add(above)
+            above = model.nodes[above].parent_id
+    return {node_id: count for node_id, count in said.items() if node_id in visible}, own
 
 
 def _is_system(node: FeedNode) -> bool:

@@ -213,6 +213,28 @@ async def test_a_named_personality_sees_its_own_branches_only(talks):
     assert not any("light" in message.text for prompt in scorer.prompts for message in prompt[1:])
 
 
+async def test_a_chat_that_names_no_personality_goes_on_under_the_one_it_has(talks):
+    talks.talk("optics", pairs=4, personality="tutor")
+    talks.talk("waves", pairs=4, personality="tutor")
+    scorer = FakeScorer(about(waves=0.9, light=1.0))
+    found = await router(talks, scorer).attach(ask(cursor="optics-4a"))
+    assert found.parent_id == "waves-4a"
+    fresh = await router(talks, scorer).attach(ask(cursor="optics-4a", fresh="auto"))
+    assert fresh.parent_id == "light-4a"
+
+
+@pytest.mark.parametrize("cursor", ["optics-4a", "nowhere"])
+async def test_a_cursor_that_the_llm_may_not_see_is_left_to_the_embedded_scorer(talks, cursor):
+    talks.talk("optics", pairs=4, personality="tutor")
+    scorer = FakeScorer(about(light=0.9))
+    found = await router(talks, scorer).attach(ask(cursor=cursor, personality="guide"))
+    assert (found.parent_id, found.scorer, scorer.calls) == (cursor, "embedded", 0)
+
+
+async def test_in_an_empty_tree_the_turn_of_a_chat_under_way_stays_with_it():
+    assert (await router(Planting(), FakeScorer()).attach(ask(cursor="not-visible-yet"))).parent_id == "not-visible-yet"
+
+
 async def test_two_users_who_say_the_same_get_answers_of_their_own(talks):
     shared = RoutingLimits(deadline_s=30.0)
     scorer = FakeScorer(about(light=0.9))

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain.tree import NodeId
-from proxy.routing.windows import View, clip, on_one_path
+from proxy.routing.windows import View, clip, on_one_path, personality_at
 from tests.doubles.scenery import Planting
 
 
@@ -147,6 +147,27 @@ def test_what_hangs_below_a_wall_is_behind_it_and_its_trunk_ends_before_it():
     seen = view(planting)
     assert seen.ends == [trunk]
     assert seen.end_under(trunk) == trunk
+
+
+def test_a_node_without_a_personality_has_that_of_the_node_above_it():
+    planting = Planting()
+    tutored = planting.talk("light", personality="tutor")
+    tip = planting.talk("waves", under=tutored)
+    assert view(planting, personality="tutor").ends == [tip]
+    assert personality_at(planting.model(), tip) == "tutor"
+    assert personality_at(planting.model(), None) is None
+
+
+def test_what_was_said_before_a_chat_took_on_its_personality_is_shown_but_no_place_for_a_turn():
+    planting = Planting()
+    trunk = planting.talk("bread", pairs=2)
+    tip = planting.talk("light", under=trunk, personality="tutor")
+    planting.talk("trip", under=trunk, personality="guide")
+    seen = view(planting, personality="tutor", cursor=trunk)
+    assert seen.ends == [tip]
+    assert trunk not in seen
+    assert seen.cursor is None
+    assert texts(seen.tip_window(tip))[:2] == ["bread question 2", "bread reply 2"]
 
 
 def test_a_cursor_above_its_tip_ends_a_branch_of_its_own():

@@ -120,6 +120,7 @@ class Settings(BaseSettings):
         extra="forbid",
         env_prefix="GRAFT__",
         env_nested_delimiter="__",
+        env_parse_none_str="null",
         protected_namespaces=(),
     )
 

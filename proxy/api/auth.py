@@ -14,7 +14,6 @@ import ipaddress
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -32,18 +31,25 @@ KNOWN_FOR_S = 2.0
 """How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One stored key."""
+class Key(Protocol):
+    """One stored key, as far as it matters here."""
 
-    id: str
-    user_id: UserId
-    kind: KeyKind
-    policy: Policy | None
+    @property
+    def id(self) -> str: ...
+    @property
+    def user_id(self) -> UserId: ...
+    @property
+    def kind(self) -> KeyKind: ...
+    @property
+    def policy(self) -> Policy | None: ...
 
 
 class KeyStore(Protocol):
-    async def find_key(self, digest: str) -> Key | None: ...
+    """Where keys are kept."""
+
+    async def key_by_digest(self, digest: str) -> Key | None:
+        """The valid key with this digest."""
+        ...
 
     async def has_keys(self) -> bool: ...
 
@@ -101,7 +107,7 @@ class Gatekeeper:
         mark = digest(shown)
         key, read_at = self._known.get(mark, (None, 0.0))
         if key is None or time.monotonic() - read_at > KNOWN_FOR_S:
-            key = await self._keys.find_key(mark)
+            key = await self._keys.key_by_digest(mark)
             if key is None:
                 self._known.pop(mark, None)
                 raise Unauthenticated(

@@ -230,7 +230,7 @@ class Chat:
 
     def _closed(self, tree: Tree, body: Hash, whole: bool) -> None:
         self._retries.end(tree.user_id, body, whole=whole)
-        self.tasks.start(self._router.learn(tree.user_id, tree.id))
+        self.tasks.start(self._router.warm(tree.user_id, tree.id))
 
     def _window(self, turn: Turn) -> Window:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")

@@ -171,7 +171,7 @@ class Preparation:
         counts = {
             node.id: estimate(node.message)
             - len(node.message.text) // 4
-            + await asyncio.to_thread(self._upstream.count_tokens, model, node.message.text)
+            + await asyncio.to_thread(self._upstream.count, model, node.message.text)
             for node in path
             if node.tokens is None
         }

@@ -204,7 +204,7 @@ class TurnRouter(Protocol):
 
     async def attach(self, question: Question) -> Attachment: ...
 
-    async def learn(self, user_id: UserId, tree_id: TreeId) -> None:
+    async def warm(self, user_id: UserId, tree_id: TreeId) -> None:
         """Take in what was stored since, off the request's path."""
         ...
 
@@ -233,7 +233,7 @@ class Upstream(Protocol):
         """Whether the model's chat template refuses a second system message."""
         ...
 
-    def count_tokens(self, model: str, text: str) -> int:
+    def count(self, model: str, text: str) -> int:
         """Tokens of a text by the best tokenizer at hand; slow, so off the event loop."""
         ...
 

@@ -1,0 +1,165 @@
+"""`create_app(settings)`: the only place where parts are joined."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+
+from proxy import __version__
+from proxy.api import errors, meta
+from proxy.api.auth import Gatekeeper
+from proxy.api.openai import chat_completions, models
+from proxy.chat.answer import Chat, Rules
+from proxy.chat.place import Policies
+from proxy.config import RoutingSettings, Settings
+from proxy.errors import ProxyError, StoreUnavailable
+from proxy.routing.decision import Weights
+from proxy.routing.embedded import EmbeddedScorer
+from proxy.routing.embedder import embedder
+from proxy.routing.grove import Grove
+from proxy.routing.limits import RoutingLimits
+from proxy.routing.router import GraftRouter, build_llm
+from proxy.store.sqlite import SqliteStore
+from proxy.upstream.discovery import models_from_environment
+from proxy.upstream.lanes import Lanes
+from proxy.upstream.litellm_lane import Timeouts
+from proxy.upstream.models import Models, models_from_list
+
+log = logging.getLogger("graft")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running application is made of."""
+
+    store: SqliteStore
+    lanes: Lanes
+    router: GraftRouter
+    chat: Chat
+
+
+def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Litestar:
+    """The application; nothing is opened before it starts.
+
+    Raises:
+        ConfigError: The configuration names models or a scorer that cannot be used.
+    """
+    configured = configured_models(settings, env)
+    store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
+    parts = assemble(settings, store, configured)
+    gatekeeper = Gatekeeper(store, settings.clients.user_headers)
+    warm = _Warm(parts, settings)
+    hints = tuple(name.lower() for name in settings.clients.conversation_headers)
+    return Litestar(
+        route_handlers=[
+            chat_completions.router(gatekeeper, configured, parts.chat, hints),
+            models.router(gatekeeper, configured, int(time.time())),
+            *meta.routes(warm.ready),
+        ],
+        lifespan=[partial(_running, parts=parts, warm=warm, settings=settings)],
+        exception_handlers={
+            ProxyError: errors.proxy_error,
+            HTTPException: errors.http_error,
+            Exception: errors.unexpected,
+        },
+        request_max_body_size=int(settings.server.max_body_mb * 1_000_000),
+        openapi_config=OpenAPIConfig(title="Graft", version=__version__, path="/api/docs"),
+    )
+
+
+def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
+    """The parts over a store and some models."""
+    timeouts = Timeouts(
+        connect_s=settings.upstream.connect_s,
+        first_token_s=settings.upstream.first_token_s,
+        idle_s=settings.upstream.idle_s,
+    )
+    lanes = Lanes(configured, timeouts, settings.context.window_tokens)
+    router = turn_router(settings.routing, store, lanes)
+    rules = Rules(
+        policies=Policies(person=settings.routing.policy, fresh=settings.routing.fresh),
+        zones_as=settings.context.zones_as,
+        reply_tokens=settings.context.reply_tokens,
+        margin=settings.context.margin,
+        checkpoint_s=settings.storage.checkpoint_s,
+    )
+    return Parts(store, lanes, router, Chat(store, router, lanes, rules))
+
+
+def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:
+    """The models of the configuration, else of the environment."""
+    entries = [entry.model_dump() for entry in settings.model_list]
+    return models_from_list(entries, env) if entries else models_from_environment(env)
+
+
+def turn_router(routing: RoutingSettings, store: SqliteStore, lanes: Lanes) -> GraftRouter:
+    """The router: the embedded scorer, behind it the LLM if one is named."""
+    limits = RoutingLimits(
+        window=routing.window,
+        group=routing.group,
+        shortlist=routing.shortlist,
+        max_calls=routing.max_calls,
+        deadline_s=routing.deadline_s,
+        gate=routing.gate,
+    )
+    llm = partial(build_llm, lanes.scorer(routing.model), limits) if routing.model is not None else None
+    return GraftRouter(
+        Grove(store), EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder)), limits, llm
+    )
+
+
+class _Warm:
+    """The heavy libraries, imported once the port is open and off the request's path."""
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._loading: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._loading = asyncio.get_running_loop().create_task(self._load())
+
+    async def stop(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+
+    async def ready(self) -> None:
+        """Raises ProxyError while store or models cannot be used."""
+        if self._loading is None or not self._loading.done():
+            raise StoreUnavailable("Models are still being loaded.")
+        self._loading.result()
+        await self._parts.store.ping()
+
+    async def _load(self) -> None:
+        started = time.perf_counter()
+        await self._parts.lanes.warm()
+        await self._parts.router.start()
+        routing = self._settings.routing
+        scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
+        log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
+        log.info("Models: %s", ", ".join(self._parts.lanes.models.names()))
+        log.info("Ready after %.1f s", time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _running(_: Litestar, parts: Parts, warm: _Warm, settings: Settings) -> AsyncGenerator[None, None]:
+    async with parts.store:
+        log.info("Store: %s (durability %s)", settings.storage.url, settings.storage.durability)
+        warm.start()
+        try:
+            yield
+        finally:
+            await warm.stop()
+            await parts.chat.tasks.finish()
+            await parts.lanes.close()

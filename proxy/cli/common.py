@@ -1,0 +1,40 @@
+"""What the commands share: the configuration option, and a store that is closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import click
+
+from proxy.config import Settings, load
+from proxy.store.sqlite import SqliteStore
+
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config", "config_file", type=click.Path(dir_okay=False), help="Configuration file (YAML); else $GRAFT_CONFIG."
+)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[SqliteStore]:
+    """The configured store, for one command; turns that a server is still answering are left alone."""
+    store = await SqliteStore.open(settings.storage.url, durability=settings.storage.durability, recover=False)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
+    """Run one piece of work on the configured store."""
+
+    async def run() -> Any:
+        async with opened(load(config_file)) as store:
+            return await work(store)
+
+    result: T = asyncio.run(run())
+    return result

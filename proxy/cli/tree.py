@@ -1,0 +1,79 @@
+"""`graft tree`: a stored tree, drawn in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree as Drawing
+
+from proxy.cli.common import config_option, with_store
+from proxy.cli.scene import shorten
+from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
+from proxy.errors import NotFound
+
+if TYPE_CHECKING:
+    from proxy.domain.tree import Tree
+    from proxy.store.records import Outline
+    from proxy.store.sqlite import SqliteStore
+
+STYLES: Mapping[str, str] = {"user": "bold", "assistant": "dim", "system": "magenta", "tool": "blue"}
+
+
+@click.command()
+@click.option(
+    "--user", default="local", show_default=True, help="Whose tree; `local` is the user of a server without keys."
+)
+@click.option("--tree", "name", default=DEFAULT_TREE, show_default=True, help="The tree's name.")
+@click.option("--ids", is_flag=True, help="Show node ids.")
+@click.option("--replies", is_flag=True, help="Show replies too, not only what the user said.")
+@config_option
+def tree(user: str, name: str, ids: bool, replies: bool, config_file: str | None) -> None:
+    """Draw a tree: one line a turn, branches indented."""
+    user_id = UserId(user)
+
+    async def work(store: SqliteStore) -> tuple[Tree, list[Outline]]:
+        trees = {found.name: found for found in await store.trees(user_id)}
+        if name not in trees:
+            known = f"It has: {', '.join(trees)}." if trees else "It has none yet."
+            raise NotFound(f"The user {user!r} has no tree {name!r}. {known}")
+        return trees[name], await store.structure(user_id, trees[name].id, preview=True)
+
+    found, outlines = with_store(config_file, work)
+    console = Console()
+    console.print(draw(found.title or found.name, outlines, ids=ids, replies=replies))
+    turns = sum(outline.role == "user" for outline in outlines)
+    console.print(f"{len(outlines)} nodes, {turns} turns", style="dim")
+
+
+def draw(title: str, outlines: Sequence[Outline], *, ids: bool, replies: bool) -> Drawing:
+    """The tree as Rich draws it. A turn that goes straight on stands below the one before it, at the same depth; only where a
+    branch parts does the drawing go in deeper, so a long conversation stays readable.
+    """
+    children: dict[NodeId | None, list[Outline]] = {}
+    for outline in outlines:
+        children.setdefault(outline.parent_id, []).append(outline)
+    top = Drawing(Text(title, style="bold"))
+    waiting: list[tuple[Outline, Drawing]] = [(outline, top) for outline in reversed(children.get(None, []))]
+    while waiting:
+        outline, place = waiting.pop()
+        own = children.get(outline.id, [])
+        shown = replies or outline.role != "assistant"
+        drawn = place.add(label(outline, ids=ids)) if shown else place
+        parts = outline.parent_id is None or len(own) > 1
+        waiting += [(child, drawn if parts else place) for child in reversed(own)]
+    return top
+
+
+def label(outline: Outline, *, ids: bool) -> Text:
+    text = Text(shorten(outline.preview or "(no text)", 80), style=STYLES.get(outline.role, ""))
+    text.append(datetime.fromtimestamp(outline.created_at, UTC).strftime("  %d %b %H:%M"), style="dim")
+    if outline.state != "whole":
+        text.append(f"  {outline.state}", style="red")
+    if ids:
+        text.append(f"  {outline.id}", style="cyan")
+    return text

@@ -24,6 +24,9 @@ PASSED_ON = re.compile(r"^(x-ratelimit-[\w-]+|anthropic-ratelimit-[\w-]+|retry-a
 REDACTED = "[redacted]"
 
 _LITELLM_PREFIX = re.compile(r"^(\s*(litellm\.)?\w*(Error|Exception|Timeout)\b\s*(:|-)\s*)+")
+_LITELLM_NOTICE = "This looks like a bug in LiteLLM"
+"""Where LiteLLM begins to ask for a bug report, stack frames included."""
+
 _URL_SECRET = re.compile(r"([?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s'\"]+", re.IGNORECASE)
 _URL_USER = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
@@ -162,5 +165,5 @@ def _status(chain: Iterable[BaseException], *, answered: bool) -> int:
 
 
 def _message(exc: BaseException) -> str:
-    text = str(getattr(exc, "message", None) or exc)
+    text = str(getattr(exc, "message", None) or exc).partition(_LITELLM_NOTICE)[0]
     return _LITELLM_PREFIX.sub("", text).strip() or type(exc).__name__

@@ -16,6 +16,9 @@ from proxy.upstream.models import MIRROR, Models
 
 DEFAULT_WINDOW_TOKENS = 128_000
 
+ONE_SYSTEM = frozenset({"ollama", "ollama_chat", "hosted_vllm", "vllm", "lm_studio", "llamafile", "llama_cpp"})
+"""Local servers, which apply the chat template of whatever model they run: many of these take one system message only."""
+
 
 class Lanes:
     """Implements `ports.Upstream`; its `count` is a `ports.TokenCounter`."""
@@ -57,6 +60,12 @@ class Lanes:
     def window_tokens(self, model: str) -> int:
         """The model's input window."""
         return tokens.window_tokens(self.models.get(model), self._default_window_tokens)
+
+    def takes_one_system(self, model: str) -> bool:
+        """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""
+        configured = self.models.get(model)
+        told = configured.info.get("one_system")
+        return bool(told) if told is not None else configured.target.partition("/")[0] in ONE_SYSTEM
 
     def count(self, model: str, text: str) -> int:
         """Tokens of a text for a model; slow, so off the reply's path."""

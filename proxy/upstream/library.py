@@ -48,7 +48,7 @@ def load() -> Any:
                 warnings.simplefilter("ignore")  # deprecations inside LiteLLM are not ours to act on
                 litellm = importlib.import_module("litellm")
                 _prepare(litellm)
-                _build_models(litellm)
+                _rehearse(litellm)
             _loaded = litellm
     return _loaded
 
@@ -71,11 +71,14 @@ def _prepare(litellm: Any) -> None:
     litellm.user_url_validation = True
 
 
-def _build_models(litellm: Any) -> None:
-    """Pydantic builds LiteLLM's models at first use, with warnings and for seconds; that is now, not in the first request."""
-    for name in ("ModelResponse", "ModelResponseStream", "Usage"):
-        getattr(importlib.import_module("litellm.types.utils"), name)()
-    litellm.get_llm_provider("openai/gpt-4.1")
+def _rehearse(litellm: Any) -> None:
+    """Answer a made-up request without any connection: what LiteLLM imports and builds at first use is then at hand."""
+    request = {"model": "openai/gpt-4.1", "messages": [{"role": "user", "content": "Hello"}], "api_key": "none"}
+    litellm.completion(**request, mock_response="Hello")
+    for _ in litellm.completion(**request, mock_response="Hello", stream=True):
+        pass
+    importlib.import_module("anyio._backends._asyncio")
+    importlib.import_module("openai").AsyncOpenAI(api_key="none").chat.completions  # noqa: B018  # resources load lazily
 
 
 def _refuse_url(url: str) -> NoReturn:

@@ -1,8 +1,9 @@
 """From windows to a place: the two tournaments, and, where their winners disagree, a look at the points between.
 
-If the best root window and the best tip window stand on one path, the turn joins that path's tip, unless the path's
-beginning fits better by a margin. Otherwise the points along both paths are compared: an earlier point beats a later one
-that fits as well, and the root, a new topic, is a proper answer. Where nothing reaches the floor the root wins unasked.
+If the best root window and the best tip window stand on one path, the turn joins that path's tip, unless something speaks
+for an earlier point: the path's beginning fits better by a margin, or the embedded scorer leans to a point in between, whose
+own last messages no tip window shows. Otherwise the points along both paths are compared: an earlier point beats a later one that fits as well, and
+the root, a new topic, is a proper answer. Where nothing reaches the floor the root wins unasked.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ async def place(scene: Scene, limits: RoutingLimits, judge: Judge, find: Find) -
     if evidence is not None and evidence < limits.relevance_floor:
         return Placed(Place(None, 1 - evidence, NOTHING_FITS), seen, explored=False)
     one_path = on_one_path(root.winner, tip.winner)
-    if one_path and tip.relevance is not None and (root.relevance or 0.0) - tip.relevance < limits.margin:
+    if one_path and tip.relevance is not None and not _speaks_for_earlier(scene, root, tip, limits.margin):
         return Placed(Place(tip.winner.end, tip.relevance, tip.reason), seen, explored=False)
     ends = [tip.winner.end] if one_path else [tip.winner.end, root.winner.end]
     choices = by_preference(await find(points_along(scene, ends, limits.points)))
@@ -63,7 +64,7 @@ async def place(scene: Scene, limits: RoutingLimits, judge: Judge, find: Find) -
 
 
 def points_along(scene: Scene, ends: Sequence[NodeId], most: int) -> list[Point]:
-    """The points of some branches, earlier first; the ends, the cursor, and the best of the others where there are too many."""
+    """The points of some branches, earlier first; where there are too many, the ends, the cursor, and the best of the others."""
     along: dict[NodeId, Point] = {}
     for end in ends:
         along |= {point.node: point for point in scene.points[end] if point.node not in along}
@@ -94,6 +95,11 @@ async def _finals(scene: Scene, limits: RoutingLimits, judge: Judge) -> tuple[Fi
         return final, final
     root, tip = await together([partial(tournament, pool, judge, limits.group) for pool in (scene.roots, scene.tips)])
     return root, tip
+
+
+def _speaks_for_earlier(scene: Scene, root: Final, tip: Final, margin: float) -> bool:
+    between = scene.leaning in tip.winner.trail and scene.leaning not in {window.point for window in scene.tips}
+    return between or (root.relevance or 0.0) - (tip.relevance or 0.0) >= margin
 
 
 def _seen(root: Final, tip: Final) -> tuple[Place, ...]:

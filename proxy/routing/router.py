@@ -107,7 +107,7 @@ class GraftRouter:
         if self._build_llm is None or limits.max_calls < 1 or sure or not question.new_turn.strip():
             return None
         try:
-            return see(model, question, self._gate, embedded.parent_id, limits)
+            return see(model, question, self._gate, _leaning(embedded), limits)
         except Exception:
             log.exception("The windows could not be built; the embedded answer stands")
             return None
@@ -203,7 +203,7 @@ def _attachment(
     stays = chosen.parent == question.cursor or question.cursor is None
     if question.fresh == "confident" and chosen.parent is not None and evidence < limits.strong:
         place = Place(None, 1 - evidence, f"Not sure enough to join an earlier conversation: {chosen.reason}")
-    elif not stays and evidence < limits.sure and chosen.parent != _liked(embedded):
+    elif not stays and evidence < limits.sure and chosen.parent != _leaning(embedded):
         confidence = next((other.confidence for other in others if other.parent == question.cursor), 1 - evidence)
         place = Place(question.cursor, confidence, f"Not sure enough to leave the conversation: {chosen.reason}")
     else:
@@ -219,9 +219,11 @@ def _attachment(
     )
 
 
-def _liked(embedded: Attachment) -> NodeId | None:
-    """Where the embedded scorer leaned, also when it was too unsure to go there."""
-    return embedded.candidates[0].parent_id if embedded.candidates else embedded.parent_id
+def _leaning(embedded: Attachment) -> NodeId | None:
+    """Where the embedded scorer leans, also when it was too unsure to go there."""
+    if embedded.unsure and embedded.runner_up is not None:
+        return embedded.runner_up.parent_id
+    return embedded.parent_id
 
 
 def _route(parent: NodeId | None, cursor: NodeId | None, tips: frozenset[NodeId]) -> Route:

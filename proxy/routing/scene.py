@@ -67,15 +67,19 @@ class Scene:
     tips: tuple[Window, ...]
     points: Mapping[NodeId, tuple[Point, ...]]
     """Attachment points by branch end, root first."""
+    leaning: NodeId | None = None
+    """Where the embedded scorer would put the turn."""
 
 
-def see(model: TreeModel, question: Question, gate: Gate, hint: NodeId | None, limits: RoutingLimits) -> Scene | None:
+def see(
+    model: TreeModel, question: Question, gate: Gate, leaning: NodeId | None, limits: RoutingLimits
+) -> Scene | None:
     """The scene of a question; `None` when nothing was said that it may see, or not even what was said at its cursor.
 
     A chat that names no personality goes on under the one it has.
 
     Args:
-        hint: Where the embedded scorer would put the turn; its branch is always shown, and so is the cursor's.
+        leaning: Where the embedded scorer would put the turn; its branch is always shown, and so is the cursor's.
     """
     follows = question.fresh is None
     personality = question.personality or (personality_at(model, question.cursor) if follows else None)
@@ -88,7 +92,7 @@ def see(model: TreeModel, question: Question, gate: Gate, hint: NodeId | None, l
     )
     if view.is_silent or (follows and view.cursor != question.cursor):
         return None
-    needed = _needed_ends(view, (question.cursor, hint))
+    needed = _needed_ends(view, (question.cursor, leaning))
     ends = _kept(model, question, gate, view.ends, needed, limits.pool)
     starts = {end: view.root_of(end) for end in dict.fromkeys([*needed, *ends])}
     roots = _kept(model, question, gate, view.roots, [start for end in needed if (start := starts[end])], limits.pool)
@@ -101,6 +105,7 @@ def see(model: TreeModel, question: Question, gate: Gate, hint: NodeId | None, l
         root_windows,
         tip_windows,
         _points(model, question, gate, view, [window.end for window in (*root_windows, *tip_windows)], limits.points),
+        leaning,
     )
 
 

@@ -148,7 +148,8 @@ async def test_between_the_thresholds_the_turn_stays_and_the_alternative_is_name
 
 
 async def test_two_scorers_that_agree_are_sure_together(talks):
-    lean = leaning("trip-4a", 0.4, unsure=True, candidates=(Candidate(NodeId("light-4a"), "return", 0.4, "alike"),))
+    places = [Candidate(NodeId(node), "return", 0.4, "alike") for node in ("trip-4a", "light-4a")]
+    lean = leaning("trip-4a", 0.4, unsure=True, candidates=places)
     found = await router(talks, FakeScorer(about(light=0.5)), FakeGate(lean), sure=0.55).attach(ask(cursor="trip-4a"))
     assert (found.parent_id, found.unsure) == ("light-4a", False)
 

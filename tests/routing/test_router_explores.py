@@ -13,8 +13,8 @@ from tests.doubles.scenery import FakeGate, Planting, ask
 pytestmark = pytest.mark.anyio
 
 
-def scene_of(planting, cursor=None, gate=None, hint=None, limits=None, **more):
-    return see(planting.model(), ask(cursor=cursor, **more), gate or FakeGate(), hint, limits or RoutingLimits())
+def scene_of(planting, cursor=None, gate=None, leaning=None, limits=None, **more):
+    return see(planting.model(), ask(cursor=cursor, **more), gate or FakeGate(), leaning, limits or RoutingLimits())
 
 
 def judging(roots=None, tips=None):
@@ -72,6 +72,22 @@ async def test_an_earlier_point_that_wins_by_less_does_not_hold_the_turn_back(tw
     judge = judging(roots={"light-2a": 0.6}, tips={"light-4a": 0.5})
     placed = await place(scene_of(two_talks), RoutingLimits(margin=0.2), judge, Finder())
     assert placed.place.parent == "light-4a"
+
+
+async def test_a_point_between_the_windows_that_the_embedded_scorer_leans_to_is_looked_at(two_talks):
+    judge = judging(roots={"light-2a": 0.8}, tips={"light-4a": 0.9})
+    find = Finder(light_3a=0.9)
+    placed = await place(scene_of(two_talks, leaning=NodeId("light-3a")), RoutingLimits(points=2), judge, find)
+    assert find.shown == ["light-3a", "light-4a"]
+    assert (placed.place.parent, placed.explored) == ("light-3a", True)
+
+
+@pytest.mark.parametrize("leaning", ["light-4a", "bread-3a", None])
+async def test_a_leaning_to_the_tip_or_to_another_branch_costs_no_look(two_talks, leaning):
+    judge = judging(roots={"light-2a": 0.8}, tips={"light-4a": 0.9})
+    find = Finder()
+    placed = await place(scene_of(two_talks, leaning=leaning), RoutingLimits(), judge, find)
+    assert (placed.place.parent, find.shown) == ("light-4a", None)
 
 
 async def test_winners_on_different_paths_have_both_explored_earlier_points_first(two_talks):
@@ -191,7 +207,7 @@ def test_beyond_the_shortlist_the_gate_chooses_and_the_cursors_and_its_own_branc
         planting.talk(f"talk{number}", pairs=3)
     gate = FakeGate(favourites=["talk30-3a", "talk30-2a", "talk31-3a"])
     seen = scene_of(
-        planting, cursor="talk39-3a", gate=gate, hint=NodeId("talk35-1a"), limits=RoutingLimits(max_calls=9)
+        planting, cursor="talk39-3a", gate=gate, leaning=NodeId("talk35-1a"), limits=RoutingLimits(max_calls=9)
     )
     tips = [window.point for window in seen.tips]
     assert len(tips) == len(seen.roots) == RoutingLimits(max_calls=9).pool

@@ -2,8 +2,8 @@
 
 If the best root window and the best tip window stand on one path, the turn joins that path's tip, unless something speaks
 for an earlier point: the path's beginning fits better by a margin, or the embedded scorer leans to a point in between, whose
-own last messages no tip window shows. Otherwise the points along both paths are compared: an earlier point beats a later one that fits as well, and
-the root, a new topic, is a proper answer. Where nothing reaches the floor the root wins unasked.
+own last messages no tip window shows. Otherwise the points along both paths are compared: an earlier point beats a later one
+that fits as well, and the root, a new topic, is a proper answer. Where nothing reaches the floor the root wins unasked.
 """
 
 from __future__ import annotations

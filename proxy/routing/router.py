@@ -87,9 +87,10 @@ class GraftRouter:
                 return _undisputed(None, "The tree is empty.")
             embedded = await self._on_thread(lambda: self._embedded(model, question))
             scene = await self._on_thread(lambda: self._scene(model, question, embedded))
-        if scene is None or self._build_llm is None:
-            return embedded
-        attachment = await self._ask(self._build_llm, scene, question, embedded, tips=frozenset(model.tips()))
+            tips = frozenset(model.tips() if scene is not None else ())
+        attachment = embedded
+        if scene is not None and self._build_llm is not None:
+            attachment = await self._ask(self._build_llm, scene, question, embedded, tips)
         return replace(attachment, spent_ms=(time.perf_counter() - started) * 1000)
 
     def _embedded(self, model: TreeModel, question: Question) -> Attachment:

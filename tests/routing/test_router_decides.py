@@ -72,7 +72,8 @@ async def test_where_the_embedded_scorer_is_sure_no_llm_is_asked(talks):
     scorer = FakeScorer()
     gate = FakeGate(leaning("light-4a", confidence=0.95))
     found = await router(talks, scorer, gate, gate=0.9).attach(ask(cursor="trip-4a"))
-    assert found is gate.answer
+    assert replace(found, spent_ms=0.0) == gate.answer
+    assert found.spent_ms > 0
     assert scorer.calls == 0
 
 
@@ -92,7 +93,7 @@ async def test_a_gate_of_one_asks_the_llm_about_every_turn(talks):
 async def test_without_an_llm_the_embedded_answer_stands(talks):
     gate = FakeGate(leaning("light-4a", 0.4))
     alone = router(talks, embedded=gate)
-    assert await alone.attach(ask(cursor="trip-4a")) is gate.answer
+    assert replace(await alone.attach(ask(cursor="trip-4a")), spent_ms=0.0) == gate.answer
     assert alone.scorer == "embedded"
     assert router(talks, FakeScorer()).scorer == "llm"
 

@@ -125,7 +125,8 @@ def _mass(index: PairIndex, words: Sequence[str]) -> Row:
     """Inverse document frequency, steadied as if twenty more pairs were known."""
     count = len(index) + 20
     frequency = np.array([len(index.postings.get(word, ())) for word in words], np.float32)
-    return np.log(1 + (count - frequency + 0.5) / (frequency + 0.5)).astype(np.float32)
+    mass: Row = np.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
+    return mass
 
 
 def _holders(postings: dict[str, list[int]], words: Sequence[str], count: int) -> Rows:

@@ -1,6 +1,6 @@
 import pytest
 
-pytest_plugins = ["tests.doubles.running"]
+pytest_plugins = ["tests.doubles.running", "tests.doubles.served"]
 
 
 @pytest.fixture

@@ -231,12 +231,20 @@ def _on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connect
 
 
 def _prepare(file: str) -> None:
-    """Make the folder, and the file for nobody else to read: it holds conversations and the secrets behind their hashes."""
-    if file == MEMORY:
+    """Make the folder, and the file for nobody else to read: it holds conversations and the secrets behind their hashes.
+
+    A file that is there is left alone: closing any handle on it would drop the locks of this process's other connections, and
+    another process could then take the write-ahead log from under them (SQLite, how to corrupt a database file, 2.2).
+    """
+    if file == MEMORY or Path(file).is_file():
         return
     try:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not Path(file).is_file():
+            raise ConfigError(f"storage.url: {file!r} is no file.") from None
+        # Otherwise another process made it meanwhile.
     except OSError as exc:
         raise ConfigError(f"storage.url: the file {file!r} cannot be opened for writing: {exc.strerror}.") from exc
 

@@ -32,41 +32,50 @@ KEPT_USERS = 10_000
 
 
 class SqliteStore:
-    """Made by `open`; closed by `close`, or at the end of `async with`."""
+    """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
-    def __init__(self, writing: aiosqlite.Connection, reading: aiosqlite.Connection) -> None:
-        self._connections = (writing, reading)
-        self._writer = Writer(writing)
-        self._reader = Reader(reading)
-        self._users: dict[UserId, User] = {}
-        """Users never change, so those seen lately need no question."""
-
-    @classmethod
-    async def open(cls, url: str, *, durability: str = "process", recover: bool = True) -> Self:
-        """Open a database, made where missing and brought up to date.
+    def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
+        """Name a database; nothing is opened yet.
 
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`.
             durability: `process`: what was acknowledged survives a crash of the process. `power`: also one of the machine.
             recover: End what an earlier process left open. Not while a server uses the database.
 
-        Raises ConfigError, StoreError.
+        Raises ConfigError.
         """
-        file = file_of(url)
-        first = await connect(file, durability=durability)
+        self._file = file_of(url)
+        self._durability = durability
+        self._recover = recover
+        self._connections: tuple[aiosqlite.Connection, ...] = ()
+        self._writer: Writer
+        self._reader: Reader
+        self._users: dict[UserId, User] = {}
+        """Users never change, so those seen lately need no question."""
+
+    @classmethod
+    async def open(cls, url: str, *, durability: str = "process", recover: bool = True) -> Self:
+        """Name a database and open it at once."""
+        store = cls(url, durability=durability, recover=recover)
+        await store.start()
+        return store
+
+    async def start(self) -> None:
+        """Open the database, made where missing and brought up to date. Raises StoreError."""
+        first = await connect(self._file, durability=self._durability)
         second = first
         try:
             await whole(first, migrate)
-            if file != MEMORY:
-                second = await connect(file, durability=durability, read_only=True)
-            store = cls(first, second)
-            if recover:
-                await store.recover()
+            if self._file != MEMORY:
+                second = await connect(self._file, durability=self._durability, read_only=True)
+            self._connections = (first, second)
+            self._writer, self._reader = Writer(first), Reader(second)
+            if self._recover:
+                await self.recover()
         except BaseException:
             for connection in {first, second}:
                 await connection.close()
             raise
-        return store
 
     async def close(self) -> None:
         """Finish what was asked so far, then let go of the database."""
@@ -75,6 +84,8 @@ class SqliteStore:
             await connection.close()
 
     async def __aenter__(self) -> Self:
+        if not self._connections:
+            await self.start()
         return self
 
     async def __aexit__(
@@ -152,7 +163,7 @@ class SqliteStore:
         return await self._read(keys.keys)
 
     async def has_keys(self) -> bool:
-        """Whether any key is in use."""
+        """Whether any key was ever given out, revoked ones included."""
         return await self._read(keys.has_keys)
 
     async def revoke_key(self, name: str) -> Key:

@@ -54,7 +54,7 @@ class Served:
         base = {
             "model_list": entries,
             "storage": {"url": f"sqlite:///{self.database}", "checkpoint_s": 0.2},
-            "routing": {"embedder": "static"},
+            "routing": {},
             "server": {"max_body_mb": 1},
         }
         self.config.write_text(json.dumps({**base, **(settings or {})}))

@@ -9,6 +9,7 @@ from tests.doubles.running import UpstreamDouble
 from tests.doubles.served import Linear, Served
 
 BREAD = "How do I bake a sourdough bread with a dark crust at home?"
+FOLLOW_UP = "And how long does it take in the oven?"
 TRAIN = "Which night trains run from Vienna to Venice in spring?"
 
 
@@ -48,12 +49,14 @@ def test_a_history_that_comes_again_is_recognised_and_never_stored_twice(graft, 
 
 
 def test_a_return_sends_the_branch_and_leaves_the_detour_out(graft, upstream: UpstreamDouble, user) -> None:
-    chat, name = user
+    chat, _name = user
     upstream.say("Bake the sourdough bread hot, in a pot, and the crust gets dark.")
     chat.say(BREAD)
     bread = chat.node
     upstream.say("The night train to Venice leaves Vienna in the evening.")
-    chat.say(TRAIN, extra_headers={"X-Graft-Parent": "root"})
+    chat.headers = {"X_Graft_Parent": "root"}
+    chat.say(TRAIN)
+    chat.headers = {}
     assert (chat.route, chat.parent) == ("pinned", "root")
     chat.say("Back to the sourdough bread: how long does the dark crust take?")
     assert chat.parent == bread
@@ -151,10 +154,10 @@ def test_off_answers_and_remembers_nothing(graft, user) -> None:
     assert "x-graft-node" not in chat.told
     assert graft.nodes(name) == []
     chat.model = "gpt-test"
-    chat.say("How hot?")
+    chat.say(FOLLOW_UP)
     said = [node.message.text for node in graft.nodes(name)]
     assert BREAD not in said
-    assert said[0] == "How hot?"
+    assert said[0] == FOLLOW_UP
 
 
 def test_what_was_off_is_still_sent_when_the_client_brings_it_again(graft, upstream, user) -> None:
@@ -162,7 +165,7 @@ def test_what_was_off_is_still_sent_when_the_client_brings_it_again(graft, upstr
     chat.model = "gpt-test:off"
     chat.say(BREAD)
     chat.model = "gpt-test"
-    chat.say("How hot?")
+    chat.say(FOLLOW_UP)
     assert texts(upstream.bodies()[-1]["messages"]) == texts(chat.history[:-1])
 
 
@@ -215,9 +218,9 @@ def test_two_users_who_begin_alike_share_nothing(graft) -> None:
     nodes = set()
     for chat in chats:
         chat.say(BREAD)
-        chat.say("How hot?")
+        chat.say(FOLLOW_UP)
         nodes |= {chat.node, chat.parent}
-    assert len(nodes) == 4
+    assert len(nodes - {"root"}) == 4
     stranger = Linear(chats[1].client, X_Graft_Parent=chats[0].node)
     with pytest.raises(openai.NotFoundError):
         stranger.say("Mine?")
@@ -246,7 +249,7 @@ def test_zones_and_the_trees_prompt_stand_before_the_path(graft, upstream, user)
         await store.set_system_prompt(name, tree.id, "You are a baker.")
 
     graft.ask(write)
-    chat.say("How hot?")
+    chat.say(FOLLOW_UP)
     sent = upstream.bodies()[-1]["messages"]
     assert sent[0] == {"role": "system", "content": "You are a baker."}
     assert sent[1]["role"] == "system"

@@ -71,14 +71,14 @@ pairs (i, row) AS (
     SELECT f.key, {_row_where(_PAIR)} FROM json_each(:folded) f WHERE f.key > (SELECT i FROM known) + 1
 ),
 by_pair (i, row) AS MATERIALIZED (
-    SELECT p.i, p.row FROM pairs p JOIN transcripts r ON r.id = p.row JOIN json_each(:folded) f ON f.key = p.i
+    SELECT pairs.i, pairs.row FROM pairs JOIN transcripts r ON r.id = pairs.row JOIN json_each(:folded) f ON f.key = pairs.i
     WHERE CASE
         WHEN (SELECT i FROM known) >= 0 THEN {
-    _at("heavy", "p.i")
+    _at("heavy", "pairs.i")
 } AND r.conversation = (SELECT conversation FROM by_chain)
-        ELSE {_at("heavy", "p.i")} OR r.conversation IS :conversation OR {_places(_PAIR)} = 1
+        ELSE {_at("heavy", "pairs.i")} OR r.conversation IS :conversation OR {_places(_PAIR)} = 1
     END
-    ORDER BY p.i DESC LIMIT 1
+    ORDER BY pairs.i DESC LIMIT 1
 ),
 by_one (i, row) AS (
     SELECT f.key, {_row_where("t.folded = f.value")} FROM json_each(:long) f
@@ -97,12 +97,12 @@ back (row, conversation, depth) AS (  -- the client's chat, from the anchor back
     SELECT t.id, t.conversation, 0 FROM anchor JOIN transcripts t ON t.id = anchor.row
     UNION ALL
     SELECT (
-        SELECT p.id FROM (
+        SELECT id FROM (
             SELECT p.id, p.meaning, p.at, p.conversation = back.conversation AS of_this_chat,
                    p.node_id IS (SELECT e.parent_id FROM edges e WHERE e.node_id = t.node_id) AS answered
             FROM transcripts p WHERE p.user_id = :user AND p.chain = t.prev
-        ) p
-        ORDER BY p.of_this_chat DESC, p.answered DESC, p.meaning = 'node' DESC, p.at DESC, p.id DESC LIMIT 1
+        ) AS before
+        ORDER BY of_this_chat DESC, answered DESC, meaning = 'node' DESC, at DESC, id DESC LIMIT 1
     ), back.conversation, back.depth + 1
     FROM back JOIN transcripts t ON t.id = back.row
     WHERE t.prev <> '' AND back.depth < :lineage

@@ -57,7 +57,7 @@ class Client:
         return await self.store.recognise(self.user.id, links, tree_id=tree_id, conversation=conversation)
 
     async def say(
-        self, text: str, reply: str = "Very well.", *, under: NodeId | None | str = "cursor", system: str | None = None
+        self, text: str, reply: str = "Very well.", *, under: NodeId | str | None = "cursor", system: str | None = None
     ) -> tuple[NodeId, NodeId]:
         """A turn and its answer; `under` places it elsewhere than where the chat stands."""
         call_id, turn_id = await self.ask(text, under=under, system=system)
@@ -67,7 +67,7 @@ class Client:
         self,
         text: str,
         *,
-        under: NodeId | None | str = "cursor",
+        under: NodeId | str | None = "cursor",
         system: str | None = None,
         decision: Attachment | None = None,
         idempotency_key: str | None = None,
@@ -83,7 +83,7 @@ class Client:
     def turn(
         self,
         text: str,
-        parent: NodeId | None | str,
+        parent: NodeId | str | None,
         *,
         system: str | None = None,
         decision: Attachment | None = None,

@@ -2,8 +2,10 @@
 
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
 from proxy.domain.tree import UserId
@@ -29,7 +31,7 @@ def test_an_address_names_a_file(url: str, file: str):
 
 @pytest.mark.parametrize("url", ["postgresql://host/graft", "graft.db", "sqlite://", "sqlite:///", "sqlite://graft.db"])
 async def test_any_other_address_is_refused_by_name(url: str):
-    with pytest.raises(ConfigError, match="storage.url"):
+    with pytest.raises(ConfigError, match=r"storage\.url"):
         await SqliteStore.open(url)
 
 
@@ -46,7 +48,7 @@ async def test_a_new_database_is_made_with_its_folder_and_for_its_owner_only(tmp
 
 
 async def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path):
-    with pytest.raises(ConfigError, match="cannot be opened"):
+    with pytest.raises(ConfigError, match="is no file"):
         await SqliteStore.open(f"sqlite:///{tmp_path}")
 
 
@@ -145,3 +147,14 @@ async def test_readers_cannot_write_to_a_file(tmp_path: Path):
     async with await SqliteStore.open(f"sqlite:///{tmp_path}/graft.db") as store:
         with pytest.raises(StoreError, match="readonly"):
             await store._read(lambda db: db.execute("DELETE FROM users"))
+
+
+async def test_a_second_opening_in_one_process_leaves_the_locks_of_the_first_alone(tmp_path: Path):
+    """Closing any handle of one's own on a file drops all locks that the process holds on it."""
+    url = f"sqlite:///{tmp_path}/graft.db"
+    grab = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1], timeout=0.1).execute('PRAGMA journal_mode = DELETE').fetchone())"
+    async with await SqliteStore.open(url) as server:
+        await server.user(UserId("ada"))
+        await (await SqliteStore.open(url, recover=False)).close()
+        other = await anyio.run_process([sys.executable, "-c", grab, str(tmp_path / "graft.db")], check=False)
+        assert b"database is locked" in other.stderr, other.stdout

@@ -1,0 +1,95 @@
+"""What a question costs does not grow with what is stored: no table is scanned, and no more steps are taken."""
+
+import pytest
+
+from proxy.domain.message import said
+from proxy.store import connection, reading, recognising
+from tests.store.client import LONG, Client
+
+pytestmark = pytest.mark.anyio
+
+TABLES = ("nodes", "edges", "transcripts", "systems", "calls", "decisions")
+
+
+def recognise_values(client: Client) -> dict:
+    return recognising._asked(client.user.id, client.links(), client.tree.id, "chat")
+
+
+def plan(db, sql: str, values) -> list[str]:
+    return [detail for *_, detail in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+async def test_no_question_scans_a_table(client: Client):
+    await client.say("Boats?", LONG)
+    questions = {
+        "recognise": (recognising.RECOGNISE, recognise_values(client)),
+        "path": (reading.PATH, {"user": "ada", "node": "n"}),
+        "slice": (reading.SLICE, ("t", 0, 10)),
+    }
+    for name, (sql, values) in questions.items():
+        steps = await client.store._read(lambda db, sql=sql, values=values: plan(db, sql, values))
+        scanned = [step for step in steps if step.startswith("SCAN") and scans_a_table(step)]
+        assert not scanned, (name, scanned)
+        assert any("SEARCH" in step for step in steps)
+
+
+def scans_a_table(step: str) -> bool:
+    """`SCAN` names an alias; those of stored tables are short for them, and common table expressions have names of their own."""
+    return step.split()[1] in {*TABLES, "n", "e", "t", "s", "p", "r", "c", "d"}
+
+
+async def test_slices_come_in_the_order_of_an_index(client: Client):
+    steps = await client.store._read(lambda db: plan(db, reading.SLICE, ("t", 0, 10)))
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert any("nodes_visible" in step for step in steps)
+
+
+async def steps_of(client: Client, question) -> int:
+    """Virtual machine steps, in tens, that a question takes."""
+    taken = 0
+
+    def step() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    reading_connection = client.store._connections[1]
+    await connection.whole(reading_connection, lambda db: db.set_progress_handler(step, 10))
+    await question()
+    await connection.whole(reading_connection, lambda db: db.set_progress_handler(None, 10))
+    return taken
+
+
+async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):
+    for i in range(10):
+        await client.say(f"Question {i}", f"Answer {i}. {LONG}")
+    mark = (await client.store.slice(client.user.id, client.tree.id, None)).mark
+
+    async def known():
+        assert (await client.recognise(*client.said, said("user", "New"))).anchor == 19
+
+    async def cut():
+        assert (await client.recognise(*client.said[5:], said("user", "New"))).found_by == "tail"
+
+    async def unknown():
+        strange = [said("user" if i % 2 else "assistant", f"strange {i}") for i in range(20)]
+        assert (await client.recognise(*strange)).anchor == -1
+
+    async def path():
+        assert len(await client.store.path(client.user.id, client.nodes[19])) == 20
+
+    async def news():
+        await client.store.slice(client.user.id, client.tree.id, mark)
+
+    questions = [known, cut, unknown, path]
+    small = [await steps_of(client, question) for question in questions]
+    for chat in range(20):
+        other = await client.another(f"chat {chat}")
+        await other.adopt(
+            *(said("assistant" if i % 2 else "user", f"message {i} of chat {chat}. {LONG}") for i in range(100)),
+            under=client.nodes[19] if chat % 2 else None,
+        )
+    large = [await steps_of(client, question) for question in questions]
+    for question, before, after in zip(questions, small, large, strict=True):
+        assert after <= before * 1.1 + 2, question.__name__
+    assert await steps_of(client, news) > 100

@@ -123,9 +123,9 @@ class GraftRouter:
     ) -> Attachment:
         tally: Tally | None = None
         try:
-            placer = await self._placer(build)
-            tally = placer.tally(self._limits.max_calls)
             with anyio.fail_after(self._limits.deadline_s):
+                placer = await self._placer(build)
+                tally = placer.tally(self._limits.max_calls)
                 placed = await placer.place(scene, tally)
             attachment = _attachment(placed, question, embedded, self._limits, tips)
         except TimeoutError:
@@ -147,7 +147,8 @@ class GraftRouter:
     async def _placer(self, build: Callable[[], LlmPlacer]) -> LlmPlacer:
         async with self._building:
             if self._llm is None:
-                self._llm = await anyio.to_thread.run_sync(build)
+                # Left behind at the deadline, the thread still finishes its imports: the next turn's build is quick.
+                self._llm = await anyio.to_thread.run_sync(build, abandon_on_cancel=True)
             return self._llm
 
     def _lock(self, user_id: UserId, tree_id: TreeId) -> anyio.Lock:

@@ -1,5 +1,7 @@
 """A ceiling on calls and on time, whatever the size of the tree."""
 
+import threading
+
 import anyio
 import pytest
 
@@ -82,6 +84,29 @@ async def test_a_scorer_that_never_answers_is_given_up_at_the_deadline():
     assert found.calls == scorer.calls == 4
     assert scorer.in_flight == 0
     assert scorer.cancelled == 4
+
+
+async def test_a_scorer_that_is_still_being_loaded_holds_no_turn_beyond_the_deadline():
+    loaded = threading.Event()
+
+    def build():
+        loaded.wait(60)
+        return build_llm(FakeScorer(about(topic3x=0.9)), RoutingLimits())
+
+    placing = GraftRouter(forest(8, 4).grove(), FakeGate(), RoutingLimits(deadline_s=0.05), build)
+    try:
+        with anyio.fail_after(30):
+            found = await placing.attach(ask(cursor="topic7x-4a"))
+    finally:
+        loaded.set()
+    assert (found.parent_id, found.degraded, found.calls) == ("topic7x-4a", True, 0)
+
+
+async def test_a_group_as_large_as_the_shortlist_asks_about_each_pool_once():
+    scorer = FakeScorer(about(topic3x=0.9))
+    found = await router(forest(40, 4), scorer, group=16).attach(ask(cursor="topic39x-4a"))
+    assert (found.parent_id, found.calls) == ("topic3x-4a", 2)
+    assert [len(scorer.blocks(call)) for call in range(2)] == [16, 16]
 
 
 async def test_a_client_that_leaves_takes_its_scorer_calls_with_it():

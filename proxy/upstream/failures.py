@@ -10,6 +10,7 @@ and the chain is cut when the error is raised, so that no log shows it either.
 from __future__ import annotations
 
 import email.utils
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +49,8 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     headers = _headers(chain)
     body = next((body for link in chain if (body := _body(link))), None)
     message = redact(str((body or {}).get("message") or _message(exc)), model.secrets)
+    if any(_is(link, "ImageFetchError") or _is(link, "SSRFError") for link in chain):
+        return url_not_fetched(model)
     facts: dict[str, Any] = {
         "model": model.name,
         "code": _text(body, "code"),
@@ -68,6 +71,17 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
 def timed_out(model: Model, waited_for: str, after_s: float) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The model {model.name!r} sent no {waited_for} within {after_s:g} seconds.", model=model.name, status=504
+    )
+
+
+def url_not_fetched(model: Model) -> UpstreamError:
+    return UpstreamError(
+        f"The model {model.name!r} takes no URLs, and the server does not fetch them. Send the content as a data URL.",
+        model=model.name,
+        status=400,
+        type="invalid_request_error",
+        code="url_not_fetched",
+        param="messages",
     )
 
 
@@ -134,11 +148,23 @@ def _unconnected(exc: BaseException) -> bool:
 
 
 def _body(exc: BaseException) -> Mapping[str, Any] | None:
-    """The inside of OpenAI's `{"error": {...}}`, wherever the exception keeps it."""
+    """The inside of OpenAI's `{"error": {...}}`, wherever the exception keeps it: as an object, or as the end of its message."""
     body = getattr(exc, "body", None)
-    if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping):
+    if not isinstance(body, Mapping):
+        body = _json_in(_message(exc))
+    if isinstance(body.get("error"), Mapping):
         body = body["error"]
-    return body if isinstance(body, Mapping) and body.get("message") else None
+    return body if body.get("message") else None
+
+
+def _json_in(text: str) -> Mapping[str, Any]:
+    """The JSON object in a text that is nothing else behind its prefix; empty where there is none."""
+    start = text.find("{")
+    try:
+        value = json.loads(text[start:]) if start >= 0 else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(body: Mapping[str, Any] | None, name: str) -> str | None:

@@ -4,8 +4,9 @@ Model, base and key come from the model's configuration; of the request only Ope
 Retries are the client's decision, so LiteLLM makes none.
 
 LiteLLM's stream ends every answer with a finish reason, `stop` where the provider sent none: a cut answer would look
-complete. So providers that it asks through OpenAI's client are read beneath it, chunk by chunk as they were sent, and for all
-others its own record tells a sent finish reason from an invented one. A stream that breaks raises; one that merely ends
+complete. It also keeps one finish reason for all choices, and loses refusals. So providers that speak OpenAI's wire format are
+read beneath that stream, chunk by chunk as they were sent; for all others its own record tells a sent finish reason from an
+invented one. A stream that breaks raises; one that merely ends
 without a finish reason ends here too, and whoever folds it sees that it is not complete.
 """
 
@@ -123,7 +124,7 @@ class LiteLLMLane:
             call["extra_body"] = {**(model.params.get("extra_body") or {}), **unknown}
         if asked.stream:
             call["stream"] = True
-            if "stream_options" in supported:
+            if "stream_options" in supported or call["drop_params"]:  # what a provider cannot count, LiteLLM counts
                 call["stream_options"] = {**(stream_options or {}), "include_usage": True}
         # LiteLLM rewrites messages in place for some providers; these belong to the tree.
         return {**call, **known, "messages": copy.deepcopy(list(asked.messages)), **_NO_SERVER_TOOLS}
@@ -185,15 +186,19 @@ async def _pieces(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
     if type(beneath).__module__.startswith("openai"):
         async for chunk in beneath:
             yield chunk.model_dump(exclude_unset=True, warnings=False)
-        return
-    async for chunk in stream:
-        dumped = shapes.chunk(chunk.model_dump(warnings=False))
-        ends = any(choice["finish_reason"] for choice in dumped["choices"])
-        if ends and not (stream.received_finish_reason or stream.intermittent_finish_reason):
-            return
-        if dumped.get("usage") and not any(c["delta"] or c["finish_reason"] for c in dumped["choices"]):
-            dumped["choices"] = []
-        yield dumped
+    elif any(base.__name__.endswith("ChatCompletionStreamingHandler") for base in type(beneath).__mro__):
+        async for chunk in beneath:
+            if not isinstance(chunk, Mapping):  # LiteLLM's own marks for empty lines and [DONE] are mappings
+                yield shapes.chunk(chunk.model_dump(warnings=False))
+    else:
+        async for chunk in stream:
+            dumped = shapes.chunk(chunk.model_dump(warnings=False))
+            ends = any(choice["finish_reason"] for choice in dumped["choices"])
+            if ends and not (stream.received_finish_reason or stream.intermittent_finish_reason):
+                return
+            if dumped.get("usage") and not any(choice["delta"] for choice in dumped["choices"]) and not ends:
+                dumped["choices"] = []
+            yield dumped
 
 
 def _supports(litellm: Any, model: Model) -> tuple[str, frozenset[str]]:

@@ -8,10 +8,12 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from proxy.domain.turn import Asked
+from proxy.chat.collect import Fold
+from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.upstream.litellm_lane import Timeouts
 from tests.doubles.running import free_port
+from tests.upstream.conftest import entry
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +55,34 @@ async def test_a_stream_is_what_the_provider_sent(lanes, ask, upstream, text, n)
     assert chunks == expected
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk)
+
+
+@pytest.mark.parametrize("target", ["deepseek/d", "groq/d", "hosted_vllm/d", "openrouter/d", "xai/d"])
+async def test_other_providers_of_the_same_wire_format_lose_nothing_either(lanes_for, ask, upstream, target):
+    lanes = lanes_for(entry("m", target))
+    said = {}
+    for text in ("Hello", "[[refusal]]", "[[tools]]"):
+        said[text] = Fold()
+        for chunk in await ask(lanes, text, stream=True, tools=WEATHER, n=2):
+            ChatCompletionChunk.model_validate(chunk)
+            said[text].add(Chunk(chunk))
+    answers = {text: fold.completion() for text, fold in said.items()}
+    assert [message.text.split(" (")[0] for message in answers["Hello"].messages] == ["You said: Hello"] * 2
+    assert [message.wire["refusal"] for message in answers["[[refusal]]"].messages] == ["I cannot help with that."] * 2
+    assert [len(message.tool_calls) for message in answers["[[tools]]"].messages] == [2, 2]
+    assert answers["[[tools]]"].messages[0].tool_calls[1]["function"]["arguments"] == '{"city": "Lima"}'
+    assert answers["Hello"].finish_reasons == ["stop", "stop"]
+    assert answers["[[tools]]"].finish_reasons == ["tool_calls", "tool_calls"]
+
+
+@pytest.mark.parametrize("target", ["deepseek/d", "groq/d", "hosted_vllm/d"])
+async def test_no_other_provider_gets_an_invented_end(lanes_for, ask, target):
+    lanes = lanes_for(entry("m", target))
+    chunks = await ask(lanes, "[[eof after=3]]", stream=True)
+    assert text_of(chunks) == "You said: "
+    assert not any(choice["finish_reason"] for chunk in chunks for choice in chunk["choices"])
+    with pytest.raises(UpstreamUnreachable, match="cut"):
+        await ask(lanes, "[[cut after=3]]", stream=True)
 
 
 async def test_usage_comes_last_without_choices_and_leaves_no_trace_where_it_was_not_asked_for(lanes, ask, upstream):

@@ -171,6 +171,16 @@ async def test_no_provider_makes_the_server_fetch_a_clients_url(lanes_for, ask, 
     [(name, value)] = [(name, value) for name, value in part.items() if name != "type"]
     filled = eval(repr(value).replace("URL", elsewhere.url))
     content = [{"type": "text", "text": "What is this?"}, {"type": part["type"], name: filled}]
-    with contextlib.suppress(UpstreamError):  # some providers refuse such a part, none of them is asked to answer it here
+    with contextlib.suppress(
+        UpstreamError
+    ):  # some providers refuse such a part, none of them is asked to answer it here
         await ask(lanes, messages=[{"role": "user", "content": content}])
     assert elsewhere.calls == []
+
+
+async def test_a_url_that_is_not_fetched_is_told_to_the_client(lanes_for, ask, elsewhere):
+    lanes = lanes_for(entry("m", "gemini/gemini-2.5-flash"))
+    part = {"type": "image_url", "image_url": {"url": f"{elsewhere.url}/cat.png"}}
+    with pytest.raises(UpstreamError, match="data URL") as caught:
+        await ask(lanes, messages=[{"role": "user", "content": [part]}])
+    assert (caught.value.status, caught.value.code) == (400, "url_not_fetched")

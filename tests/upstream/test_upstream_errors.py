@@ -16,9 +16,10 @@ MODEL = Model("m", {"model": "openai/x"}, secrets=frozenset({KEY}))
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", ["openai", "deepseek"])  # asked through OpenAI's client, and through LiteLLM's own
 @pytest.mark.parametrize("status", list(ERRORS))
-async def test_each_status_arrives_with_the_providers_own_body(lanes_for, ask, status, stream):
-    lanes = lanes_for(entry("m", f"openai/status-{status}"))
+async def test_each_status_arrives_with_the_providers_own_body(lanes_for, ask, provider, status, stream):
+    lanes = lanes_for(entry("m", f"{provider}/status-{status}"))
     kind, code, param, message = ERRORS[status]
     with pytest.raises(UpstreamError) as caught:
         await ask(lanes, stream=stream)

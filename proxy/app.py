@@ -6,10 +6,11 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
@@ -34,6 +35,9 @@ from proxy.upstream.discovery import models_from_environment
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.litellm_lane import Timeouts
 from proxy.upstream.models import Models, models_from_list
+
+if TYPE_CHECKING:
+    from proxy.routing.place_turn import LlmPlacer  # imports DSPy, which waits until the port is open
 
 log = logging.getLogger("graft")
 
@@ -62,7 +66,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     hints = tuple(name.lower() for name in settings.clients.conversation_headers)
     return Litestar(
         route_handlers=[
-            chat_completions.router(gatekeeper, configured, parts.chat, hints),
+            chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints),
             models.router(gatekeeper, configured, int(time.time())),
             *meta.routes(warm.ready),
         ],
@@ -83,6 +87,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         connect_s=settings.upstream.connect_s,
         first_token_s=settings.upstream.first_token_s,
         idle_s=settings.upstream.idle_s,
+        whole_s=settings.upstream.whole_s,
     )
     lanes = Lanes(configured, timeouts, settings.context.window_tokens)
     router = turn_router(settings.routing, store, lanes)
@@ -116,6 +121,14 @@ def turn_router(routing: RoutingSettings, store: SqliteStore, lanes: Lanes) -> G
     return GraftRouter(
         Grove(store), EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder)), limits, llm
     )
+
+
+def _llm(routing: RoutingSettings, lanes: Lanes, limits: RoutingLimits) -> Callable[[], LlmPlacer] | None:
+    """What builds the LLM scorer; DSPy is imported when it is called. Raises ConfigError for a model that cannot score."""
+    if routing.model is None:
+        return None
+    scorer, model = lanes.scorer(routing.model), routing.model
+    return lambda: build_llm(scorer, limits, schema=lanes.honours_schema(model))
 
 
 class _Warm:

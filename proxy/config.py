@@ -14,13 +14,16 @@ from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from proxy.domain.placement import Fresh, Policy
 from proxy.errors import ConfigError
 
 LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
 """Parts of a LiteLLM configuration that Graft does not use."""
+
+PREFIX = "GRAFT__"
+"""What the variables begin with."""
 
 
 class Section(BaseModel):
@@ -69,7 +72,7 @@ class RoutingSettings(Section):
     """Requests without history: `root`, `confident` or `auto`. Unset: `confident` when the client names its chat, else `auto`."""
     window: int = Field(default=4, ge=1, le=16)
     """Messages in a window."""
-    group: int = Field(default=4, ge=2, le=8)
+    group: int = Field(default=4, ge=2, le=16)
     """Windows the scorer compares in one call."""
     shortlist: int = Field(default=16, ge=4, le=64)
     """Windows that enter a tournament."""
@@ -97,6 +100,8 @@ class UpstreamSettings(Section):
     first_token_s: float = Field(default=120.0, gt=0)
     idle_s: float = Field(default=60.0, gt=0)
     """Longest silence inside a stream."""
+    whole_s: float = Field(default=600.0, gt=0)
+    """Longest wait for an answer that is not streamed."""
 
 
 class ClientSettings(Section):
@@ -118,7 +123,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="GRAFT__",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         env_parse_none_str="null",
         protected_namespaces=(),
@@ -157,12 +162,31 @@ def load(config_file: str | None = None, env: Mapping[str, str] = os.environ) ->
     """
     name = config_file or env.get("GRAFT_CONFIG")
     values = read_yaml(Path(name)) if name else {}
+    _refuse_unknown_variables(env)
     try:
         return Settings(**{key: value for key, value in values.items() if key not in LITELLM_SECTIONS})
     except ValidationError as exc:
-        where = name or "the environment"
-        lines = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()]
+        where = f"{name} and the environment" if name else "the environment"
+        lines = [_told(error["loc"], error["type"], error["msg"]) for error in exc.errors()]
         raise ConfigError(f"The configuration in {where} cannot be used:\n  " + "\n  ".join(lines)) from exc
+    except SettingsError as exc:
+        raise ConfigError(
+            f"A variable cannot be read; lists and mappings are written as JSON: {exc} ({exc.__cause__})."
+        ) from exc
+
+
+def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
+    """Raises ConfigError for a variable of no section: pydantic reads those it knows and looks at no others."""
+    for variable in env:
+        section = variable.upper().removeprefix(PREFIX).partition("__")[0].lower()
+        if variable.upper().startswith(PREFIX) and section not in Settings.model_fields:
+            known = ", ".join(PREFIX + name.upper() for name in Settings.model_fields)
+            raise ConfigError(f"The variable {variable} belongs to no section. Variables begin with one of: {known}.")
+
+
+def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    key = ".".join(str(part) for part in where)
+    return f"{key}: there is no such key" if kind == "extra_forbidden" else f"{key}: {message}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

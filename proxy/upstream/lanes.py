@@ -67,6 +67,15 @@ class Lanes:
         told = configured.info.get("one_system")
         return bool(told) if told is not None else configured.target.partition("/")[0] in ONE_SYSTEM
 
+    def honours_schema(self, model: str) -> bool:
+        """Whether the model is known to keep to a JSON schema in `response_format`; asks LiteLLM once that is imported."""
+        configured = self.models.get(model)
+        told = configured.info.get("supports_response_schema")
+        litellm = library.loaded()
+        if told is not None or litellm is None:
+            return bool(told)
+        return bool(litellm.supports_response_schema(configured.target))
+
     def count(self, model: str, text: str) -> int:
         """Tokens of a text for a model; slow, so off the reply's path."""
         return tokens.count(self.models.get(model), text)

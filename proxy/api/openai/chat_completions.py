@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request, Response, Router, post
@@ -18,13 +18,23 @@ from proxy.api.openai.models import Catalogue, split
 from proxy.chat.answer import Answer, Chat
 from proxy.domain.placement import POLICIES, Policy
 from proxy.domain.tree import ROOT
-from proxy.domain.turn import Chunk, Receipt, Turn
+from proxy.domain.turn import Asked, Chunk, Receipt, Turn
 from proxy.errors import InvalidRequest
 
 _TREE_NAME_MAX = 200
 
 
-def router(gatekeeper: Gatekeeper, models: Catalogue, chat: Chat, conversation_headers: Sequence[str]) -> Router:
+class Fields(Protocol):
+    """What a model's lane does with the fields of a request."""
+
+    def dropped(self, asked: Asked) -> Sequence[str]:
+        """Fields that are not forwarded, to be named to the client. Raises InvalidRequest for what must not be asked at all."""
+        ...
+
+
+def router(
+    gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, conversation_headers: Sequence[str]
+) -> Router:
     """The chat completions route."""
 
     @post("/", status_code=200)
@@ -32,8 +42,11 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, chat: Chat, conversation_h
         body = wire.decode(await _body(request))
         caller = await gatekeeper.caller(request, body)
         turn = _turn(request.headers, body, models, conversation_headers)
+        dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         answer = await chat.answer(turn, caller)
         headers = placement_headers(answer.receipt)
+        if dropped:
+            headers["x-graft-dropped"] = header_text(",".join(dropped))
         if turn.stream:
             frames = sse.events(_wires(answer, turn), errors.body_of)
             headers |= {"cache-control": "no-cache", "x-accel-buffering": "no"}

@@ -1,0 +1,141 @@
+"""Where settings come from, which of them wins, and what is said of those that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from proxy.config import Settings, load, read_yaml
+from proxy.errors import ConfigError
+
+LITELLM_FILE = """
+model_list:
+  - model_name: gpt-4
+    litellm_params: {model: azure/chat, api_base: "os.environ/AZURE_API_BASE", rpm: 6}
+    model_info: {id: "1234", mode: chat}
+litellm_settings: {drop_params: true, callbacks: [otel], cache: true}
+general_settings: {master_key: sk-1234, database_url: "postgresql://x"}
+router_settings: {routing_strategy: usage-based-routing-v2, redis_host: localhost}
+environment_variables: {REDIS_HOST: localhost}
+"""
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture(autouse=True)
+def only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("GRAFT")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> str:
+        file = tmp_path / "graft.yaml"
+        file.write_text(text, encoding="utf-8")
+        return str(file)
+
+    return write
+
+
+def test_without_a_file_and_variables_the_defaults_hold() -> None:
+    assert load() == Settings()
+    assert load().server.host == "127.0.0.1"
+    assert load().model_list == ()
+
+
+def test_a_file_is_named_by_the_option_or_by_a_variable(write) -> None:
+    file = write("server: {port: 5000}")
+    assert load(file).server.port == 5000
+    assert load(None, {"GRAFT_CONFIG": file}).server.port == 5000
+
+
+def test_an_empty_file_changes_nothing(write) -> None:
+    assert load(write("# nothing yet\n")) == Settings()
+
+
+def test_the_environment_wins_over_the_file_key_by_key(write, monkeypatch) -> None:
+    monkeypatch.setenv("GRAFT__SERVER__PORT", "6000")
+    settings = load(write("server: {port: 5000, log_level: debug}\nrouting: {policy: shadow}"))
+    assert (settings.server.port, settings.server.log_level) == (6000, "debug")
+    assert settings.routing.policy == "shadow"
+
+
+def test_null_in_the_environment_takes_back_what_the_file_set(write, monkeypatch) -> None:
+    file = write("routing: {model: judge, fresh: root}")
+    assert (load(file).routing.model, load(file).routing.fresh) == ("judge", "root")
+    monkeypatch.setenv("GRAFT__ROUTING__MODEL", "null")
+    assert (load(file).routing.model, load(file).routing.fresh) == (None, "root")
+
+
+def test_lists_are_json_in_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("GRAFT__CLIENTS__USER_HEADERS", '["x-who"]')
+    monkeypatch.setenv("GRAFT__MODEL_LIST", '[{"model_name": "m", "litellm_params": {"model": "mirror"}}]')
+    settings = load()
+    assert settings.clients.user_headers == ("x-who",)
+    assert settings.model_list[0].litellm_params == {"model": "mirror"}
+
+
+def test_a_litellm_configuration_can_be_used_as_it_is(write) -> None:
+    (entry,) = load(write(LITELLM_FILE)).model_list
+    assert (entry.model_name, entry.litellm_params["rpm"], entry.model_info["mode"]) == ("gpt-4", 6, "chat")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("server: {prot: 1}", "server.prot: there is no such key"),
+        ("storrage: {url: x}", "storrage: there is no such key"),
+        ("routing: {policy: sometimes}", "routing.policy: Input should be 'auto', 'follow', 'off' or 'shadow'"),
+        ("server: {port: 70000}", "server.port: Input should be less than or equal to 65535"),
+        ("server: 4800", "server: Input should be"),
+        ("model_list: [{litellm_params: {model: x}}]", "model_list.0.model_name: Field required"),
+        ("- a\n- b", "must hold keys and values"),
+        ("server: {port: 1", "is not YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_and_the_key_named(write, text, told) -> None:
+    file = write(text)
+    with pytest.raises(ConfigError) as refused:
+        load(file)
+    assert told in refused.value.message
+    assert file in refused.value.message
+
+
+def test_all_that_is_wrong_is_told_at_once(write) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write("server: {port: abc, prot: 1}\nrouting: {group: 1}"))
+    assert [key in refused.value.message for key in ("server.port", "server.prot", "routing.group")] == [True] * 3
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"'/nowhere/graft\.yaml' cannot be read: No such file"):
+        read_yaml(Path("/nowhere/graft.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("GRAFT__SERVER__PORT", "abc", "server.port"),
+        ("GRAFT__SERVER__PROT", "1", "server.prot: there is no such key"),
+        ("GRAFT__SERVR__PORT", "1", "GRAFT__SERVR__PORT"),
+        ("GRAFT__MODEL_LIST", "[{", "model_list"),
+        ("GRAFT__CLIENTS__USER_HEADERS", "x-who", "written as JSON"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_refused_and_named(monkeypatch, variable, value, told) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as refused:
+        load()
+    assert told in refused.value.message
+
+
+def test_settings_cannot_be_changed_after_they_are_read() -> None:
+    settings = load()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.server.port = 1

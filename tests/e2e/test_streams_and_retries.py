@@ -19,6 +19,12 @@ from tests.doubles.served import Linear, Served, serving
 HELLO = [{"role": "user", "content": "Tell me a long story about the sea"}]
 
 
+def read(client: openai.OpenAI, received: list[Any]) -> None:
+    """Read a stream to its end, chunk by chunk, into `received`."""
+    for chunk in client.chat.completions.create(model="gpt-test", messages=HELLO, stream=True):
+        received.append(chunk.choices[0])
+
+
 def states(graft: Served, user: str) -> list[tuple[str, str]]:
     return [(node.message.role, node.state) for node in graft.nodes(user)]
 
@@ -51,11 +57,10 @@ def test_frames_are_openais(graft: Served) -> None:
 def test_a_cut_upstream_is_told_and_kept_as_interrupted(graft: Served, upstream: UpstreamDouble) -> None:
     key, user = graft.key()
     upstream.script({"do": "cut", "after": 4})
-    finishes: list[Any] = []
+    received: list[Any] = []
     with pytest.raises(openai.APIError):
-        for chunk in graft.client(key).chat.completions.create(model="gpt-test", messages=HELLO, stream=True):
-            finishes.append(chunk.choices[0].finish_reason)
-    assert set(finishes) == {None}
+        read(graft.client(key), received)
+    assert {choice.finish_reason for choice in received} == {None}
     assert states(graft, user) == [("user", "whole"), ("assistant", "interrupted")]
     assert graft.violations() == []
 
@@ -81,10 +86,10 @@ def test_the_next_turn_goes_on_from_an_interrupted_reply(graft: Served, upstream
     upstream.script({"do": "cut", "after": 4})
     chat = Linear(graft.client(key))
     chat.history = list(HELLO)
-    text = ""
+    received: list[Any] = []
     with pytest.raises(openai.APIError):
-        for chunk in chat.client.chat.completions.create(model="gpt-test", messages=HELLO, stream=True):
-            text += chunk.choices[0].delta.content or ""
+        read(chat.client, received)
+    text = "".join(choice.delta.content or "" for choice in received)
     chat.history.append({"role": "assistant", "content": text})
     chat.say("And then what happens in that story?")
     assert chat.parent == graft.nodes(user)[1].id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, assert_never, cast
@@ -32,6 +33,7 @@ class Lanes:
         self.models = models
         self._litellm = LiteLLMLane(timeouts or Timeouts())
         self._default_window_tokens = default_window_tokens
+        self._windows: dict[str, int] = {}
 
     def ask(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, a chunk without choices but with usage last; or one whole completion.
@@ -58,8 +60,9 @@ class Lanes:
         return self._litellm.dropped(self.models.get(asked.model), asked.options)
 
     def window_tokens(self, model: str) -> int:
-        """The model's input window."""
-        return tokens.window_tokens(self.models.get(model), self._default_window_tokens)
+        """The model's input window: as configured, else as LiteLLM knows it once it is warm, else the default."""
+        configured = self.models.get(model)
+        return tokens.configured_window(configured) or self._windows.get(model) or self._default_window_tokens
 
     def takes_one_system(self, model: str) -> bool:
         """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""
@@ -93,10 +96,20 @@ class Lanes:
         """Import what the configured models need; to be awaited when the port is open."""
         if self.models.needs_litellm:
             await library.warm()
+            await asyncio.to_thread(self._learn)
 
     @property
     def ready(self) -> bool:
         return library.loaded() is not None or not self.models.needs_litellm
+
+    def _learn(self) -> None:
+        """Ask LiteLLM once what it knows of each model: for some providers it asks their server."""
+        for model in map(self.models.get, self.models.names()):
+            if model.lane == "litellm":
+                self._litellm.learn(model)
+                if not tokens.configured_window(model) and (window := tokens.known_window(model)):
+                    self._windows[model.name] = window
+                tokens.count(model, "the first count loads the tokenizer")
 
     async def close(self) -> None:
         await library.close()

@@ -15,11 +15,12 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from proxy.domain.turn import Asked, Chunk
+from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, library, shapes
 from proxy.upstream.models import Model
 
@@ -128,6 +129,11 @@ class LiteLLMLane:
                 call["stream_options"] = {**(stream_options or {}), "include_usage": True}
         # LiteLLM rewrites messages in place for some providers; these belong to the tree.
         return {**call, **known, "messages": copy.deepcopy(list(asked.messages)), **_NO_SERVER_TOOLS}
+
+    def learn(self, model: Model) -> None:
+        """Find out what a model supports, before a request needs it."""
+        with suppress(UpstreamError):  # a request will meet the same trouble and tell it
+            self._supports(library.load(), model)
 
     def dropped(self, model: Model, options: Mapping[str, object]) -> list[str]:
         """Names of fields that would not reach the provider; before LiteLLM is imported, only those that never do."""

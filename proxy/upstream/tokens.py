@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from proxy.upstream import library
 from proxy.upstream.models import MIRROR, Model
 
@@ -25,18 +23,14 @@ def count(model: Model, text: str) -> int:
     return int(litellm.token_counter(model=model.target, text=text))
 
 
-def window_tokens(model: Model, default_tokens: int) -> int:
-    """The input window: as configured, else as LiteLLM knows it, else the default."""
-    configured = model.info.get("max_input_tokens")
-    if configured:
-        return int(configured)
-    litellm = library.loaded()
-    known = None if litellm is None else _known_window(litellm, model)
-    return known or default_tokens
+def configured_window(model: Model) -> int | None:
+    window = model.info.get("max_input_tokens")
+    return int(window) if window else None
 
 
-def _known_window(litellm: Any, model: Model) -> int | None:
+def known_window(model: Model) -> int | None:
+    """The input window as LiteLLM knows it. It may ask the provider's server, so it belongs into a thread."""
     try:
-        return litellm.get_model_info(model.target).get("max_input_tokens") or None
+        return library.load().get_model_info(model.target).get("max_input_tokens") or None
     except Exception:  # noqa: BLE001  # unknown models raise a bare Exception
         return None

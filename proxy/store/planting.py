@@ -31,7 +31,8 @@ class Planting:
     """Asked-for id to stored id, for messages that were stored before."""
     _shown: set[NodeId] = field(default_factory=set)
     """Nodes that are visible for certain."""
-    _planted: set[NodeId] = field(default_factory=set)
+    _there: set[NodeId] = field(default_factory=set)
+    """Nodes that stand in this tree for certain."""
     _next_visible: int = 0
 
     @classmethod
@@ -57,14 +58,14 @@ class Planting:
                 self.plant(node, exact, parent_id, "whole" if whole else "unanswered")
                 continue
             self.known[node.id] = stored_id
-            self._planted.add(stored_id)
+            self._there.add(stored_id)
             if whole:
                 self.show(stored_id)
 
     def plant(self, node: Node, exact: Hash, parent_id: NodeId | None, state: str) -> None:
         """Add one node. Raises NotFound when its parent is unknown."""
-        if parent_id is not None and parent_id not in self._planted:
-            self._demand(parent_id)
+        if parent_id is not None and not self.has(parent_id):
+            raise no_node(parent_id)
         visible = None
         if state != "unanswered":
             self.show(parent_id)
@@ -97,7 +98,7 @@ class Planting:
             "INSERT INTO edges (node_id, tree_id, parent_id, exact, created_at) VALUES (?, ?, ?, ?, ?)",
             (node.id, self.tree_id, parent_id, exact, node.created_at),
         )
-        self._planted.add(node.id)
+        self._there.add(node.id)
 
     def show(self, node_id: NodeId | None) -> None:
         """Make a node whole and visible, and with it every unanswered message right above it."""
@@ -119,12 +120,12 @@ class Planting:
 
     def has(self, node_id: NodeId) -> bool:
         """Whether the node stands in this tree."""
-        sql = "SELECT 1 FROM nodes WHERE id = ? AND user_id = ? AND tree_id = ?"
-        return self.db.execute(sql, (node_id, self.user_id, self.tree_id)).fetchone() is not None
-
-    def _demand(self, node_id: NodeId) -> None:
-        if not self.has(node_id):
-            raise no_node(node_id)
+        if node_id not in self._there:
+            sql = "SELECT 1 FROM nodes WHERE id = ? AND user_id = ? AND tree_id = ?"
+            if self.db.execute(sql, (node_id, self.user_id, self.tree_id)).fetchone() is None:
+                return False
+            self._there.add(node_id)
+        return True
 
     def _recall(self, parent_id: NodeId | None, exact: Hash) -> NodeId | None:
         """The stored node with the same parent and the same exact form; the newest, should there be several replies alike."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 from proxy.domain.fingerprint import Hash
@@ -34,18 +35,15 @@ PAGE: Final = 2_000
 PREVIEW: Final = 80
 
 PATH: Final = f"""
-    WITH RECURSIVE up (seq, parent_id, depth, shown, run) AS (
-        SELECT n.seq, e.parent_id, 0, 1, n.state = 'unanswered'
-        FROM nodes n JOIN edges e ON e.node_id = n.id
-        WHERE n.user_id = :user AND n.id = :node
+    WITH RECURSIVE up (node_id, parent_id, depth) AS (
+        SELECT node_id, parent_id, 0 FROM edges WHERE node_id = :node
         UNION ALL
-        SELECT n.seq, e.parent_id, up.depth + 1, n.state <> 'unanswered' OR up.run, n.state = 'unanswered' AND up.run
-        FROM up JOIN nodes n ON n.id = up.parent_id JOIN edges e ON e.node_id = n.id
+        SELECT e.node_id, e.parent_id, up.depth + 1 FROM up JOIN edges e ON e.node_id = up.parent_id
     )
-    SELECT {NODE} FROM up CROSS JOIN {NODE_FROM.replace("nodes n", "nodes n ON n.seq = up.seq", 1)}
-    WHERE up.shown ORDER BY up.depth DESC
+    SELECT {NODE.replace("e.parent_id", "up.parent_id")}
+    FROM up CROSS JOIN nodes n ON n.id = up.node_id AND n.user_id = :user LEFT JOIN systems s ON s.id = n.system_id
+    ORDER BY up.depth
 """
-"""`run` holds while every message so far, from the end up, is unanswered."""
 
 SLICE: Final = """
     SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content
@@ -70,6 +68,9 @@ def path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId | None) -> lis
     found = [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id})]
     if not found:
         raise no_node(node_id)
+    waiting = list(takewhile(lambda one: one.state == "unanswered", found))
+    found = waiting + [one for one in found[len(waiting) :] if one.state != "unanswered"]
+    found.reverse()
     return found
 
 

@@ -15,14 +15,17 @@ Among rows that say the same, the named conversation wins, then what is still st
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
+
+import msgspec
 
 from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Sighting
 from proxy.domain.tree import TreeId, UserId
-from proxy.store.rows import plain, to_json, to_seen
+from proxy.store.rows import plain, to_seen
 
 LONG: Final = 64
 """Letters from which a text is evidence by itself."""
@@ -33,8 +36,9 @@ _IN_TREE: Final = "(:tree IS NULL OR t.tree_id IS NULL OR t.tree_id = :tree)"
 _BEST: Final = "ORDER BY t.conversation IS :conversation DESC, t.meaning = 'node' DESC, t.at DESC, t.id DESC LIMIT 1"
 
 
-def _row_where(condition: str, order: str = _BEST) -> str:
-    return f"(SELECT t.id FROM transcripts t WHERE t.user_id = :user AND {condition} AND {_IN_TREE} {order})"
+def _row_where(condition: str) -> str:
+    """The best row for which a condition holds."""
+    return f"(SELECT t.id FROM transcripts t WHERE t.user_id = :user AND {condition} AND {_IN_TREE} {_BEST})"
 
 
 def _places(condition: str) -> str:
@@ -47,50 +51,56 @@ def _at(array: str, index: str) -> str:
     return f"json_extract(:{array}, '$[' || ({index}) || ']')"
 
 
-_PAIR: Final = f"t.folded = f.value AND t.before = {_at('folded', 'f.key - 1')}"
+def _deepest(name: str, above: str, condition: Callable[[str], str]) -> str:
+    """Two tables: a walk from the end of the history towards `above`, message by message, and the row where it stopped."""
+    return f"""
+    {name}_walk (i, row) AS (
+        SELECT :last, {_row_where(condition(":last"))} WHERE :last > {above}
+        UNION ALL
+        SELECT i - 1, {_row_where(condition("i - 1"))} FROM {name}_walk WHERE row IS NULL AND i - 1 > {above}
+    ),
+    {name} (i, row) AS MATERIALIZED (SELECT i, row FROM {name}_walk WHERE row IS NOT NULL)"""
+
+
+def _chain(i: str) -> str:
+    return f"t.chain = {_at('chains', i)}"
+
+
+def _assistants(i: str) -> str:
+    said_once = _places(f"t.folded = {_at('folded', ':single')}")
+    return f"t.assistants = {_at('assistants', i)} AND ({i} <> :single OR {said_once} = 1)"
+
+
+def _pair(i: str) -> str:
+    pair = f"t.folded = {_at('folded', i)} AND t.before = {_at('folded', f'{i} - 1')}"
+    long = _at("heavy", i)
+    return f"""{pair} AND CASE WHEN {_KNOWN} < 0
+        THEN {long} OR t.conversation IS :conversation OR {_places(pair)} = 1
+        ELSE {long} AND t.conversation = (SELECT conversation FROM transcripts WHERE id = (SELECT row FROM by_chain))
+    END"""
+
+
+def _one(i: str) -> str:
+    said = f"t.folded = {_at('long', i)}"
+    return f"{said} AND {_places(said)} = 1"
+
+
+_KNOWN: Final = "(SELECT i FROM known)"
 
 RECOGNISE: Final = f"""
 WITH RECURSIVE
-deepest (i, row) AS (  -- from the end towards the start, until a prefix is known
-    SELECT :last, {_row_where(f"t.chain = {_at('chains', ':last')}")}
-    UNION ALL
-    SELECT i - 1, {_row_where(f"t.chain = {_at('chains', 'i - 1')}")} FROM deepest WHERE row IS NULL AND i > 0
+{_deepest("by_chain", "-1", _chain)},
+{_deepest("by_assistants", "coalesce((SELECT i FROM by_chain), -1)", _assistants)},
+known (i) AS MATERIALIZED (
+    SELECT coalesce((SELECT i FROM by_assistants), (SELECT i FROM by_chain), -1)
 ),
-by_chain (i, row, conversation) AS MATERIALIZED (
-    SELECT i, row, (SELECT conversation FROM transcripts WHERE id = row) FROM deepest WHERE row IS NOT NULL
-),
-by_assistants (i, row) AS MATERIALIZED (
-    SELECT a.key, {_row_where("t.assistants = a.value")} AS row
-    FROM json_each(:assistants) a
-    WHERE a.key > coalesce((SELECT i FROM by_chain), -1) AND a.value IS NOT NULL AND row IS NOT NULL
-      AND (a.key <> :single OR {_places("t.folded = " + _at("folded", ":single"))} = 1)
-    ORDER BY a.key DESC LIMIT 1
-),
-known (i) AS MATERIALIZED (SELECT max(i) FROM (SELECT -1 AS i UNION ALL SELECT i FROM by_chain UNION ALL SELECT i FROM by_assistants)),
-pairs (i, row) AS (
-    SELECT f.key, {_row_where(_PAIR)} FROM json_each(:folded) f WHERE f.key > (SELECT i FROM known) + 1
-),
-by_pair (i, row) AS MATERIALIZED (
-    SELECT pairs.i, pairs.row FROM pairs JOIN transcripts r ON r.id = pairs.row JOIN json_each(:folded) f ON f.key = pairs.i
-    WHERE CASE
-        WHEN (SELECT i FROM known) >= 0 THEN {
-    _at("heavy", "pairs.i")
-} AND r.conversation = (SELECT conversation FROM by_chain)
-        ELSE {_at("heavy", "pairs.i")} OR r.conversation IS :conversation OR {_places(_PAIR)} = 1
-    END
-    ORDER BY pairs.i DESC LIMIT 1
-),
-by_one (i, row) AS (
-    SELECT f.key, {_row_where("t.folded = f.value")} FROM json_each(:long) f
-    WHERE (SELECT i FROM known) < 0 AND NOT EXISTS (SELECT 1 FROM by_pair)
-      AND f.value IS NOT NULL AND {_places("t.folded = f.value")} = 1
-    ORDER BY f.key DESC LIMIT 1
-),
+{_deepest("by_pair", f"{_KNOWN} + 1", _pair)},
+{_deepest("by_one", f"CASE WHEN {_KNOWN} < 0 AND NOT EXISTS (SELECT 1 FROM by_pair) THEN -1 ELSE :last END", _one)},
 anchor (i, found_by, row) AS MATERIALIZED (
     SELECT i, 'chain', row FROM by_chain
     UNION ALL SELECT i, 'assistants', row FROM by_assistants
     UNION ALL SELECT i, 'tail', row FROM by_pair
-    UNION ALL SELECT i, 'tail', row FROM by_one WHERE row IS NOT NULL
+    UNION ALL SELECT i, 'tail', row FROM by_one
     ORDER BY i DESC LIMIT 1
 ),
 back (row, conversation, depth) AS (  -- the client's chat, from the anchor back
@@ -120,7 +130,6 @@ SELECT found.depth, anchor.i, anchor.found_by,
        t.chain, t.prev, t.folded, t.assistants, t.role, t.meaning, t.node_id, t.tree_id, t.conversation
 FROM (SELECT row, depth FROM back UNION ALL SELECT row, depth FROM continued WHERE row IS NOT NULL) found
 JOIN transcripts t ON t.id = found.row CROSS JOIN anchor
-ORDER BY found.depth DESC
 """
 
 
@@ -133,9 +142,14 @@ def recognise(
     rows = db.execute(RECOGNISE, _asked(user_id, links, tree_id, conversation)).fetchall()
     if not rows:
         return Sighting(-1, "none")
+    rows.sort(key=itemgetter(0), reverse=True)
     _, anchor, found_by, *_ = rows[0]
     continued = to_seen(rows.pop()[3:]) if rows[-1][0] < 0 else None
     return Sighting(anchor, found_by, tuple(to_seen(row[3:]) for row in rows), continued)
+
+
+def _array(values: Sequence[str | int | None]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _asked(
@@ -152,11 +166,11 @@ def _asked(
         "tree": tree_id,
         "conversation": plain(conversation),
         "last": last,
-        "chains": to_json([link.chain for link in links]),
-        "assistants": to_json(assistants),
+        "chains": _array([link.chain for link in links]),
+        "assistants": _array(assistants),
         "single": speaking[0] if speaking else -1,
-        "folded": to_json([link.folded for link in links]),
-        "heavy": to_json([int(weight >= LONG) for weight in pair_weights]),
-        "long": to_json([link.folded if link.weight >= LONG else None for link in links[:-1]]),
+        "folded": _array([link.folded for link in links]),
+        "heavy": _array([int(weight >= LONG) for weight in pair_weights]),
+        "long": _array([link.folded if link.weight >= LONG else None for link in links[:-1]]),
         "lineage": LINEAGE,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.domain.tree import Node, NodeId, TreeId, UserId
 from proxy.errors import InvalidRequest
 from proxy.store.planting import next_visible
 from proxy.store.reading import decision, no_node, node
@@ -66,7 +66,7 @@ def delete(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> int:
     """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
     top = node(db, user_id, node_id)
     ids = [id_ for (id_,) in db.execute(f"{BELOW} SELECT id FROM below", (node_id,))]
-    _bury(db, top.parent_id, to_json(ids))
+    _bury(db, user_id, top, to_json(ids))
     _new_epoch(db, top.tree_id)
     return len(ids)
 
@@ -118,10 +118,11 @@ def _renumber(db: sqlite3.Connection, tree_id: TreeId, node_id: NodeId) -> None:
     db.executemany("UPDATE nodes SET visible = ? WHERE id = ?", [(first + i, id_) for i, id_ in enumerate(ids)])
 
 
-def _bury(db: sqlite3.Connection, survivor: NodeId | None, ids: str) -> None:
-    """Take nodes out of every table. `survivor` is the parent of the topmost; `ids` is a JSON list."""
+def _bury(db: sqlite3.Connection, user_id: UserId, top: Node, ids: str) -> None:
+    """Take nodes out of every table. `top` is above all others; `ids` is a JSON list."""
     doomed = "(SELECT value FROM json_each(:ids))"
-    values = {"ids": ids, "now": time.time(), "survivor": survivor}
+    pointing = f"user_id = :user AND tree_id = :tree AND node_id IN {doomed}"
+    values = {"ids": ids, "now": time.time(), "above": top.parent_id, "user": user_id, "tree": top.tree_id}
     sql = f"SELECT json_group_array(DISTINCT system_id) FROM nodes WHERE id IN {doomed} AND system_id IS NOT NULL"
     (systems,) = db.execute(sql, values).fetchone()
     for statement in (
@@ -131,8 +132,8 @@ def _bury(db: sqlite3.Connection, survivor: NodeId | None, ids: str) -> None:
         """,
         # Chats that began alike leave one deleted row between them.
         f"UPDATE OR REPLACE transcripts SET meaning = 'deleted', node_id = NULL WHERE node_id IN {doomed}",
-        f"UPDATE active SET node_id = :survivor WHERE :survivor IS NOT NULL AND node_id IN {doomed}",
-        f"DELETE FROM active WHERE node_id IN {doomed}",
+        f"UPDATE active SET node_id = :above WHERE :above IS NOT NULL AND {pointing}",
+        f"DELETE FROM active WHERE {pointing}",
         f"DELETE FROM corrections WHERE node_id IN {doomed}",
         f"""
         DELETE FROM corrections WHERE decision_id IN (SELECT id FROM decisions WHERE node_id IN {doomed})

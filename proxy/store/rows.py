@@ -17,21 +17,23 @@ from proxy.store.records import Decision, Key
 
 Row = tuple[Any, ...]
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
 def to_json(value: object) -> str:
     """JSON that reads back as the same value, its keys in their order."""
-    text = _encode(value)
-    return text if _has_utf8(text) else json.dumps(value, separators=(",", ":"))
+    try:
+        return _encode(value).decode()
+    except (UnicodeEncodeError, OverflowError):
+        # Half an emoji, cut by a client, and very long integers are JSON to Python and not to msgspec.
+        return json.dumps(value, separators=(",", ":"))
 
 
 def from_json(text: str) -> Any:
     try:
         return _decode(text)
     except msgspec.DecodeError:
-        # Half an emoji, cut by a client, is JSON to Python and not to msgspec.
         return json.loads(text)
 
 

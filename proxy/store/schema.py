@@ -220,10 +220,9 @@ VERSION_1: Final = (
         tree_id TEXT NOT NULL REFERENCES trees (id),
         key_id TEXT NOT NULL,
         hint TEXT NOT NULL DEFAULT '',
-        node_id TEXT NOT NULL REFERENCES nodes (id),
+        node_id TEXT NOT NULL,            -- changes with every turn, so no index follows it
         at REAL NOT NULL,
         PRIMARY KEY (user_id, tree_id, key_id, hint)
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE INDEX active_node ON active (node_id)",
 )

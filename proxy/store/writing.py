@@ -227,7 +227,7 @@ def point(
     """Make a node the user's active one, through one key and one chat."""
     db.execute(
         "INSERT INTO active (user_id, tree_id, key_id, hint, node_id, at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET node_id = excluded.node_id, at = excluded.at",
+        " ON CONFLICT (user_id, tree_id, key_id, hint) DO UPDATE SET node_id = excluded.node_id, at = excluded.at",
         (user_id, tree_id, key_id, plain(hint) or "", node_id, time.time()),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def exchanges(stream_file: Path, count: int) -> list[tuple[str, str, str]]:
     topic: dict[str, str] = {}
     for row in rows:
         topic[row["id"]] = topic.get(row["parent"], row["id"])
-    pairs = [(q, a) for q, a in zip(rows, rows[1:], strict=False) if q["role"] == "user" and a["parent"] == q["id"]]
+    pairs = [(q, a) for q, a in itertools.pairwise(rows) if q["role"] == "user" and a["parent"] == q["id"]]
     return [(topic[q["id"]], q["content"], a["content"]) for q, a in pairs[:count]]
 
 

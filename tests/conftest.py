@@ -1,6 +1,6 @@
 import pytest
 
-pytest_plugins = ["tests.doubles.running", "tests.doubles.served"]
+pytest_plugins = ["tests.doubles.running", "tests.doubles.served", "tests.doubles.strict"]
 
 
 @pytest.fixture

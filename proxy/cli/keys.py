@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from proxy.cli.common import config_option, with_store
 from proxy.errors import InvalidRequest, NotFound
@@ -59,7 +59,8 @@ def list_keys(config_file: str | None) -> None:
         return await store.keys()
 
     rows = with_store(config_file, work)
-    table = Table("id", "begins with", "user", "kind", "policy", "label", "made", "state")
+    names = (Column("id", no_wrap=True), Column("begins with", no_wrap=True))  # what `revoke` takes is never cut short
+    table = Table(*names, "user", "kind", "policy", "label", "made", "state")
     for key in rows:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         state = "revoked" if key.revoked_at else "valid"

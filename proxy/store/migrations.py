@@ -20,7 +20,27 @@ def version_1(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1]
+def version_2(db: sqlite3.Connection) -> None:
+    """Trees that can be deleted, trees read page by page, and words that can be searched.
+
+    A deleted tree keeps its row, without its words: tombstones and bills point at it. `search` is filled when somebody searches
+    (`searched` says how far), so a turn pays nothing for it. Its first column holds one word that stands for the user: what is
+    looked for is then found among that user's texts, not among everybody's.
+    """
+    db.execute("ALTER TABLE trees ADD COLUMN deleted_at REAL")
+    db.execute("CREATE INDEX nodes_tree ON nodes (tree_id)")
+    db.execute("CREATE VIRTUAL TABLE search USING fts5 (owner, words, tokenize = 'unicode61 remove_diacritics 2')")
+    db.execute(
+        """
+        CREATE TABLE searched (
+            tree_id TEXT PRIMARY KEY REFERENCES trees (id),
+            seq INTEGER NOT NULL              -- the tree's last node that `search` holds
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
 

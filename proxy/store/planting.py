@@ -39,7 +39,8 @@ class Planting:
     def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Planting:
         """Raises NotFound when the user or the tree is unknown."""
         secret = secret_of(db, user_id)
-        if db.execute("SELECT 1 FROM trees WHERE id = ? AND user_id = ?", (tree_id, user_id)).fetchone() is None:
+        sql = "SELECT 1 FROM trees WHERE id = ? AND user_id = ? AND deleted_at IS NULL"
+        if db.execute(sql, (tree_id, user_id)).fetchone() is None:
             raise no_tree(tree_id)
         return cls(db, user_id, tree_id, secret)
 

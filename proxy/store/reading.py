@@ -105,7 +105,7 @@ def slice_page(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, mark: Mark | None, limit: int = PAGE
 ) -> tuple[TreeSlice, bool]:
     """What became visible since a mark, up to `limit` nodes, and whether there is more. Raises NotFound."""
-    sql = "SELECT epoch, system_prompt FROM trees WHERE user_id = ? AND id = ?"
+    sql = "SELECT epoch, system_prompt FROM trees WHERE user_id = ? AND id = ? AND deleted_at IS NULL"
     tree = db.execute(sql, (user_id, tree_id)).fetchone()
     if tree is None:
         raise no_tree(tree_id)
@@ -146,7 +146,7 @@ def earlier(
     column, value = ("request_hash", request_hash) if idempotency_key is None else ("idempotency_key", idempotency_key)
     sql = f"""
         SELECT {CALL} FROM calls
-        WHERE user_id = ? AND {column} = ? AND status = 'done' AND turn_id IS NOT NULL AND reply_id IS NOT NULL
+        WHERE user_id = ? AND {column} = ? AND status = 'done' AND reply_id IS NOT NULL
         ORDER BY started_at DESC LIMIT 1
     """
     row = db.execute(sql, (user_id, value)).fetchone()

@@ -41,7 +41,8 @@ def secret_of(db: sqlite3.Connection, user_id: UserId) -> bytes:
 
 
 def find_tree(db: sqlite3.Connection, user_id: UserId, name: str) -> Tree | None:
-    row = db.execute(f"SELECT {TREE} FROM trees WHERE user_id = ? AND name = ?", (user_id, name)).fetchone()
+    sql = f"SELECT {TREE} FROM trees WHERE user_id = ? AND name = ? AND deleted_at IS NULL"
+    row = db.execute(sql, (user_id, name)).fetchone()
     return to_tree(row) if row else None
 
 
@@ -59,7 +60,8 @@ def make_tree(db: sqlite3.Connection, user_id: UserId, name: str) -> Tree:
 
 
 def tree_of(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Tree:
-    row = db.execute(f"SELECT {TREE} FROM trees WHERE user_id = ? AND id = ?", (user_id, tree_id)).fetchone()
+    sql = f"SELECT {TREE} FROM trees WHERE user_id = ? AND id = ? AND deleted_at IS NULL"
+    row = db.execute(sql, (user_id, tree_id)).fetchone()
     if row is None:
         raise no_tree(tree_id)
     return to_tree(row)
@@ -67,7 +69,7 @@ def tree_of(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Tree:
 
 def trees(db: sqlite3.Connection, user_id: UserId) -> list[Tree]:
     """The user's trees, the one used last first."""
-    sql = f"SELECT {TREE} FROM trees WHERE user_id = ? ORDER BY updated_at DESC, id"
+    sql = f"SELECT {TREE} FROM trees WHERE user_id = ? AND deleted_at IS NULL ORDER BY updated_at DESC, id"
     return [to_tree(row) for row in db.execute(sql, (user_id,))]
 
 
@@ -120,7 +122,7 @@ def put_zone(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId | None, na
 
 def _update(db: sqlite3.Connection, column: str, value: object, user_id: UserId, tree_id: TreeId) -> None:
     changed = db.execute(
-        f"UPDATE trees SET {column} = ?, updated_at = ? WHERE user_id = ? AND id = ?",
+        f"UPDATE trees SET {column} = ?, updated_at = ? WHERE user_id = ? AND id = ? AND deleted_at IS NULL",
         (value, time.time(), user_id, tree_id),
     )
     if not changed.rowcount:

@@ -154,3 +154,28 @@ async def test_the_active_node_is_kept_for_each_key_and_chat(client: Client):
     call, turn = await client.ask("More")
     [newer] = await client.answered(call, turn, "Yes.", key="phone", hint="c1")
     assert (await store.active(user, tree, "phone", "c1")).node_id == newer
+
+
+async def test_an_answer_that_was_deleted_is_not_played_again(client: Client):
+    _, first = await client.say("Hello", "First.")
+    twin = await client.another("chat two")
+    _, second = await twin.say("Hello", "Second.")
+    await client.store.delete(client.user.id, second)
+    found = await client.store.earlier(client.user.id, request_hash=client.links()[0].chain, idempotency_key=None)
+    assert found is not None
+    assert [node.id for node in found[1]] == [first]
+
+
+async def test_a_failed_turn_that_ends_adopted_history_becomes_whole(client: Client):
+    call, turn = await client.ask("Hello?")
+    await client.answered(call, turn, status="failed")
+    assert await (await client.another("elsewhere")).adopt(said("user", "Hello?")) == [turn]
+    assert (await client.store.node(client.user.id, turn)).state == "whole"
+    assert await client.store.verify() == []
+
+
+async def test_of_equal_replies_adopted_history_is_the_newest(client: Client):
+    turn, _ = await client.say("Hello", "Hi.")
+    [newest] = await client.answered(await client.again(turn), turn, "Hi.")
+    ids = await (await client.another("elsewhere")).adopt(said("user", "Hello"), said("assistant", "Hi."))
+    assert ids == [turn, newest]

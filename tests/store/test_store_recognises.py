@@ -270,3 +270,12 @@ async def test_a_chat_of_thousands_of_messages_is_read_back_so_far_and_no_furthe
     await chat(client)
     sighting = await client.recognise(*client.said, NEW)
     assert ids(sighting.lineage) == client.nodes[-4:]
+
+
+async def test_a_chat_that_is_seen_again_becomes_the_newest(client: Client):
+    other = await client.another("chat two")
+    first = await client.adopt(said("user", "Hi"), said("assistant", "Hello!"))
+    second = await other.adopt(*client.said, under=first[-1])
+    assert ids((await client.recognise(*client.said, NEW)).lineage) == second
+    await (await client.another("chat three")).adopt(*client.said)
+    assert ids((await client.recognise(*client.said, NEW)).lineage) == first

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -22,30 +23,87 @@ from proxy.store.connection import MEMORY, Reader, connect, whole
 from proxy.store.rows import NODE, NODE_FROM, to_node
 
 PAGE: Final = 1_000
-LAST: Final = 2**62
-"""Stands for the visible number of nodes that have none: unanswered ones come last."""
+ALL: Final = -1
 
-NODES: Final = f"""
-    SELECT n.visible, {NODE} FROM {NODE_FROM} WHERE n.tree_id = :tree AND n.visible > :visible ORDER BY n.visible LIMIT :limit
-"""
-UNANSWERED: Final = f"""
-    SELECT {NODE} FROM {NODE_FROM} WHERE n.tree_id = :tree AND n.visible IS NULL ORDER BY n.seq
-"""
-
-Ask = Callable[[Callable[[sqlite3.Connection], list[Node]]], "AsyncIterator[list[Node]]"]
+VISIBLE: Final = (
+    f"SELECT n.visible, {NODE} FROM {NODE_FROM} WHERE n.tree_id = ? AND n.visible > ? ORDER BY n.visible LIMIT ?"
+)
+UNANSWERED: Final = f"SELECT n.seq, {NODE} FROM {NODE_FROM} WHERE n.tree_id = ? AND n.visible IS NULL AND n.seq > ? ORDER BY n.seq LIMIT ?"
+NEWEST: Final = "SELECT id FROM nodes WHERE tree_id = ? AND visible IS NOT NULL ORDER BY visible DESC LIMIT 1"
 
 
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One tree, or one branch of it; see `domain.archive.TreeCopy`."""
 
-    def __init__(self, tree: Tree, zones: Sequence[DataZone], pages: Callable[[], AsyncIterator[list[Node]]]) -> None:
-        self.tree = tree
-        self.zones = zones
-        self.is_branch = False
-        self._pages = pages
+    tree: Tree
+    zones: Sequence[DataZone]
+    is_branch: bool
+    pages: Callable[[], AsyncIterator[Sequence[Node]]]
 
     async def nodes(self) -> AsyncIterator[Node]:
-        """Parents before children, in the order in which they became visible; unanswered ones last."""
-        async for page in self._pages():
+        """In the order in which they became visible, so parents before children; unanswered ones last."""
+        async for page in self.pages():
             for node in page:
                 yield node
+
+
+@asynccontextmanager
+async def snapshot(
+    file: str, shared: Reader, user_id: UserId, tree_id: TreeId, node_id: NodeId | None, *, newest: bool
+) -> AsyncGenerator[Snapshot, None]:
+    """See `domain.archive.ArchiveStore.snapshot`; `shared` reads a database in memory. Raises NotFound."""
+    look = partial(_look, user_id=user_id, tree_id=tree_id, node_id=node_id, newest=newest)
+    if file == MEMORY:
+        (tree, zones, path), nodes = await shared.run(lambda db: (look(db), _everything(db, tree_id)))
+        yield Snapshot(tree, zones, path is not None, partial(_kept, nodes if path is None else path))
+        return
+    connection = await connect(file, read_only=True)
+    try:
+        await whole(connection, lambda db: db.execute("BEGIN"))
+        tree, zones, path = await whole(connection, look)
+        pages = partial(_kept, path) if path is not None else partial(_pages, connection, tree_id)
+        yield Snapshot(tree, zones, path is not None, pages)
+    finally:
+        with anyio.CancelScope(shield=True):  # a client that leaves must not leave the connection behind
+            await connection.close()
+
+
+def _look(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: NodeId | None, *, newest: bool
+) -> tuple[Tree, list[DataZone], list[Node] | None]:
+    """The tree, its own zones, and the branch where one is asked for. Raises NotFound."""
+    tree = trees.tree_of(db, user_id, tree_id)
+    zones = [zone for zone in trees.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
+    if node_id is None and newest:
+        row = db.execute(NEWEST, (tree_id,)).fetchone()
+        return tree, zones, reading.path(db, user_id, row[0]) if row else []
+    if node_id is None:
+        return tree, zones, None
+    path = reading.path(db, user_id, node_id)
+    if path[-1].tree_id != tree_id:
+        raise reading.no_node(node_id)
+    return tree, zones, path
+
+
+def _page(db: sqlite3.Connection, sql: str, tree_id: TreeId, after: int, limit: int) -> tuple[list[Node], int]:
+    """Nodes after a number, and the last number among them."""
+    rows = db.execute(sql, (tree_id, after, limit)).fetchall()
+    return [to_node(row[1:]) for row in rows], rows[-1][0] if rows else after
+
+
+def _everything(db: sqlite3.Connection, tree_id: TreeId) -> list[Node]:
+    return [node for sql in (VISIBLE, UNANSWERED) for node in _page(db, sql, tree_id, 0, ALL)[0]]
+
+
+async def _kept(nodes: Sequence[Node]) -> AsyncIterator[Sequence[Node]]:
+    yield nodes
+
+
+async def _pages(connection: aiosqlite.Connection, tree_id: TreeId) -> AsyncIterator[Sequence[Node]]:
+    for sql in (VISIBLE, UNANSWERED):
+        after, more = 0, True
+        while more:
+            page, after = await whole(connection, partial(_page, sql=sql, tree_id=tree_id, after=after, limit=PAGE))
+            more = len(page) == PAGE
+            yield page

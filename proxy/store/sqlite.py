@@ -7,13 +7,15 @@ database at a time: who opens it beside a running server (the `graft` command) s
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiosqlite
 
+from proxy.domain.archive import Imported, Item, Progress, Target
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.placement import Attachment, FeedNode, Mark, Policy, TreeSlice
 from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, User
@@ -21,7 +23,7 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call, KeyKind
 from proxy.domain.zone import DataZone, ZoneName
-from proxy.store import keys, reading, recognising, reshaping, trees, verify, writing
+from proxy.store import exporting, importing, keys, reading, recognising, reshaping, trees, verify, writing
 from proxy.store.connection import MEMORY, Reader, Writer, connect, file_of, whole
 from proxy.store.migrations import migrate
 from proxy.store.records import Correction, Decision, Key, Outline, Violation
@@ -250,6 +252,11 @@ class SqliteStore:
         """Which of these exact hashes were deleted: an import must not bring them back."""
         return await self._read(partial(reading.tombstones, user_id=user_id, exacts=exacts))
 
+    def snapshot(
+        self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None = None, *, newest: bool = False
+    ) -> AbstractAsyncContextManager[exporting.Snapshot]:
+        return exporting.snapshot(self._file, self._reader, user_id, tree_id, node_id, newest=newest)
+
     # Nodes, written
 
     async def adopt(self, adoption: Adoption) -> Mapping[NodeId, NodeId]:
@@ -258,6 +265,11 @@ class SqliteStore:
     async def append(self, user_id: UserId, tree_id: TreeId, nodes: Sequence[Node]) -> None:
         """Add nodes as they are, parents first, none recalled: for imports and the tree API. Raises NotFound."""
         await self._write(partial(writing.append, user_id=user_id, tree_id=tree_id, nodes=nodes))
+
+    async def bring_in(
+        self, user_id: UserId, items: Iterable[Item], target: Target, progress: Progress | None = None
+    ) -> Imported:
+        return await self._write(lambda db: importing.bring_in(db, user_id, items, target, progress))
 
     async def open_turn(self, turn: OpenTurn) -> Opened:
         return await self._write(partial(writing.open_turn, turn=turn))

@@ -1,0 +1,286 @@
+"""A file's items into a user's tree: one transaction, so all of it or nothing.
+
+Hashes are made anew with the user's own secret, and the router sees the nodes as it sees any others. Every path is remembered as
+if a client had told it, so a client that goes on with an imported chat is recognised.
+
+A node keeps its id where that is free. What is there already is left as it is: a node with the same id and words in the same tree, or,
+in a format without ids, the same words under the same parent. So importing a file twice adds nothing, and a newer file of the
+same tree adds what is new.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from proxy.domain import fingerprint
+from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
+from proxy.domain.fingerprint import NOTHING, Hash, Link
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import ROOT, Node, NodeId, Tree, UserId, new_id
+from proxy.errors import InvalidRequest
+from proxy.store import reading, trees, writing
+from proxy.store.planting import Planting
+from proxy.store.rows import from_json, plain, to_json
+
+BATCH: Final = 500
+"""Nodes between two rounds of transcript rows, and between two words about progress."""
+LINKS: Final = 20_000
+"""Links of the nodes met last, from which their children's are made; others are made again from their path."""
+NAME_MAX: Final = 200
+
+_FIT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+"""Ids that can stand in a header and in a URL."""
+
+
+def bring_in(
+    db: sqlite3.Connection, user_id: UserId, items: Iterable[Item], target: Target, progress: Progress | None = None
+) -> Imported:
+    """See `domain.archive.ArchiveStore.bring_in`. Raises NotFound, InvalidRequest."""
+    trees.make_user(db, user_id)
+    arrival: _Arrival | None = None
+    for item in items:
+        match item:
+            case TreeFields():
+                arrival = _arrive(db, user_id, item, target)
+            case _ if arrival is None:
+                raise InvalidRequest("The file cannot be imported: it names no tree before what belongs to it.")
+            case ZoneText():
+                arrival.zone(item)
+            case Carried():
+                arrival.node(item)
+                if progress is not None and not arrival.done % BATCH:
+                    progress(arrival.done)
+    if arrival is None:
+        raise InvalidRequest("The file cannot be imported: it names no tree.")
+    return arrival.end()
+
+
+def _arrive(db: sqlite3.Connection, user_id: UserId, fields: TreeFields, target: Target) -> _Arrival:
+    """Find the tree, or make it."""
+    if target.parent is not None:
+        parent = reading.node(db, user_id, target.parent)
+        tree = trees.tree_of(db, user_id, parent.tree_id)
+        if target.tree not in (None, tree.name):
+            raise InvalidRequest(
+                f"The node {target.parent!r} stands in the tree {tree.name!r}, not in {target.tree!r}."
+            )
+        if parent.state == "unanswered":
+            raise InvalidRequest(f"The node {target.parent!r} has no answer yet; nothing can be hung under it.")
+        return _Arrival.begin(db, user_id, tree, fields, is_new=False, under=target.parent)
+    name = plain(target.tree if target.tree is not None else fields.name) or ""
+    if not name.strip() or len(name) > NAME_MAX:
+        raise InvalidRequest(f"{name[:NAME_MAX]!r} is no name for a tree: 1 to {NAME_MAX} characters are needed.")
+    known = trees.find_tree(db, user_id, name)
+    tree = known or trees.make_tree(db, user_id, name)
+    return _Arrival.begin(db, user_id, tree, fields, is_new=known is None, under=None)
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """One import on its way into one tree."""
+
+    db: sqlite3.Connection
+    user_id: UserId
+    tree: Tree
+    fields: TreeFields
+    is_new: bool
+    takes_fields: bool
+    """The tree holds no node yet: what it lacks, the file may tell."""
+    under: NodeId | None
+    planting: Planting
+    last_seq: int
+    """Nodes beyond this one are the import's own."""
+    conversation: str = field(default_factory=lambda: new_id("c"))
+    """Stands for the chat of nodes that name none."""
+    added: int = 0
+    known: set[NodeId] = field(default_factory=set)
+    renamed: int = 0
+    seen: list[Seen] = field(default_factory=list)
+    links: OrderedDict[NodeId, tuple[Link | None, Hash]] = field(default_factory=OrderedDict)
+    """A node's place in the transcript of its path, and the chain of assistants so far."""
+    spoken: dict[NodeId, NodeId] = field(default_factory=dict)
+    """Nodes of the file with a system text, and the nodes that were stored for them."""
+    texts: dict[NodeId, str] = field(default_factory=dict)
+    """Their system texts, where nothing was stored for them."""
+
+    @classmethod
+    def begin(
+        cls,
+        db: sqlite3.Connection,
+        user_id: UserId,
+        tree: Tree,
+        fields: TreeFields,
+        *,
+        is_new: bool,
+        under: NodeId | None,
+    ) -> _Arrival:
+        (last_seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM nodes").fetchone()
+        is_empty = db.execute("SELECT 1 FROM nodes WHERE tree_id = ? LIMIT 1", (tree.id,)).fetchone() is None
+        if is_empty:
+            tree = _filled(db, tree, fields, is_new=is_new)
+        planting = Planting.begin(db, user_id, tree.id)
+        arrival = cls(db, user_id, tree, fields, is_new, is_empty, under, planting, last_seq)
+        if under is not None:
+            arrival._remember_path(under)
+        return arrival
+
+    @property
+    def done(self) -> int:
+        return self.added + len(self.known)
+
+    def zone(self, zone: ZoneText) -> None:
+        """A zone that the tree has already stays as it is."""
+        if self.takes_fields:
+            self.db.execute(
+                "INSERT INTO zones (user_id, tree_id, name, text, updated_at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at WHERE text = ''",
+                (self.user_id, self.tree.id, zone.name, plain(zone.text), zone.updated_at),
+            )
+
+    def node(self, carried: Carried) -> None:
+        """Raises NotFound for a parent that was not there before."""
+        node = carried.node
+        parent_id = self.under if node.parent_id is None else self.planting.stored(node.parent_id)
+        exact = fingerprint.exact(node.message, self.planting.secret)
+        system = self._system(carried)
+        stored_id = self._recall(carried, parent_id, exact)
+        if stored_id is not None:
+            self.known.add(stored_id)
+        else:
+            stored_id = self._free_id(carried)
+            self.renamed += carried.has_id and stored_id != node.id
+            planted = replace(node, id=stored_id, tree_id=self.tree.id, system=system, call_id=None)
+            self.planting.plant(planted, exact, parent_id, node.state)
+            self.added += 1
+        if stored_id != node.id:
+            self.planting.known[node.id] = stored_id
+        if node.system is not None and stored_id in self.known:
+            self.texts[node.id] = node.system
+        elif node.system is not None:
+            self.spoken[node.id] = stored_id
+        self._link(replace(node, id=stored_id), parent_id)
+        if len(self.seen) >= BATCH:
+            self._flush()
+
+    def end(self) -> Imported:
+        self._flush()
+        now = time.time()
+        at = self.fields.updated_at if self.is_new and self.fields.updated_at is not None else now
+        self.db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (at, self.tree.id))
+        tree = trees.tree_of(self.db, self.user_id, self.tree.id)
+        return Imported(tree, self.is_new, self.added, len(self.known), self.renamed)
+
+    def _recall(self, carried: Carried, parent_id: NodeId | None, exact: Hash) -> NodeId | None:
+        """The node of this tree that the file's node is, if it is there."""
+        if self.is_new:
+            return None
+        if carried.has_id:
+            sql = "SELECT id FROM nodes WHERE id = ? AND user_id = ? AND tree_id = ? AND exact = ?"
+            row = self.db.execute(sql, (carried.node.id, self.user_id, self.tree.id, exact)).fetchone()
+            return row[0] if row else None
+        if parent_id is not None and parent_id != self.under and parent_id not in self.known:
+            return None
+        sql = """
+            SELECT n.id FROM edges e JOIN nodes n ON n.id = e.node_id
+            WHERE e.parent_id IS ? AND e.tree_id = ? AND e.exact = ? AND n.seq <= ? ORDER BY n.seq
+        """
+        rows = self.db.execute(sql, (parent_id, self.tree.id, exact, self.last_seq))
+        return next((id_ for (id_,) in rows if id_ not in self.known), None)
+
+    def _free_id(self, carried: Carried) -> NodeId:
+        id_ = carried.node.id
+        fit = carried.has_id and id_ != ROOT and _FIT.fullmatch(id_)
+        if fit and self.db.execute("SELECT 1 FROM nodes WHERE id = ?", (id_,)).fetchone() is None:
+            return id_
+        return NodeId(new_id("n"))
+
+    def _system(self, carried: Carried) -> str | None:
+        first = carried.system_of
+        if first is None or first in self.texts:
+            return carried.node.system if first is None else self.texts[first]
+        sql = "SELECT s.content FROM nodes n JOIN systems s ON s.id = n.system_id WHERE n.id = ?"
+        (content,) = self.db.execute(sql, (self.spoken[first],)).fetchone()
+        text: str = from_json(content)
+        return text
+
+    def _link(self, node: Node, parent_id: NodeId | None) -> None:
+        """Remember a node as a client would have told it, after everything above it."""
+        before, assistants = self._link_of(parent_id)
+        if node.message.is_system:
+            self._keep(node.id, before, assistants)
+            return
+        link = fingerprint.extend(before, assistants, node.message, self.planting.secret)
+        self._keep(node.id, link, link.assistants or assistants)
+        self.seen.append(
+            Seen(
+                chain=link.chain,
+                prev=before.chain if before else NOTHING,
+                folded=link.folded,
+                assistants=link.assistants,
+                role=node.message.role,
+                meaning="node",
+                node_id=node.id,
+                tree_id=self.tree.id,
+                conversation=node.conversation or self.conversation,
+            )
+        )
+
+    def _link_of(self, node_id: NodeId | None) -> tuple[Link | None, Hash]:
+        if node_id is None:
+            return None, NOTHING
+        if node_id not in self.links:
+            path = reading.path(self.db, self.user_id, node_id)
+            links = fingerprint.transcript([node.message for node in path], self.planting.secret)
+            self._keep(node_id, links[-1] if links else None, fingerprint.last_assistants(links))
+        return self.links[node_id]
+
+    def _keep(self, node_id: NodeId, link: Link | None, assistants: Hash) -> None:
+        self.links[node_id] = (link, assistants)
+        if len(self.links) > LINKS:
+            self.links.popitem(last=False)
+
+    def _remember_path(self, node_id: NodeId) -> None:
+        """A path that the import goes on with is part of what a client would tell."""
+        parent_id: NodeId | None = None
+        for node in reading.path(self.db, self.user_id, node_id):
+            self._link(node, parent_id)
+            parent_id = node.id
+
+    def _flush(self) -> None:
+        writing.remember(self.db, self.user_id, self.seen, {})
+        self.seen.clear()
+
+
+def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool) -> Tree:
+    """A tree without nodes, with what the file tells and the tree lacks."""
+    taken = db.execute("SELECT 1 FROM trees WHERE id = ?", (fields.id,)).fetchone() is not None
+    keeps_id = is_new and fields.id is not None and not taken and _FIT.fullmatch(fields.id)
+    filled = replace(
+        tree,
+        id=fields.id if keeps_id and fields.id else tree.id,
+        title=tree.title if tree.title is not None else plain(fields.title),
+        system_prompt=tree.system_prompt if tree.system_prompt is not None else plain(fields.system_prompt),
+        max_context_tokens=tree.max_context_tokens or fields.max_context_tokens,
+        metadata={**fields.metadata, **tree.metadata},
+        created_at=fields.created_at if is_new and fields.created_at is not None else tree.created_at,
+    )
+    db.execute(
+        "UPDATE trees SET id = ?, title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, created_at = ?"
+        " WHERE id = ?",
+        (
+            filled.id,
+            filled.title,
+            filled.system_prompt,
+            filled.max_context_tokens,
+            to_json(filled.metadata),
+            filled.created_at,
+            tree.id,
+        ),
+    )
+    return filled

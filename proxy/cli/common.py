@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from proxy.config import Settings, load
+from proxy.domain.tree import Tree, UserId
+from proxy.errors import NotFound
 from proxy.store.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -38,3 +40,12 @@ def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[
 
     result: T = asyncio.run(run())
     return result
+
+
+async def tree_named(store: SqliteStore, user_id: UserId, name: str) -> Tree:
+    """The user's tree of that name, never made here. Raises NotFound, and tells which trees there are."""
+    trees = {found.name: found for found in await store.trees(user_id)}
+    if name not in trees:
+        known = f"It has: {', '.join(trees)}." if trees else "It has none yet."
+        raise NotFound(f"The user {user_id!r} has no tree {name!r}. {known}")
+    return trees[name]

@@ -12,6 +12,7 @@ from proxy.cli.demo import demo
 from proxy.cli.evaluate import evaluate
 from proxy.cli.keys import keys
 from proxy.cli.serve import serve
+from proxy.cli.transfer import export_tree, import_tree
 from proxy.cli.tree import tree
 from proxy.cli.verify import verify
 from proxy.errors import ProxyError
@@ -33,7 +34,7 @@ def graft() -> None:
     """Graft keeps every user's conversations as one growing tree, behind a plain OpenAI base_url."""
 
 
-for command in (serve, demo, tree, keys, evaluate, verify):
+for command in (serve, demo, tree, export_tree, import_tree, keys, evaluate, verify):
     graft.add_command(command)
 
 

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree as Drawing
 
-from proxy.cli.common import config_option, with_store
+from proxy.cli.common import config_option, tree_named, with_store
 from proxy.cli.scene import shorten
 from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
-from proxy.errors import NotFound
 
 if TYPE_CHECKING:
     from proxy.domain.tree import Tree
@@ -37,11 +36,8 @@ def tree(user: str, name: str, ids: bool, replies: bool, config_file: str | None
     user_id = UserId(user)
 
     async def work(store: SqliteStore) -> tuple[Tree, list[Outline]]:
-        trees = {found.name: found for found in await store.trees(user_id)}
-        if name not in trees:
-            known = f"It has: {', '.join(trees)}." if trees else "It has none yet."
-            raise NotFound(f"The user {user!r} has no tree {name!r}. {known}")
-        return trees[name], await store.structure(user_id, trees[name].id, preview=True)
+        found = await tree_named(store, user_id, name)
+        return found, await store.structure(user_id, found.id, preview=True)
 
     found, outlines = with_store(config_file, work)
     console = Console()

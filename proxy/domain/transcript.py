@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from proxy.domain.fingerprint import Hash
+from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.message import Role
 from proxy.domain.tree import NodeId, TreeId
 
@@ -32,6 +32,19 @@ class Seen:
     tree_id: TreeId | None
     conversation: str
     """The client's chat: its own id where it sends one, else one that Graft made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """A client's chat up to a message that is about to be answered."""
+
+    link: Link
+    """The last message of the chat so far."""
+    prev: Hash
+    """The row that the answer follows."""
+    assistants: Hash
+    """The assistant chain before the answer."""
+    conversation: str
 
 
 @dataclass(frozen=True, slots=True)

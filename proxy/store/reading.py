@@ -98,7 +98,7 @@ def structure(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, preview:
         SELECT n.id, e.parent_id, n.role, n.state, n.created_at, {content}
         FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.tree_id = ? ORDER BY n.seq
     """
-    return [_outline(row) for row in db.execute(sql, (tree_id,))]
+    return [outline(row) for row in db.execute(sql, (tree_id,))]
 
 
 def slice_page(
@@ -117,7 +117,7 @@ def slice_page(
     return TreeSlice(news, [_feed_node(row) for row in rows], reset, system_prompt), len(rows) == limit
 
 
-def _outline(row: Row) -> Outline:
+def outline(row: Row) -> Outline:
     id_, parent_id, role, state, created_at, content = row
     preview = None if content is None else Message(from_json(content)).spoken[:PREVIEW]
     return Outline(id_, parent_id, role, state, created_at, preview)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Sequence
 
-from proxy.domain.tree import Node, NodeId, TreeId, UserId
+from proxy.domain.ports import Active
+from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store.planting import next_visible
-from proxy.store.reading import decision, no_node, node
+from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
+from proxy.store.trees import tree_of
+from proxy.store.writing import point
 
 BELOW = """
     WITH RECURSIVE below (id) AS (
@@ -66,9 +70,37 @@ def delete(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> int:
     """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
     top = node(db, user_id, node_id)
     ids = [id_ for (id_,) in db.execute(f"{BELOW} SELECT id FROM below", (node_id,))]
-    _bury(db, user_id, top, to_json(ids))
+    _bury(db, user_id, top.tree_id, ids, above=top.parent_id)
     _new_epoch(db, top.tree_id)
     return len(ids)
+
+
+def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int:
+    """Delete a tree with all that is in it; returns how many nodes are gone. Its name is free again. Raises NotFound."""
+    tree_of(db, user_id, tree_id)
+    ids = [id_ for (id_,) in db.execute("SELECT id FROM nodes WHERE tree_id = ?", (tree_id,))]
+    _bury(db, user_id, tree_id, ids, above=None)
+    for table in ("zones", "active"):
+        db.execute(f"DELETE FROM {table} WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
+    db.execute("DELETE FROM searched WHERE tree_id = ?", (tree_id,))
+    db.execute(
+        "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
+        " deleted_at = ? WHERE id = ?",
+        (new_id("gone"), time.time(), tree_id),
+    )
+    _new_epoch(db, tree_id)
+    return len(ids)
+
+
+def point_at(db: sqlite3.Connection, user_id: UserId, key_id: str, hint: str | None, node_id: NodeId) -> Active:
+    """Make a node the user's active one. Raises NotFound, and InvalidRequest for a message that has no answer yet."""
+    there = node(db, user_id, node_id)
+    if there.state == "unanswered":
+        raise InvalidRequest(f"The node {node_id!r} has no answer yet; no turn can go on from it.", param="node_id")
+    point(db, user_id, there.tree_id, key_id, hint, node_id)
+    found = active(db, user_id, there.tree_id, key_id, hint)
+    assert found is not None
+    return found
 
 
 def _check_parent(
@@ -118,11 +150,13 @@ def _renumber(db: sqlite3.Connection, tree_id: TreeId, node_id: NodeId) -> None:
     db.executemany("UPDATE nodes SET visible = ? WHERE id = ?", [(first + i, id_) for i, id_ in enumerate(ids)])
 
 
-def _bury(db: sqlite3.Connection, user_id: UserId, top: Node, ids: str) -> None:
-    """Take nodes out of every table. `top` is above all others; `ids` is a JSON list."""
+def _bury(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, ids: Sequence[NodeId], *, above: NodeId | None
+) -> None:
+    """Take whole branches out of every table. `above` is what they hung from."""
     doomed = "(SELECT value FROM json_each(:ids))"
     pointing = f"user_id = :user AND tree_id = :tree AND node_id IN {doomed}"
-    values = {"ids": ids, "now": time.time(), "above": top.parent_id, "user": user_id, "tree": top.tree_id}
+    values = {"ids": to_json(ids), "now": time.time(), "above": above, "user": user_id, "tree": tree_id}
     sql = f"SELECT json_group_array(DISTINCT system_id) FROM nodes WHERE id IN {doomed} AND system_id IS NOT NULL"
     (systems,) = db.execute(sql, values).fetchone()
     for statement in (
@@ -147,6 +181,7 @@ def _bury(db: sqlite3.Connection, user_id: UserId, top: Node, ids: str) -> None:
                idempotency_key = NULL, request_hash = ''
         WHERE turn_id IN {doomed}
         """,
+        f"DELETE FROM search WHERE rowid IN (SELECT seq FROM nodes WHERE id IN {doomed})",
         f"DELETE FROM edges WHERE node_id IN {doomed}",
         f"DELETE FROM nodes WHERE id IN {doomed}",
     ):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
+from collections.abc import Mapping
 
 from proxy.domain.ports import User
 from proxy.domain.tree import Tree, TreeId, UserId, new_id
 from proxy.domain.zone import DataZone, ZoneName
-from proxy.errors import NotFound
+from proxy.errors import InvalidRequest, NotFound
 from proxy.store.rows import TREE, plain, to_json, to_tree
 
 ANY_TREE = ""
@@ -73,6 +74,53 @@ def trees(db: sqlite3.Connection, user_id: UserId) -> list[Tree]:
     return [to_tree(row) for row in db.execute(sql, (user_id,))]
 
 
+def create_tree(
+    db: sqlite3.Connection,
+    user_id: UserId,
+    name: str | None,
+    title: str | None,
+    system_prompt: str | None,
+    metadata: Mapping[str, object],
+    max_context_tokens: int | None,
+) -> Tree:
+    """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
+    make_user(db, user_id)
+    tree_id = TreeId(new_id("t"))
+    name = plain(name) or tree_id
+    if find_tree(db, user_id, name) is not None:
+        raise InvalidRequest(f"There is a tree {name!r} already; names are unique.", param="name", code="name_taken")
+    now = time.time()
+    db.execute(
+        "INSERT INTO trees (id, user_id, name, title, system_prompt, metadata, max_context_tokens, created_at, updated_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            tree_id,
+            user_id,
+            name,
+            plain(title),
+            plain(system_prompt),
+            to_json(metadata),
+            max_context_tokens,
+            now,
+            now,
+        ),
+    )
+    return tree_of(db, user_id, tree_id)
+
+
+def update_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
+    """Change a tree's title, system prompt, token limit or metadata; metadata item by item. Raises NotFound."""
+    tree = tree_of(db, user_id, tree_id)
+    for column in ("title", "system_prompt", "max_context_tokens"):
+        if column in changes:
+            value = changes[column]
+            _update(db, column, plain(value) if isinstance(value, str) else value, user_id, tree_id)
+    if isinstance(items := changes.get("metadata"), Mapping):
+        metadata = {key: value for key, value in {**tree.metadata, **items}.items() if value is not None}
+        _update(db, "metadata", to_json(metadata), user_id, tree_id)
+    return tree_of(db, user_id, tree_id)
+
+
 def rename(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, title: str | None) -> None:
     """Give a tree a title; its name, which clients use, stays."""
     _update(db, "title", plain(title), user_id, tree_id)
@@ -118,6 +166,34 @@ def put_zone(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId | None, na
         " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at",
         (user_id, tree_id or ANY_TREE, name, plain(text), time.time()),
     )
+
+
+def append_zone(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str, most: int
+) -> str:
+    """Add to a zone's text on a line of its own; returns the whole.
+
+    Raises NotFound, and InvalidRequest when the whole would be longer than `most` characters.
+    """
+    sql = "SELECT text FROM zones WHERE user_id = ? AND tree_id = ? AND name = ?"
+    row = db.execute(sql, (user_id, tree_id or ANY_TREE, name)).fetchone()
+    whole = _appended(row[0] if row else None, text, most)
+    put_zone(db, user_id, tree_id, name, whole)
+    return whole
+
+
+def append_system_prompt(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
+    """Add to a tree's system prompt on a line of its own; returns the whole. Raises as `append_zone`."""
+    whole = _appended(tree_of(db, user_id, tree_id).system_prompt, text, most)
+    _update(db, "system_prompt", plain(whole), user_id, tree_id)
+    return whole
+
+
+def _appended(before: str | None, text: str, most: int) -> str:
+    whole = f"{before}\n{text}" if before else text
+    if len(whole) > most:
+        raise InvalidRequest(f"The zone would have {len(whole)} characters; it holds {most}.", param="text")
+    return whole
 
 
 def _update(db: sqlite3.Connection, column: str, value: object, user_id: UserId, tree_id: TreeId) -> None:

@@ -184,6 +184,18 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         WHERE z.tree_id <> '' AND t.user_id IS NOT z.user_id
         """,
     ),
+    (
+        "search",
+        "holds the words of a stored node",
+        "SELECT d.id FROM search_docsize d WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.seq = d.id)",
+    ),
+    (
+        "searched",
+        "names a tree that is there",
+        """
+        SELECT s.tree_id FROM searched s LEFT JOIN trees t ON t.id = s.tree_id AND t.deleted_at IS NULL WHERE t.id IS NULL
+        """,
+    ),
 )
 """Table, what holds for each of its rows, and the rows for which it does not."""
 

@@ -17,6 +17,7 @@ from proxy.domain.ports import Adoption, CloseTurn, Opened, OpenTurn
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
 from proxy.errors import NotFound, StoreError
+from proxy.store.labelling import supersede
 from proxy.store.planting import Planting
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
@@ -94,12 +95,14 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
     if status != "open":
         raise StoreError(f"The call {turn.call_id!r} was closed before, as {status!r}.")
     replies = turn.replies if stored_turn is not None else ()
-    planting = Planting.begin(db, turn.user_id, turn.tree_id)
-    if replies and not planting.has(turn.turn_id):
-        raise no_node(turn.turn_id)
-    for node, exact in zip(turn.replies, turn.exacts, strict=True):
-        if replies:
+    if replies:
+        planting = Planting.begin(db, turn.user_id, turn.tree_id)
+        if not planting.has(turn.turn_id):
+            raise no_node(turn.turn_id)
+        for node, exact in zip(replies, turn.exacts, strict=True):
             planting.plant(node, exact, turn.turn_id, node.state)
+        if turn.status == "done":
+            supersede(db, turn.user_id, turn.supersedes, replies[0].id)
     remember(db, turn.user_id, turn.seen, {}, deleted=stored_turn is None)
     _end_call(db, turn, replies, DELETED if stored_turn is None else turn.error)
     if replies and turn.active_key is not None:
@@ -116,13 +119,14 @@ def recover(db: sqlite3.Connection) -> int:
     left = db.execute(sql).fetchall()
     for call_id, user_id, tree_id, turn_id, partial in left:
         replies = from_json(partial) if partial is not None and turn_id is not None else []
-        planting = Planting.begin(db, user_id, tree_id)
-        for kept in replies:
-            message = Message(kept.pop("message"))
-            node = Node(
-                tree_id=tree_id, parent_id=turn_id, message=message, state="interrupted", call_id=call_id, **kept
-            )
-            planting.plant(node, fingerprint.exact(message, planting.secret), turn_id, node.state)
+        if replies:
+            planting = Planting.begin(db, user_id, tree_id)
+            for kept in replies:
+                message = Message(kept.pop("message"))
+                node = Node(
+                    tree_id=tree_id, parent_id=turn_id, message=message, state="interrupted", call_id=call_id, **kept
+                )
+                planting.plant(node, fingerprint.exact(message, planting.secret), turn_id, node.state)
         db.execute(
             "UPDATE calls SET status = ?, reply_id = ?, partial = NULL, error = ? WHERE id = ?",
             ("interrupted" if replies else "failed", replies[0]["id"] if replies else None, KILLED, call_id),

@@ -1,0 +1,138 @@
+"""Trees read and changed by hand: the part of `SqliteStore` that stands behind the tree API.
+
+Like the rest of that class it only says which function runs on which thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from proxy.domain.ports import Active
+from proxy.domain.transcript import Strand
+from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
+from proxy.domain.turn import Call
+from proxy.domain.zone import ZoneName
+from proxy.store import browsing, labelling, reports, reshaping, search, trees
+from proxy.store.browsing import Page
+from proxy.store.records import Decision, Outline
+from proxy.store.reports import Move, Shadow
+from proxy.store.search import Hit
+
+T = TypeVar("T")
+
+
+class _Threads(Protocol):
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
+
+    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
+
+
+class ByHand(_Threads, Protocol):
+    """Every look-up is by user first; a foreign id is an unknown id."""
+
+    # Trees
+
+    async def create_tree(
+        self,
+        user_id: UserId,
+        name: str | None,
+        *,
+        title: str | None = None,
+        system_prompt: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        max_context_tokens: int | None = None,
+    ) -> Tree:
+        """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
+        return await self._write(
+            lambda db: trees.create_tree(db, user_id, name, title, system_prompt, metadata or {}, max_context_tokens)
+        )
+
+    async def update_tree(self, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
+        """Change columns by name, `metadata` item by item (`None` takes one away). Raises NotFound."""
+        return await self._write(lambda db: trees.update_tree(db, user_id, tree_id, changes))
+
+    async def delete_tree(self, user_id: UserId, tree_id: TreeId) -> int:
+        """Delete a tree with all that is in it; returns how many nodes are gone. Raises NotFound."""
+        return await self._write(lambda db: reshaping.delete_tree(db, user_id, tree_id))
+
+    async def tree_page(self, user_id: UserId, after: TreeId | None, limit: int) -> Page[Tree]:
+        return await self._read(lambda db: browsing.trees(db, user_id, after, limit))
+
+    async def append_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str, most: int) -> str:
+        """Add to a zone's text on a line of its own; returns the whole.
+
+        Raises NotFound, and InvalidRequest when the whole would be longer than `most` characters.
+        """
+        return await self._write(lambda db: trees.append_zone(db, user_id, tree_id, name, text, most))
+
+    async def append_system_prompt(self, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
+        """Add to a tree's system prompt on a line of its own; returns the whole. Raises as `append_zone`."""
+        return await self._write(lambda db: trees.append_system_prompt(db, user_id, tree_id, text, most))
+
+    # Nodes, read
+
+    async def structure_page(self, user_id: UserId, tree_id: TreeId, after: NodeId | None, limit: int) -> Page[Outline]:
+        return await self._read(lambda db: browsing.structure(db, user_id, tree_id, after, limit))
+
+    async def children_page(
+        self, user_id: UserId, tree_id: TreeId, parent_id: NodeId | None, after: NodeId | None, limit: int
+    ) -> Page[Node]:
+        return await self._read(lambda db: browsing.children(db, user_id, tree_id, parent_id, after, limit))
+
+    async def subtree_page(self, user_id: UserId, top: NodeId, after: NodeId | None, limit: int) -> Page[Node]:
+        return await self._read(lambda db: browsing.subtree(db, user_id, top, after, limit))
+
+    async def search(
+        self, user_id: UserId, words: str, tree_id: TreeId | None, after: NodeId | None, limit: int
+    ) -> Page[Hit]:
+        """Nodes with all of these words, the newest first; takes what is new into the index before. Raises NotFound."""
+        while await self._write(lambda db: search.index(db, user_id)):
+            pass
+        return await self._read(lambda db: search.nodes(db, user_id, words, tree_id, after, limit))
+
+    async def search_titles(self, user_id: UserId, words: str) -> list[Tree]:
+        return await self._read(lambda db: search.titles(db, user_id, words))
+
+    # Nodes, written
+
+    async def annotate(
+        self, user_id: UserId, node_id: NodeId, labels: Sequence[str] | None, items: Mapping[str, object]
+    ) -> Node:
+        """Replace a node's labels (`None` leaves them) and single metadata items (`None` takes one away). Raises NotFound."""
+        return await self._write(lambda db: labelling.annotate(db, user_id, node_id, labels, items))
+
+    async def point(self, user_id: UserId, key_id: str, hint: str | None, node_id: NodeId) -> Active:
+        """Make a node the user's active one, through one key and one chat. Raises NotFound, InvalidRequest."""
+        return await self._write(lambda db: reshaping.point_at(db, user_id, key_id, hint, node_id))
+
+    # What is told about a turn
+
+    async def placed(self, user_id: UserId, node_id: NodeId) -> Decision | None:
+        """The decision that placed the turn which begins with this node."""
+        return await self._read(lambda db: reports.placed(db, user_id, node_id))
+
+    async def moves(self, user_id: UserId, node_id: NodeId) -> list[Move]:
+        """Where a node hung before, oldest first. Raises NotFound."""
+        return await self._read(lambda db: reports.moves(db, user_id, node_id))
+
+    async def call_behind(self, user_id: UserId, node_id: NodeId) -> Call:
+        """The call that produced a reply, or the newest one that answers a turn. Raises NotFound."""
+        return await self._read(lambda db: reports.call_behind(db, user_id, node_id))
+
+    async def turn_of(self, user_id: UserId, call_id: CallId) -> NodeId | None:
+        return await self._read(lambda db: reports.turn_of(db, user_id, call_id))
+
+    async def strands(self, user_id: UserId, node_id: NodeId) -> list[Strand]:
+        return await self._read(lambda db: reports.strands(db, user_id, node_id))
+
+    async def before(self, user_id: UserId, node_id: NodeId) -> tuple[bool, NodeId | None]:
+        return await self._read(lambda db: reports.before(db, user_id, node_id))
+
+    async def shadows(self, user_id: UserId, tree_id: TreeId, before_id: int | None, limit: int) -> Page[Shadow]:
+        return await self._read(lambda db: reports.shadows(db, user_id, tree_id, before_id, limit))
+
+    async def path_lengths(self, user_id: UserId, node_ids: Sequence[NodeId]) -> dict[NodeId, tuple[int, int]]:
+        """Messages and characters from the root to each of these nodes; unknown ones left out."""
+        return await self._read(lambda db: reports.path_lengths(db, user_id, node_ids))

@@ -24,6 +24,7 @@ from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call, KeyKind
 from proxy.domain.zone import DataZone, ZoneName
 from proxy.store import exporting, importing, keys, reading, recognising, reshaping, trees, verify, writing
+from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, Reader, Writer, connect, file_of, whole
 from proxy.store.migrations import migrate
 from proxy.store.records import Correction, Decision, Key, Outline, Violation
@@ -33,7 +34,7 @@ T = TypeVar("T")
 KEPT_USERS = 10_000
 
 
-class SqliteStore:
+class SqliteStore(ByHand):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:

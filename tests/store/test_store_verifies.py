@@ -38,6 +38,7 @@ async def full(client: Client) -> Client:
     await store.put_zone(user, client.tree.id, "discussion", "Boats.")
     await store.put_zone(user, None, "user", "Ada.")
     await store.add_key(user, "person", "digest", "gk_1")
+    assert len((await store.search(user, "boats", None, None, 9)).items) == 2
     return client
 
 
@@ -194,6 +195,12 @@ DAMAGE = {
     "a decision without its call": ("UPDATE decisions SET call_id = 'call_gone'", "decisions", "about a node"),
     "a correction of nothing": ("UPDATE corrections SET node_id = 'n_gone'", "corrections", "about a node"),
     "a zone of no tree": ("UPDATE zones SET tree_id = 't_gone' WHERE tree_id <> ''", "zones", "belongs to a tree"),
+    "words of no node": (
+        "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",
+        "search",
+        "stored node",
+    ),
+    "a searched tree that is deleted": ("UPDATE trees SET deleted_at = 1.0", "searched", "is there"),
     "a reference to nothing": ("UPDATE keys SET user_id = 'nobody'", "keys", "does not exist"),
 }
 

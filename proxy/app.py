@@ -23,6 +23,7 @@ from proxy.api.openai import chat_completions, models
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.place import Policies
 from proxy.config import RoutingSettings, Settings
+from proxy.domain.ports import TreeFeed
 from proxy.errors import ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
@@ -83,13 +84,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
 
 def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
     """The parts over a store and some models."""
-    timeouts = Timeouts(
-        connect_s=settings.upstream.connect_s,
-        first_token_s=settings.upstream.first_token_s,
-        idle_s=settings.upstream.idle_s,
-        whole_s=settings.upstream.whole_s,
-    )
-    lanes = Lanes(configured, timeouts, settings.context.window_tokens)
+    lanes = lanes_of(settings, configured)
     router = turn_router(settings.routing, store, lanes)
     rules = Rules(
         policies=Policies(person=settings.routing.policy, fresh=settings.routing.fresh),
@@ -101,13 +96,22 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
     return Parts(store, lanes, router, Chat(store, router, lanes, rules))
 
 
+def lanes_of(settings: Settings, configured: Models) -> Lanes:
+    """The door to some models."""
+    waits = settings.upstream
+    timeouts = Timeouts(
+        connect_s=waits.connect_s, first_token_s=waits.first_token_s, idle_s=waits.idle_s, whole_s=waits.whole_s
+    )
+    return Lanes(configured, timeouts, settings.context.window_tokens)
+
+
 def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:
     """The models of the configuration, else of the environment."""
     entries = [entry.model_dump() for entry in settings.model_list]
     return models_from_list(entries, env) if entries else models_from_environment(env)
 
 
-def turn_router(routing: RoutingSettings, store: SqliteStore, lanes: Lanes) -> GraftRouter:
+def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes) -> GraftRouter:
     """The router: the embedded scorer, behind it the LLM if one is named."""
     limits = RoutingLimits(
         window=routing.window,
@@ -119,7 +123,7 @@ def turn_router(routing: RoutingSettings, store: SqliteStore, lanes: Lanes) -> G
     )
     llm = partial(build_llm, lanes.scorer(routing.model), limits) if routing.model is not None else None
     return GraftRouter(
-        Grove(store), EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder)), limits, llm
+        Grove(feed), EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder)), limits, llm
     )
 
 

@@ -31,7 +31,7 @@ class Case:
     turn: str
     active: NodeId | None
     """Where the previous turn ended."""
-    gold: frozenset[NodeId | None]
+    gold: tuple[NodeId | None, ...]
     """Acceptable parents; `None` is the root."""
     gold_branch: frozenset[NodeId | None]
     """First node of the right conversation; `None` for a new one."""
@@ -119,7 +119,7 @@ def _case(line: Mapping[str, Any], folder: Path, streams: dict[Path, list[FeedNo
         tags=tuple(line.get("tags", ())),
         turn=str(line["turn"]),
         active=line["active"],
-        gold=frozenset(line["gold"]),
+        gold=tuple(line["gold"]),
         gold_branch=frozenset(line["gold_branch"]),
         history=history,
     )

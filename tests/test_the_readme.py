@@ -68,15 +68,7 @@ def test_every_graft_command_and_option_exists(line: str) -> None:
 
 
 def test_the_table_of_commands_is_complete() -> None:
-    assert [name.removeprefix("graft ") for name in table_under("Commands")] == [
-        "serve",
-        "demo",
-        "tree",
-        "keys",
-        "eval",
-        "verify",
-    ]
-    assert set(cli.commands) == {"serve", "demo", "tree", "keys", "eval", "verify"}
+    assert sorted(table_under("Commands")) == sorted(f"graft {name}" for name in cli.commands)
 
 
 def test_the_table_of_reply_headers_is_complete(graft: Served) -> None:

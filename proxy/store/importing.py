@@ -170,9 +170,10 @@ class _Arrival:
 
     def end(self) -> Imported:
         self._flush()
-        now = time.time()
-        at = self.fields.updated_at if self.is_new and self.fields.updated_at is not None else now
-        self.db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (at, self.tree.id))
+        at = self.fields.updated_at if self.is_new else None
+        if self.is_new or self.added:
+            sql = "UPDATE trees SET updated_at = ? WHERE id = ?"
+            self.db.execute(sql, (time.time() if at is None else at, self.tree.id))
         tree = trees.tree_of(self.db, self.user_id, self.tree.id)
         return Imported(tree, self.is_new, self.added, len(self.known), self.renamed)
 

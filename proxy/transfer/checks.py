@@ -133,7 +133,8 @@ def _by_python(raw: bytes, place: str) -> object:
     except RecursionError as exc:
         raise fault(place, "it nests too deeply.") from exc
     except json.JSONDecodeError as exc:
-        raise fault(place, f"this is not JSON: {exc.msg}, at character {exc.pos}.") from exc
+        at = f"line {exc.lineno}, column {exc.colno}" if b"\n" in raw else f"character {exc.pos + 1}"
+        raise fault(place, f"this is not JSON: {exc.msg}, {at}.") from exc
     except ValueError as exc:
         raise fault(place, f"this is not JSON: {exc}.") from exc
 

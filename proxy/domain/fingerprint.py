@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from proxy.domain.message import Message, Wire
+from proxy.errors import InvalidRequest
 
 Hash = str
 """32 hex digits: 128 bits of keyed BLAKE2b."""
@@ -89,8 +90,14 @@ def last_assistants(links: Sequence[Link]) -> Hash:
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys and no white space: equal values, equal text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys and no white space: equal values, equal text.
+
+    Raises InvalidRequest for a value nested deeper than the interpreter can follow.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    except RecursionError as exc:
+        raise InvalidRequest("The request is nested too deeply.") from exc
 
 
 def fold_text(text: str) -> str:
@@ -109,6 +116,8 @@ def _folded_parts(message: Message) -> list[str]:
     parts += [_called(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         parts.append(message.tool_call_id)
+    if message.wire.get("function_call"):  # what tool calls were once
+        parts.append(_called({"function": message.wire["function_call"]}))
     return parts
 
 
@@ -120,6 +129,6 @@ def _called(call: Wire) -> str:
     arguments = function.get("arguments")
     try:
         arguments = canonical(json.loads(arguments)) if isinstance(arguments, str) else canonical(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = str(arguments)
     return canonical([call.get("id"), function.get("name"), arguments])

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from proxy.chat.cursor import Cursor
 from proxy.chat.request import Request
-from proxy.domain.fingerprint import Hash
 from proxy.domain.ports import TreeStore
 from proxy.domain.tree import Node, Tree
 
@@ -26,25 +25,34 @@ class KnownTurn:
     """The stored turn in whose place the client puts a new one."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """A request that is being answered."""
+
+    user_id: str
+    mark: str
+    whole: asyncio.Future[bool]
+    """Whether it ended in a whole answer."""
+
+
 async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cursor) -> tuple[KnownTurn, Cursor]:
     """Tell a regeneration or an edit from a new turn; the cursor returned stands before what is new."""
-    last = len(request.transcript.said) - 1
+    transcript = request.transcript
+    last = len(transcript.said) - 1
+    if request.pinned:
+        return KnownTurn(), cursor.at(transcript.turn_from)
     if cursor.edited is not None:
         return KnownTurn(edited=await store.node(tree.user_id, cursor.edited)), cursor
-    if cursor.new_from <= last or request.turn.parent is not None or last not in cursor.nodes:
+    if cursor.new_from <= last:
         return KnownTurn(), cursor
+    if last not in cursor.nodes:  # it was an aside, or was deleted: said again, it is new
+        return KnownTurn(), cursor.at(last)
     node = await store.node(tree.user_id, cursor.nodes[last])
-    if request.transcript.fresh and request.policy == "auto" and not await _just_asked(store, request, tree, node):
+    if transcript.fresh and request.policy == "auto" and not await _just_asked(store, request, tree, node):
         return KnownTurn(), Cursor()
-    if node.message.wire == request.transcript.said[last].wire:
+    if node.message.wire == transcript.said[last].wire:
         return KnownTurn(asked_again=node), cursor
-    before = replace(
-        cursor,
-        new_from=last,
-        nodes={index: node_id for index, node_id in cursor.nodes.items() if index != last},
-        node_id=node.parent_id,
-    )
-    return KnownTurn(edited=node), before
+    return KnownTurn(edited=node), replace(cursor.at(last), node_id=node.parent_id)
 
 
 async def _just_asked(store: TreeStore, request: Request, tree: Tree, node: Node) -> bool:
@@ -58,25 +66,32 @@ async def _just_asked(store: TreeStore, request: Request, tree: Tree, node: Node
 
 
 class Retries:
-    """Requests that are being answered, so that the same one again waits for the first answer instead of asking twice."""
+    """Requests that are being answered, so that the same one again waits for the first answer instead of asking twice.
+
+    What makes two requests the same is the caller's to say: an idempotency key, or the whole body.
+    """
 
     def __init__(self) -> None:
-        self._running: dict[tuple[str, Hash], asyncio.Future[bool]] = {}
+        self._running: dict[tuple[str, str], Running] = {}
 
-    async def join(self, user_id: str, body: Hash) -> bool:
+    async def join(self, user_id: str, mark: str) -> bool:
         """Wait while the same request is being answered; whether that ended in a whole answer.
 
         When it returns False the caller must `begin` before its next await.
         """
-        while (running := self._running.get((user_id, body))) is not None:
-            if await asyncio.shield(running):
+        while (running := self._running.get((user_id, mark))) is not None:
+            if await asyncio.shield(running.whole):
                 return True
         return False
 
-    def begin(self, user_id: str, body: Hash) -> None:
-        self._running[user_id, body] = asyncio.get_running_loop().create_future()
+    def begin(self, user_id: str, mark: str) -> Running:
+        running = Running(user_id, mark, asyncio.get_running_loop().create_future())
+        self._running[user_id, mark] = running
+        return running
 
-    def end(self, user_id: str, body: Hash, *, whole: bool) -> None:
-        running = self._running.pop((user_id, body), None)
-        if running is not None and not running.done():
-            running.set_result(whole)
+    def end(self, running: Running, *, whole: bool) -> None:
+        """Let those that wait go on; nothing happens the second time."""
+        if running.whole.done():
+            return
+        del self._running[running.user_id, running.mark]
+        running.whole.set_result(whole)

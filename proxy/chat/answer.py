@@ -8,29 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
 from proxy.chat import aside, collect, place, record
-from proxy.chat.again import KnownTurn, Retries, known_turn
+from proxy.chat.again import KnownTurn, Retries, Running, known_turn
+from proxy.chat.ask import Asking
 from proxy.chat.cursor import Cursor, locate
 from proxy.chat.place import Policies
-from proxy.chat.prepare import Preparation, Prepared, ZonesRule, stored
+from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
+from proxy.chat.reanswer import AskAgain, StoredTurns, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, read, rows
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash
 from proxy.domain.placement import Attachment, Route
-from proxy.domain.ports import OpenTurn, TreeStore, TurnRouter, Upstream
+from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
+from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
-from proxy.domain.turn import Asked, Caller, Chunk, Completion, Receipt, Turn
-from proxy.errors import ContextLengthExceeded
-
-TIGHTER = 0.5
-"""Share of the window that is tried once more when the upstream says that the context was too long."""
+from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Answer:
 class Chat:
     """Answers turns and remembers them."""
 
-    def __init__(self, store: TreeStore, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
+    def __init__(self, store: StoredTurns, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
         self._store = store
         self._router = router
         self._upstream = upstream
@@ -81,24 +79,61 @@ class Chat:
         request = Request(turn, caller, policy, user, read(turn, user), window, started)
         if policy == "off":
             return Answer(await _begun(aside.answer(self._store, self._upstream, request)), None)
-        body = body_hash(turn, request.transcript, user)
-        if await self._retries.join(user.id, body) and (earlier := await self._replay(request, body)):
-            return earlier
-        self._retries.begin(user.id, body)
+        body = body_hash(turn, user)
+        mark = turn.idempotency_key or body
+        while await self._retries.join(user.id, mark):
+            if earlier := await self._replay(request, body):
+                return earlier
+        running = self._retries.begin(user.id, mark)
         try:
             if (turn.retried or turn.idempotency_key) and (earlier := await self._replay(request, body)):
-                self._retries.end(user.id, body, whole=True)
+                self._retries.end(running, whole=True)
                 return earlier
-            return await self._answer(request, body)
+            return await self._answer(request, body, running)
         except BaseException:
-            self._retries.end(user.id, body, whole=False)
+            self._retries.end(running, whole=False)
             raise
 
-    async def _answer(self, request: Request, body: Hash) -> Answer:
+    async def answer_again(self, wish: AskAgain, caller: Caller) -> Answer:
+        """Answer a stored turn once more, from where it hangs now.
+
+        Raises:
+            ContextTooSmall: The turn alone does not fit the model.
+            UpstreamError: The provider failed before the first byte; what is stored stays as it was.
+        """
+        started = time.perf_counter()
+        window = self._window(Turn(wish.model, (), wish.options))
+        again = await reopen(self._store, self._prepare, wish, caller, window, started)
+        await self._store.open_turn(again.opening)
+        receipt = again.prepared.receipt(again.request, again.tree, NodeId(new_id("n")))
+        asking = Asking(self._upstream, again.request.turn, again.prepared, receipt)
+        recording = Recording(
+            user=again.request.user,
+            tree_id=again.tree.id,
+            call_id=again.opening.call_id,
+            turn_id=again.opening.turn_id,
+            reply_id=receipt.node_id,
+            strands=again.strands,
+            conversation=again.conversation,
+            prefill=None,
+            receipt=lambda: kept(asking.receipt),
+            model=wish.model,
+            active_key=caller.key_id,
+            hint=None,
+            started=started,
+            closed=lambda _: self._warm(again.tree),
+            supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
+        )
+        relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
+        return Answer(await _begun(relayed), asking.receipt)
+
+    async def _answer(self, request: Request, body: Hash, running: Running) -> Answer:
         """The road: cursor, placement, context, the turn made durable, the upstream asked."""
         store, turn, user = self._store, request.turn, request.user
         pin = await place.pin_of(store, user.id, turn)
         cursor = await self._cursor(request)
+        if cursor.known and not request.pinned:
+            pin = None
         tree = await place.tree_for(store, user.id, turn, cursor, pin)
         known, cursor = await known_turn(store, request, tree, cursor)
         conversation = turn.hint or cursor.conversation or new_id("c")
@@ -107,31 +142,27 @@ class Chat:
         prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
         call_id = CallId(new_id("call"))
         turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
-        if request.policy == "shadow":
+        if request.policy == "shadow" and place.undecided(request, cursor, known):
             self.tasks.start(self._note_shadow(request, tree, cursor, turn_id, call_id))
-        receipt = prepared.receipt(request, tree, NodeId(new_id("n")))
+        asking = Asking(self._upstream, turn, prepared, prepared.receipt(request, tree, NodeId(new_id("n"))))
         recording = Recording(
             user=user,
             tree_id=tree.id,
             call_id=call_id,
             turn_id=turn_id,
-            reply_id=receipt.node_id,
-            link=request.transcript.links[-1],
-            prev=cursor.prev if known.asked_again else request.transcript.links[-1].chain,
-            assistants=fingerprint.last_assistants(request.transcript.links),
+            reply_id=asking.receipt.node_id,
+            strands=[_strand(request, cursor, known, conversation)],
             conversation=conversation,
             prefill=request.transcript.prefill,
-            receipt=stored(receipt),
+            receipt=lambda: kept(asking.receipt),
             model=turn.model,
             active_key=request.caller.key_id,
             hint=turn.hint,
             started=request.started,
-            closed=partial(self._closed, tree, body),
+            closed=partial(self._closed, tree, running),
         )
-        chunks = self._ask(request, prepared)
-        return Answer(
-            await _begun(record.relay(store, self.tasks, recording, chunks, self._rules.checkpoint_s)), receipt
-        )
+        relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
+        return Answer(await _begun(relayed), asking.receipt)
 
     async def _cursor(self, request: Request) -> Cursor:
         user_id, turn, transcript = request.user.id, request.turn, request.transcript
@@ -191,24 +222,6 @@ class Chat:
         )
         return opened.turn_id
 
-    async def _ask(self, request: Request, prepared: Prepared) -> AsyncGenerator[Chunk, None]:
-        """The upstream's chunks; a context that it finds too long is cut tighter and tried once more."""
-        begun = False
-        try:
-            async with aclosing(_asked(self._upstream, request.turn, prepared)) as chunks:
-                async for chunk in chunks:
-                    begun = True
-                    yield chunk
-                return
-        except ContextLengthExceeded:
-            window = replace(request.window, tokens=int(request.window.tokens * TIGHTER))
-            tighter = None if begun else prepared.tighter(window)
-            if tighter is None:
-                raise
-        async with aclosing(_asked(self._upstream, request.turn, tighter)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
     async def _replay(self, request: Request, body: Hash) -> Answer | None:
         """The stored answer to the same request, dressed as the client asked for it."""
         turn = request.turn
@@ -228,8 +241,11 @@ class Chat:
         attachment = await place.routed(self._router, asked)
         await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, attachment)
 
-    def _closed(self, tree: Tree, body: Hash, whole: bool) -> None:
-        self._retries.end(tree.user_id, body, whole=whole)
+    def _closed(self, tree: Tree, running: Running, whole: bool) -> None:
+        self._retries.end(running, whole=whole)
+        self._warm(tree)
+
+    def _warm(self, tree: Tree) -> None:
         self.tasks.start(self._router.warm(tree.user_id, tree.id))
 
     def _window(self, turn: Turn) -> Window:
@@ -238,8 +254,11 @@ class Chat:
         return Window(self._upstream.window_tokens(turn.model), reply, self._rules.margin)
 
 
-def _asked(upstream: Upstream, turn: Turn, prepared: Prepared) -> AsyncGenerator[Chunk, None]:
-    return upstream.ask(Asked(turn.model, prepared.wires, turn.options, turn.stream, turn.usage_wanted))
+def _strand(request: Request, cursor: Cursor, known: KnownTurn, conversation: str) -> Strand:
+    """The client's chat, which the reply goes on."""
+    links = request.transcript.links
+    prev = cursor.prev if known.asked_again else links[-1].chain
+    return Strand(links[-1], prev, fingerprint.last_assistants(links), conversation)
 
 
 async def _begun(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:

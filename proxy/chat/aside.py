@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from proxy.chat.collect import Fold
+from proxy.chat.record import check_ended, continued
 from proxy.chat.request import Request, rows
 from proxy.domain import fingerprint
 from proxy.domain.ports import TreeStore, Upstream
@@ -27,8 +28,10 @@ async def answer(store: TreeStore, upstream: Upstream, request: Request) -> Asyn
         async for chunk in chunks:
             fold.add(chunk)
             if chunk.is_whole:
+                check_ended(fold.completion(), turn.model)
                 await store.aside(request.user.id, _hashes(request, fold))
             yield chunk
+    check_ended(fold.completion(), turn.model)
     if turn.stream:
         await store.aside(request.user.id, _hashes(request, fold))
 
@@ -38,9 +41,10 @@ def _hashes(request: Request, fold: Fold) -> list[Seen]:
     last = len(transcript.said)
     before = transcript.links[-2].chain if last > 1 else fingerprint.NOTHING
     seen = rows(transcript, last - 1, last, before, (), conversation="")
-    for message in fold.completion().messages[:1]:
-        assistants = fingerprint.last_assistants(transcript.links)
-        link = fingerprint.extend(transcript.links[-1], assistants, message, request.user.secret)
-        row = Seen(link.chain, seen[-1].chain, link.folded, link.assistants, "assistant", "aside", None, None, "")
-        seen.append(row)
+    assistants = fingerprint.last_assistants(transcript.links)
+    before = seen[-1].chain
+    for message in fold.completion().messages:
+        reply = continued(transcript.prefill, message)
+        link = fingerprint.extend(transcript.links[-1], assistants, reply, request.user.secret)
+        seen.append(Seen(link.chain, before, link.folded, link.assistants, "assistant", "aside", None, None, ""))
     return seen

@@ -108,11 +108,14 @@ def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> None:
 
 
 def _merge_calls(calls: list[dict[str, Any]], deltas: Sequence[Mapping[str, Any]]) -> None:
-    """Join tool call deltas by `index`; the slot's own index is kept until the answer is read."""
+    """Join tool call deltas by `index`; the slot's own index is kept until the answer is read.
+
+    Some servers leave the index out or always send 0: then another id is another call.
+    """
     for position, delta in enumerate(deltas):
-        index = delta.get("index", position)
-        slot = next((call for call in calls if call["index"] == index), None)
-        if slot is None:
+        index, call_id = delta.get("index", position), delta.get("id")
+        slot = next((call for call in reversed(calls) if call["index"] == index), None)
+        if slot is None or (call_id and slot.get("id") and slot["id"] != call_id):
             calls.append(slot := {"index": index})
         _merge(slot, delta)
 

@@ -5,6 +5,7 @@ the same turn again                                  the stored turn; nothing is
 policy `follow` or `shadow`                          follow: the cursor
 ends in a tool result, or goes on from a prefill     continue: the cursor
 a turn in place of an earlier one (an edit)          fork: beside the earlier one
+more of a turn that is stored without its reply      continue: the cursor
 a new user turn                                      the router: continue, return, fork or root
 """
 
@@ -54,20 +55,34 @@ async def pin_of(store: TreeStore, user_id: UserId, turn: Turn) -> Node | None:
 
 def settled(request: Request, cursor: Cursor, known: KnownTurn) -> Attachment | None:
     """The place, where it needs no router."""
-    turn, transcript = request.turn, request.transcript
-    if turn.parent is not None:
-        parent = None if turn.parent == ROOT else NodeId(turn.parent)
+    if request.pinned:
+        parent = None if request.turn.parent == ROOT else NodeId(str(request.turn.parent))
         return _given(parent, "pinned", "the client named the parent")
-    at = known.edited.parent_id if known.edited else cursor.node_id
     if request.policy in ("follow", "shadow"):
+        at = known.edited.parent_id if known.edited else cursor.node_id
         return _given(at, "follow", "the client's own history")
+    return unrouted(request, cursor, known)
+
+
+def unrouted(request: Request, cursor: Cursor, known: KnownTurn) -> Attachment | None:
+    """Where policy `auto` puts a turn without asking the router."""
+    transcript = request.transcript
+    at = known.edited.parent_id if known.edited else cursor.node_id
     if any(message.role in ("tool", "function") for message in transcript.said[transcript.turn_from :]):
         return _given(at, "continue", "goes on after a tool result")
     if transcript.prefill:
         return _given(at, "continue", "goes on from a reply that the client began")
     if known.edited:
         return _given(at, "fork", "an edit: the turn stands beside the one it replaces")
+    if any(transcript.turn_from <= index < cursor.new_from for index in cursor.nodes):
+        return _given(at, "continue", "goes on with a turn that has no reply here")
     return None
+
+
+def undecided(request: Request, cursor: Cursor, known: KnownTurn) -> bool:
+    """Whether policy `auto` would have asked the router."""
+    again = known.asked_again is not None
+    return not again and not request.pinned and unrouted(request, cursor, known) is None
 
 
 async def question(

@@ -18,12 +18,14 @@ from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption, TreeStore, Upstream
 from proxy.domain.tree import Node, NodeId, Tree
 from proxy.domain.turn import Receipt
-from proxy.domain.zone import DataZone
+from proxy.errors import ContextTooSmall
 
 ZonesRule = Literal["auto", "system", "merge"]
 
 NEAR = 0.5
 """Share of the window from which nodes are counted exactly instead of estimated."""
+TIGHTER = 0.5
+"""Share of what was sent that is tried once more when the upstream says that it was too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +38,50 @@ class Prepared:
     context: Context
 
     @property
-    def wires(self) -> list[Wire]:
-        return [message.wire for message in self.context.messages]
-
-    @property
     def loose(self) -> list[Message]:
         """What was sent although no node holds it."""
         return [message for messages in self.draft.loose.values() for message in messages] if self.draft else []
 
-    def tighter(self, window: Window) -> Prepared | None:
-        """The same for a narrower window; `None` when there is nothing left to cut."""
-        if self.draft is None or not self.context.path:
+    def tighter(self) -> Prepared | None:
+        """The same with a good deal less of the path; `None` when there is nothing left to cut."""
+        if self.draft is None:
             return None
-        return replace(self, context=compose(self.draft, window))
+        sent = Window(int(self.context.tokens * TIGHTER), reply_tokens=0, margin=0)
+        try:
+            context = compose(self.draft, sent)
+        except ContextTooSmall as exc:
+            context = compose(self.draft, replace(sent, tokens=exc.needed_tokens))
+        return replace(self, context=context) if context.left_out > self.context.left_out else None
 
     def receipt(self, request: Request, tree: Tree, reply_id: NodeId) -> Receipt:
-        linear = estimate_all(request.turn.messages)
-        return Receipt(
+        """The account of the request, but for what `account` says of the context."""
+        bare = Receipt(
             tree=tree.name,
             node_id=reply_id,
             parent_id=self.attachment.parent_id,
             route=self.attachment.route,
             confidence=self.attachment.confidence,
             reason=self.attachment.reason,
-            sent_tokens=self.context.tokens,
-            saved_tokens=max(0, linear - self.context.tokens),
-            context_from=list(dict.fromkeys(node.conversation for node in self.context.path if node.conversation)),
-            left_out=self.context.left_out,
+            sent_tokens=0,
+            saved_tokens=0,
+            context_from=(),
             unsure=self.attachment.unsure,
             overhead_ms=round((time.perf_counter() - request.started) * 1000, 2),
         )
+        return self.account(bare, estimate_all(request.turn.messages))
+
+    def account(self, receipt: Receipt, linear_tokens: int) -> Receipt:
+        """A receipt that says what this context holds, against the history that the client sent again."""
+        return replace(
+            receipt,
+            sent_tokens=self.context.tokens,
+            saved_tokens=max(0, linear_tokens - self.context.tokens),
+            context_from=list(dict.fromkeys(node.conversation for node in self.context.path if node.conversation)),
+            left_out=self.context.left_out,
+        )
 
 
-def stored(receipt: Receipt) -> Wire:
+def kept(receipt: Receipt) -> Wire:
     """A receipt as it is kept with its call."""
     return asdict(receipt)
 
@@ -91,11 +104,13 @@ class Preparation:
         """
         transcript = request.transcript
         first, last = cursor.new_from, transcript.turn_from
-        if first >= last:
+        if first >= last or request.pinned:
             return cursor
-        compose(Draft(request.turn.system, (), turn_messages(request.turn, last)), request.window)
         parent_id = pin if pin is not None else cursor.node_id
         nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text)
+        adopted = cursor.behind(nodes, [link.chain for link in transcript.links[first:last]])
+        if request.policy not in ("follow", "shadow"):
+            compose(await self._draft(request, tree, adopted, nodes), _narrowed(request.window, tree))
         known = await self._store.adopt(
             Adoption(
                 user_id=tree.user_id,
@@ -105,75 +120,62 @@ class Preparation:
                 seen=rows(transcript, first, last, cursor.prev, nodes, conversation),
             )
         )
-        ids = [known.get(node.id, node.id) for node in nodes]
-        return replace(
-            cursor,
-            node_id=ids[-1],
-            tree_id=tree.id,
-            new_from=last,
-            nodes={**cursor.nodes, **dict(zip(range(first, last), ids, strict=True))},
-            prev=transcript.links[last - 1].chain,
-            conversation=conversation,
-            found_by=cursor.found_by if cursor.known else "adopted",
-        )
+        stored = {index: known.get(node_id, node_id) for index, node_id in adopted.nodes.items()}
+        return replace(adopted, nodes=stored, node_id=stored[last - 1], conversation=conversation)
 
     async def context(
         self, request: Request, tree: Tree, cursor: Cursor, attachment: Attachment, asked_again: Node | None
     ) -> Prepared:
-        """What is sent for a turn at its place."""
-        zones = await self._store.zones(tree.user_id, tree.id)
-        zones_as = self._zones(request.turn.model)
-        window = self._narrowed(request.window, tree)
-        if attachment.route == "follow":
-            return Prepared(attachment, None, await self._verbatim(request, tree, attachment, zones, zones_as))
-        first = max(cursor.new_from, request.transcript.turn_from)
-        if asked_again is not None:
-            first = request.transcript.turn_from
-            cursor = replace(cursor, new_from=first)
+        """What is sent for a turn at its place.
+
+        Raises:
+            ContextTooSmall: The turn alone does not fit.
+        """
         path = await self._store.path(tree.user_id, attachment.parent_id)
+        if attachment.route == "follow":
+            return Prepared(attachment, None, await self._verbatim(request, tree, path))
+        if asked_again is not None:
+            cursor = cursor.at(request.transcript.turn_from)
         if cursor.compacted_from is not None:
-            kept = next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0)
-            path = path[kept:]
-        front, loose = loose_messages(request.turn, cursor)
-        draft = Draft(
-            system=front,
-            path=await self._counted(request, path, window),
-            turn=turn_messages(request.turn, first),
-            zones=zones,
-            tree_prompt=tree.system_prompt,
-            wording=wording(request.transcript, cursor),
-            loose=loose,
-            zones_as=zones_as,
-        )
+            path = path[next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0) :]
+        window = _narrowed(request.window, tree)
+        draft = await self._draft(request, tree, cursor, await self._counted(request, path, window))
         return Prepared(attachment, draft, compose(draft, window))
 
-    async def _verbatim(
-        self,
-        request: Request,
-        tree: Tree,
-        attachment: Attachment,
-        zones: Sequence[DataZone],
-        zones_as: Literal["system", "merge"],
-    ) -> Context:
+    async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
+        """What the context of a turn is made from; the cursor stands before what is new in it."""
+        front, loose = loose_messages(request.turn, cursor)
+        return Draft(
+            system=front,
+            path=path,
+            turn=turn_messages(request.turn, cursor.new_from),
+            zones=await self._store.zones(tree.user_id, tree.id),
+            tree_prompt=None if request.turn.system else tree.system_prompt,
+            wording=wording(request.transcript, cursor),
+            loose=loose,
+            zones_as=self._zones(request.turn.model),
+        )
+
+    async def _verbatim(self, request: Request, tree: Tree, path: Sequence[Node]) -> Context:
         messages = list(request.turn.messages)
         if tree.system_prompt and not request.turn.system:
             messages.insert(0, said("system", tree.system_prompt))
-        sent = verbatim(messages, zones, zones_as)
-        path = await self._store.path(tree.user_id, attachment.parent_id)
+        zones = await self._store.zones(tree.user_id, tree.id)
+        sent = verbatim(messages, zones, self._zones(request.turn.model))
         return Context(sent, estimate_all(sent), path, 0)
 
     async def _counted(self, request: Request, path: Sequence[Node], window: Window) -> Sequence[Node]:
         """The path with exact counts, where it comes near the window."""
         rough = sum(node.tokens or estimate(node.message) for node in path)
-        if rough < window.tokens * NEAR:
+        unknown = [node for node in path if node.tokens is None]
+        if rough < window.tokens * NEAR or not unknown:
             return path
         model = request.turn.model
         counts = {
-            node.id: estimate(node.message)
-            - len(node.message.text) // 4
-            + await asyncio.to_thread(self._upstream.count, model, node.message.text)
-            for node in path
-            if node.tokens is None
+            node.id: estimate(
+                node.message, text_tokens=await asyncio.to_thread(self._upstream.count, model, node.message.text)
+            )
+            for node in unknown
         }
         await self._store.count_tokens(counts)
         return [replace(node, tokens=counts.get(node.id, node.tokens)) for node in path]
@@ -183,6 +185,7 @@ class Preparation:
             return self._zones_as
         return "merge" if self._upstream.takes_one_system(model) else "system"
 
-    def _narrowed(self, window: Window, tree: Tree) -> Window:
-        limit = tree.max_context_tokens
-        return window if limit is None else replace(window, tokens=min(limit, window.tokens))
+
+def _narrowed(window: Window, tree: Tree) -> Window:
+    limit = tree.max_context_tokens
+    return window if limit is None else replace(window, tokens=min(limit, window.tokens))

@@ -11,19 +11,18 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from proxy.chat.collect import Fold
 from proxy.domain import fingerprint
-from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.message import Message, Wire
 from proxy.domain.ports import CloseTurn, TreeStore, User
-from proxy.domain.transcript import Seen
+from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
-from proxy.errors import ProxyError, UpstreamError
+from proxy.errors import ProxyError, StoreError, UpstreamError
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +39,12 @@ class Recording:
     turn_id: NodeId
     reply_id: NodeId
     """The first choice's node, known before the first byte."""
-    link: Link
-    """The client's transcript up to the turn."""
-    prev: Hash
-    """The row of the client's chat that the reply follows."""
-    assistants: Hash
-    """The assistant chain before the reply."""
+    strands: Sequence[Strand]
+    """The chats in which the reply is said, and will be recognised; none for a turn that no client has sent."""
     conversation: str
     prefill: Message | None
-    receipt: Wire
+    receipt: Callable[[], Wire]
+    """Drawn up last, since a context may have been cut once more."""
     model: str
     active_key: str
     hint: str | None
@@ -56,6 +52,8 @@ class Recording:
     """`time.perf_counter()` when the request came in."""
     closed: Callable[[bool], None]
     """Called when the answer is stored, with whether it is whole."""
+    supersedes: Sequence[NodeId] = ()
+    """Earlier replies that this one takes the place of."""
 
 
 class Tasks:
@@ -86,7 +84,6 @@ async def relay(
 ) -> AsyncGenerator[Chunk, None]:
     """Pass an answer on, chunk by chunk, and store it before its end is told."""
     fold = Fold()
-    done = False
     error: str | None = None
     kept_at = time.monotonic()
     held: Chunk | None = None
@@ -99,16 +96,16 @@ async def relay(
             yield chunk
             if time.monotonic() - kept_at >= checkpoint_s and fold.started:
                 kept_at = time.monotonic()
-                await store.checkpoint(recording.call_id, _replies(recording, fold.completion(), done=False))
-        if not fold.completion().ended:
-            raise UpstreamError("The upstream ended the answer before it was complete.", model=recording.model)
-        done = True
+                await _keep(store, recording, fold.completion())
+        check_ended(fold.completion(), recording.model)
     except ProxyError as exc:
         error = exc.message
         raise
     finally:
-        outcome: Outcome = "done" if done else "interrupted" if fold.started else "failed"
-        closing = tasks.start(_close(store, recording, fold.completion(), outcome, error))
+        completion = fold.completion()
+        # Whoever left after the last word has missed nothing of the answer.
+        outcome: Outcome = "done" if completion.ended else "interrupted" if fold.started else "failed"
+        closing = tasks.start(_close(store, recording, completion, outcome, error))
         with contextlib.suppress(BaseException):
             await chunks.aclose()
         # The task is kept whatever becomes of this wait: a client that leaves cancels every await in here.
@@ -124,18 +121,24 @@ async def _close(
     status: Outcome,
     error: str | None,
 ) -> None:
+    whole = False
     try:
         await store.close_turn(_outcome(recording, completion, status, error))
+        whole = status == "done"
     finally:
-        recording.closed(status == "done")
+        recording.closed(whole)
+
+
+async def _keep(store: TreeStore, recording: Recording, completion: Completion) -> None:
+    """Make a reply durable as far as it has come; the answer goes on where that fails."""
+    try:
+        await store.checkpoint(recording.call_id, _replies(recording, completion, done=False))
+    except StoreError as exc:
+        log.warning("A long reply could not be kept on the way: %s", exc)
 
 
 def _outcome(recording: Recording, completion: Completion, status: Outcome, error: str | None) -> CloseTurn:
     replies = [] if status == "failed" else _replies(recording, completion, done=status == "done")
-    links = [
-        fingerprint.extend(recording.link, recording.assistants, node.message, recording.user.secret)
-        for node in replies
-    ]
     return CloseTurn(
         user_id=recording.user.id,
         tree_id=recording.tree_id,
@@ -143,16 +146,17 @@ def _outcome(recording: Recording, completion: Completion, status: Outcome, erro
         turn_id=recording.turn_id,
         replies=replies,
         exacts=[fingerprint.exact(node.message, recording.user.secret) for node in replies],
-        seen=[_row(recording, node, link) for node, link in zip(replies, links, strict=True)],
+        seen=[_row(recording, strand, node) for strand in recording.strands for node in replies],
         status=status,
         finish_reason=next(iter(completion.finish_reasons), None),
         usage=completion.usage,
         envelope=completion.envelope,
-        receipt=recording.receipt,
+        receipt=recording.receipt(),
         error=error,
         duration_ms=(time.perf_counter() - recording.started) * 1000,
         active_key=recording.active_key if replies else None,
         hint=recording.hint,
+        supersedes=recording.supersedes,
     )
 
 
@@ -164,7 +168,7 @@ def _replies(recording: Recording, completion: Completion, *, done: bool) -> lis
             id=recording.reply_id if index == 0 else NodeId(new_id("n")),
             tree_id=recording.tree_id,
             parent_id=recording.turn_id,
-            message=_continued(recording.prefill, message),
+            message=continued(recording.prefill, message),
             state="whole" if done else "interrupted",
             created_at=now,
             conversation=recording.conversation,
@@ -174,7 +178,13 @@ def _replies(recording: Recording, completion: Completion, *, done: bool) -> lis
     ]
 
 
-def _continued(prefill: Message | None, message: Message) -> Message:
+def check_ended(completion: Completion, model: str) -> None:
+    """Raises UpstreamError for an answer whose end was never said."""
+    if not completion.ended:
+        raise UpstreamError("The upstream ended the answer before it was complete.", model=model)
+
+
+def continued(prefill: Message | None, message: Message) -> Message:
     """A reply that the client began and the model went on with, as one message."""
     if prefill is None or not isinstance(message.wire.get("content"), str):
         return message
@@ -182,15 +192,16 @@ def _continued(prefill: Message | None, message: Message) -> Message:
     return message if message.text.startswith(begun) else Message({**message.wire, "content": begun + message.text})
 
 
-def _row(recording: Recording, node: Node, link: Link) -> Seen:
+def _row(recording: Recording, strand: Strand, node: Node) -> Seen:
+    link = fingerprint.extend(strand.link, strand.assistants, node.message, recording.user.secret)
     return Seen(
         chain=link.chain,
-        prev=recording.prev,
+        prev=strand.prev,
         folded=link.folded,
         assistants=link.assistants,
         role="assistant",
         meaning="node",
         node_id=node.id,
         tree_id=recording.tree_id,
-        conversation=recording.conversation,
+        conversation=strand.conversation,
     )

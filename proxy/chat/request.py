@@ -40,8 +40,18 @@ class Transcript:
 
     @property
     def turn_from(self) -> int:
-        """Index of the first message behind the last reply."""
-        return next((i + 1 for i in range(len(self.said) - 1, -1, -1) if self.said[i].role == "assistant"), 0)
+        """Index of the first message behind the last reply that something was said to."""
+        index = len(self.said)
+        while index and self.said[index - 1].role == "assistant":
+            index -= 1
+        while index and self.said[index - 1].role != "assistant":
+            index -= 1
+        return index
+
+    @property
+    def loops(self) -> bool:
+        """Whether the turn goes on with results of tools that a reply in this history called."""
+        return self.turn_from > 0 and self.said[self.turn_from].role in ("tool", "function")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,11 @@ class Request:
     """`time.perf_counter()` when the request came in."""
 
     @property
+    def pinned(self) -> bool:
+        """Whether the client's word decides where the turn goes; results of tools stay with their calls whatever it says."""
+        return self.turn.parent is not None and not self.transcript.loops
+
+    @property
     def system_text(self) -> str | None:
         """The client's instructions as one text."""
         return "\n\n".join(message.text for message in self.turn.system) or None
@@ -71,13 +86,11 @@ def read(turn: Turn, user: User) -> Transcript:
     return Transcript(said, fingerprint.transcript(said, user.secret), prefill)
 
 
-def body_hash(turn: Turn, transcript: Transcript, user: User) -> Hash:
+def body_hash(turn: Turn, user: User) -> Hash:
     """The same for two requests with the same body."""
-    system = [fingerprint.canonical(message.wire) for message in turn.system]
-    rest = fingerprint.canonical([turn.model, turn.stream, turn.tree, turn.parent, turn.policy, turn.options])
-    last = fingerprint.canonical(transcript.said[-1].wire)
-    prefill = fingerprint.canonical(transcript.prefill.wire) if transcript.prefill else ""
-    return fingerprint.keyed(user.secret, "request", transcript.links[-1].chain, last, prefill, rest, *system)
+    messages = [message.wire for message in turn.messages]
+    body = [turn.model, turn.stream, turn.tree, turn.parent, turn.policy, turn.options, messages]
+    return fingerprint.keyed(user.secret, "request", fingerprint.canonical(body))
 
 
 def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[NodeId | None, list[Message]]]:

@@ -11,10 +11,11 @@ or part of the path that does not fit the window, and then `Context.left_out` co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.context import fit, zones
+from proxy.context.pairs import whole_pairs
 from proxy.context.tokens import estimate, estimate_all
 from proxy.context.zones import ZonesAs
 from proxy.domain.message import Message, said
@@ -64,16 +65,12 @@ class Context:
     """Nodes of the path that did not fit."""
 
 
-def compose(draft: Draft, window: Window, size: Callable[[Node], int] | None = None) -> Context:
+def compose(draft: Draft, window: Window) -> Context:
     """Put a context together and fit it to the window.
-
-    Args:
-        size: Tokens of a node; estimates without it.
 
     Raises:
         ContextTooSmall: The turn alone exceeds the window.
     """
-    size = size or (lambda node: node.tokens if node.tokens is not None else estimate(node.message))
     instructions = list(draft.system)
     if not instructions and draft.tree_prompt:
         instructions = [said("system", draft.tree_prompt)]
@@ -81,28 +78,29 @@ def compose(draft: Draft, window: Window, size: Callable[[Node], int] | None = N
     on_path = {node.id for node in draft.path}
     unplaced = [message for after, loose in draft.loose.items() if after not in on_path for message in loose]
     loose = [message for messages in draft.loose.values() for message in messages]
+    parts = turns(draft.path)
+    begun = parts.pop() if parts and _goes_on(draft.path[-1], draft.turn) else []
+    newest = [*(_size(draft, node) for node in begun), *(estimate(message) for message in draft.turn)]
     room = fit.room(
         window.tokens,
         reply_tokens=window.reply_tokens,
         margin=window.margin,
         fixed_tokens=estimate_all([*front, *loose]),
-        turn_tokens=estimate_all(draft.turn),
+        turn_tokens=sum(newest),
     )
-    parts = turns(draft.path)
-    sizes = [sum(size(node) for node in part) for part in parts]
-    start = min(fit.first_kept([*sizes, estimate_all(draft.turn)], room), len(parts))
-    kept = {node.id for part in parts[start:] for node in part}
-    body: list[Message] = []
+    start = fit.first_kept([*([_size(draft, node) for node in part] for part in parts), newest], room)
+    cut = {node.id for part in parts[:start] for node in part}
+    body: list[tuple[Message, bool]] = []
     for node in draft.path:
-        if node.id in kept:
-            body.append(draft.wording.get(node.id, node.message))
-        body += draft.loose.get(node.id, ())
-    messages = [*front, *unplaced, *body, *draft.turn]
+        if node.id not in cut:
+            body.append((draft.wording.get(node.id, node.message), True))
+        body += ((message, False) for message in draft.loose.get(node.id, ()))
+    messages = [*front, *unplaced, *whole_pairs(body, draft.turn), *draft.turn]
     return Context(
         messages=messages,
         tokens=estimate_all(messages),
-        path=[node for node in draft.path if node.id in kept],
-        left_out=len(draft.path) - len(kept),
+        path=[node for node in draft.path if node.id not in cut],
+        left_out=len(cut),
     )
 
 
@@ -110,3 +108,17 @@ def verbatim(messages: Sequence[Message], standing: Sequence[DataZone], zones_as
     """The client's own list exactly as it came, the zones behind its leading system messages."""
     split = next((i for i, message in enumerate(messages) if not message.is_system), len(messages))
     return [*zones.head(messages[:split], standing, zones_as), *messages[split:]]
+
+
+def _goes_on(last: Node, turn: Sequence[Message]) -> bool:
+    """Whether the new messages belong to the turn that the path ends in: tool results, a prefill, or the user's next words."""
+    first = next((message.role for message in turn if not message.is_system), "user")
+    return first != "user" or last.message.role == "user"
+
+
+def _size(draft: Draft, node: Node) -> int:
+    """Tokens of a node as it is sent."""
+    reworded = draft.wording.get(node.id)
+    if reworded is not None:
+        return estimate(reworded)
+    return node.tokens if node.tokens is not None else estimate(node.message)

@@ -1,8 +1,8 @@
 """Which turns of a path fit beside the new turn.
 
-A path only grows, so what is cut must depend on the path alone: turns are laid down from the root, and each time the budget is
-passed, the oldest go until 60 % of it is left. Between two cuts the same turns stand at the front of every request, and the
-provider's prompt cache hits. Turns are never split, so tool calls stay with their results.
+A path only grows, so what is cut must depend on the path alone: messages are laid down from the root, and each time the budget
+is passed, the oldest turns go until 60 % of it is left. Between two cuts the same turns stand at the front of every request, and
+the provider's prompt cache hits. Turns are cut whole, so tool calls stay with their results.
 """
 
 from __future__ import annotations
@@ -15,24 +15,22 @@ KEEP = 0.6
 """Share of the budget that is left after a cut."""
 
 
-def first_kept(sizes: Sequence[int], budget_tokens: int) -> int:
+def first_kept(turns: Sequence[Sequence[int]], budget_tokens: int) -> int:
     """Index of the first turn that stays.
 
     Args:
-        sizes: Tokens of each turn, oldest first; the new turn is the last.
+        turns: Tokens of each message, turn by turn, oldest first; the new turn is the last and stays whatever happens.
         budget_tokens: Room for all of them.
-
-    Returns:
-        An index into `sizes`; it may name the new turn, or lie behind it when even that is too long.
     """
     start = total = 0
-    for index, size in enumerate(sizes):
-        total += size
-        if total <= budget_tokens:
-            continue
-        while start <= index and total > budget_tokens * KEEP:
-            total -= sizes[start]
-            start += 1
+    for index, turn in enumerate(turns):
+        for tokens in turn:
+            total += tokens
+            if total <= budget_tokens:
+                continue
+            while start < index and total > budget_tokens * KEEP:
+                total -= sum(turns[start])
+                start += 1
     return start
 
 

@@ -19,6 +19,8 @@ from proxy.errors import InvalidRequest
 
 T = TypeVar("T")
 
+TOP: Final = "the beginning"
+"""The place of a whole document; paths begin below it."""
 MAX_DEPTH: Final = 100
 LAST_SECOND: Final = 253_402_300_799.0
 """The end of the year 9999, in seconds since 1970."""
@@ -152,6 +154,8 @@ def _finite(digits: str) -> float:
 def _misfit(exc: msgspec.ValidationError, place: str) -> InvalidRequest:
     found = cast("re.Match[str]", _PATH.fullmatch(str(exc)))
     path = found["path"]
+    if path and place == TOP:
+        return fault(path, f"{found['fault']}.")
     return fault(f"{place}{'' if path.startswith('[') else '.'}{path}" if path else place, f"{found['fault']}.")
 
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, Literal
 from proxy.domain.archive import Item, TreeCopy
 from proxy.errors import InvalidRequest
 from proxy.transfer import layout, markdown, native, notebook, openai_chat
-from proxy.transfer.checks import decoded, fault
+from proxy.transfer.checks import TOP, decoded, fault
 
 Written = Literal["native", "notebook", "openai_chat", "markdown"]
 WRITTEN: Final[tuple[Written, ...]] = ("native", "notebook", "openai_chat", "markdown")
@@ -60,8 +60,8 @@ def reader(source: BinaryIO, form: Readable = "auto") -> Callable[[], Iterator[I
         return lambda: native.read(_rewound(source))
     content = layout.whole(source)
     if not content.strip():
-        raise fault("the beginning", "the file is empty.")
-    document = decoded(content, object, "the beginning")
+        raise fault(TOP, "the file is empty.")
+    document = decoded(content, object, TOP)
     match _told_apart(document) if form == "auto" else form:
         case "native":
             return lambda: native.read(io.BytesIO(content))

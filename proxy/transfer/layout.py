@@ -24,7 +24,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from proxy.transfer.checks import decoded, fault
+from proxy.transfer.checks import TOP, decoded, fault
 
 MAX_LINE: Final = 64_000_000
 MAX_WHOLE: Final = 256_000_000
@@ -98,7 +98,7 @@ def read_lines(source: BinaryIO) -> Iterator[Entry]:
 
 def read_whole(source: BinaryIO) -> Iterator[Entry]:
     """The same entries of a document in any layout."""
-    for name, raw in decoded(whole(source), dict[str, msgspec.Raw], "the beginning").items():
+    for name, raw in decoded(whole(source), dict[str, msgspec.Raw], TOP).items():
         if not bytes(raw).startswith(b"["):
             yield Entry(name, raw, name)
             continue

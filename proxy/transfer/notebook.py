@@ -21,7 +21,7 @@ from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields
 from proxy.domain.fingerprint import canonical
 from proxy.domain.tree import Node, NodeId, TreeId
 from proxy.transfer.branches import Branch, cut
-from proxy.transfer.checks import check_depth, converted, fault, foreign_message
+from proxy.transfer.checks import TOP, check_depth, converted, fault, foreign_message
 from proxy.transfer.encoding import encoded
 
 NAMELESS: Final = "notebook"
@@ -72,7 +72,7 @@ def _told(branch: Branch) -> dict[str, object]:
 
 def read(document: dict[str, Any]) -> Iterator[Item]:
     """The items of a decoded file. Raises InvalidRequest with the path of whatever is wrong."""
-    fields = converted(document, Fields, "the beginning")
+    fields = converted(document, Fields, TOP)
     now = time.time()
     branches = _by_id([_read(raw, f"branches[{index}]", index, now) for index, raw in enumerate(fields.branches)])
     yield TreeFields(_name(fields.tree_id), metadata=_others(document, frozenset(Fields.__struct_fields__), "imported"))

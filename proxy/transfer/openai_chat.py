@@ -13,7 +13,7 @@ from typing import Any, Final
 from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields
 from proxy.domain.message import said
 from proxy.domain.tree import DEFAULT_TREE, Node, NodeId, TreeId
-from proxy.transfer.checks import converted, fault, foreign_message
+from proxy.transfer.checks import TOP, converted, fault, foreign_message
 from proxy.transfer.encoding import encoded
 
 MESSAGES: Final = "messages"
@@ -37,7 +37,7 @@ def read(document: object) -> Iterator[Item]:
     wires = document.get(MESSAGES) if isinstance(document, dict) else document
     messages = converted(wires, list[dict[str, Any]], MESSAGES if inside else "the list")
     if not messages:
-        raise fault("the beginning", "there is no message.")
+        raise fault(TOP, "there is no message.")
     yield TreeFields(DEFAULT_TREE)
     now = time.time()
     for index, wire in enumerate(messages):

@@ -37,6 +37,8 @@ class ServerSettings(Section):
     """Anything but loopback needs at least one key (`graft keys add`)."""
     port: int = Field(default=4800, ge=0, le=65535)
     """0 takes any free port."""
+    first_key: bool = False
+    """On another address than loopback, with no key yet: make one for the user `admin` and print it, instead of refusing to start."""
     max_body_mb: float = Field(default=64, gt=0)
     """Larger request bodies are refused with 413."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

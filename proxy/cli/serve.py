@@ -10,6 +10,7 @@ import click
 
 from proxy.cli.common import config_option, opened
 from proxy.config import Settings, load
+from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
 
 
@@ -35,11 +36,8 @@ def run(settings: Settings) -> None:
     from proxy.api.auth import is_loopback
     from proxy.app import create_app
 
-    if not is_loopback(settings.server.host) and not asyncio.run(_has_keys(settings)):
-        raise ConfigError(
-            f"Without any key Graft answers on loopback only, not on {settings.server.host}. "
-            "Make a key first: `graft keys add USER`."
-        )
+    if not is_loopback(settings.server.host):
+        asyncio.run(_demand_key(settings))
     bound = _bind(settings.server.host, settings.server.port)
     host, port = bound.getsockname()[:2]
     app = create_app(settings)
@@ -48,9 +46,21 @@ def run(settings: Settings) -> None:
     uvicorn.Server(config).run(sockets=[bound])
 
 
-async def _has_keys(settings: Settings) -> bool:
+async def _demand_key(settings: Settings) -> None:
+    """A server that others can reach needs a key: there must be one, or the first is made and shown once."""
+    from proxy.api.auth import digest, new_key
+
     async with opened(settings) as store:
-        return await store.has_keys()
+        if await store.has_keys():
+            return
+        if not settings.server.first_key:
+            raise ConfigError(
+                f"Without any key Graft answers on loopback only, not on {settings.server.host}. "
+                "Make a key first: `graft keys add USER`."
+            )
+        key = new_key()
+        await store.add_key(UserId("admin"), "person", digest(key), key[:13], "made at the first start", None)
+    click.echo(f"The first key, shown only now: {key}")
 
 
 def _bind(host: str, port: int) -> socket.socket:

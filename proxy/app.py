@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
 
 from proxy import __version__
 from proxy.api import errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.openai import chat_completions, models
+from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.place import Policies
 from proxy.config import RoutingSettings, Settings
@@ -34,8 +36,8 @@ from proxy.routing.router import GraftRouter, build_llm
 from proxy.store.sqlite import SqliteStore
 from proxy.upstream.discovery import models_from_environment
 from proxy.upstream.lanes import Lanes
-from proxy.upstream.litellm_lane import Timeouts
 from proxy.upstream.models import Models, models_from_list
+from proxy.upstream.session import Timeouts
 
 if TYPE_CHECKING:
     from proxy.routing.place_turn import LlmPlacer  # imports DSPy, which waits until the port is open
@@ -69,6 +71,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
         route_handlers=[
             chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints),
             models.router(gatekeeper, configured, int(time.time())),
+            routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
             *meta.routes(warm.ready),
         ],
         lifespan=[partial(_running, parts=parts, warm=warm, settings=settings)],
@@ -78,7 +81,13 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
             Exception: errors.unexpected,
         },
         request_max_body_size=int(settings.server.max_body_mb * 1_000_000),
-        openapi_config=OpenAPIConfig(title="Graft", version=__version__, path="/api/docs"),
+        openapi_config=OpenAPIConfig(
+            title="Graft",
+            version=__version__,
+            path="/api/docs",
+            use_handler_docstrings=True,
+            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
+        ),
     )
 
 

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from typing import Any
 
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from proxy import errors
 
 log = logging.getLogger(__name__)
+
+_INDEX = re.compile(r"\.(\d+)\b")
+"""An item of a list in a path, as pydantic writes it."""
 
 
 def status_of(exc: errors.ProxyError) -> int:
@@ -68,7 +72,9 @@ def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Resp
 
 
 def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
-    """An error of the framework: unknown route, wrong method, body too large."""
+    """An error of the framework: unknown route, wrong method, body too large, a field that is not allowed."""
+    if isinstance(exc, ValidationException):
+        return proxy_error(request, _at_fault(exc))
     match exc.status_code:
         case 404:
             message = f"Unknown URL: {request.method} {request.url.path}. The OpenAI API is served under /v1."
@@ -85,6 +91,17 @@ def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict
     """Anything else: logged once, here, and told without its details."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
     return _refused(500, "Graft failed on this request. The server's log has the details.")
+
+
+def _at_fault(exc: ValidationException) -> errors.InvalidRequest:
+    """The first field that the framework refuses, named as a path such as `messages[2].role`."""
+    faults = exc.extra if isinstance(exc.extra, list) else []
+    fault = next((one for one in faults if isinstance(one, dict)), {})
+    key, told = str(fault.get("key", "")), str(fault.get("message", exc.detail))
+    if key == "data" or not key:
+        return errors.InvalidRequest("The body must be a JSON object with the fields of this endpoint.")
+    param = _INDEX.sub(r"[\1]", key)
+    return errors.InvalidRequest(f"{told.removeprefix('Value error, ')}: {param!r}.", param=param)
 
 
 def _refused(status: int, message: str) -> Response[dict[str, Any]]:

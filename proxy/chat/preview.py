@@ -51,7 +51,7 @@ async def preview(
         sighting = await store.recognise(user.id, transcript.links, tree_id=tree.id, conversation=turn.hint)
         cursor = locate(transcript.said, transcript.links, sighting)
     unknown = 0 if at is not None else max(0, transcript.turn_from - cursor.new_from)
-    attachment = place.settled(request, cursor, KnownTurn())
-    if attachment is None:
-        attachment = await place.routed(router, await place.question(store, request, cursor, tree, fresh_rule))
-    return Preview(attachment, cursor.node_id, unknown)
+    if (settled := place.settled(request, cursor, KnownTurn())) is not None:
+        return Preview(settled, cursor.node_id, unknown)
+    asked = await place.question(store, request, cursor, tree, fresh_rule)
+    return Preview(await place.routed(router, asked), asked.cursor, unknown)

@@ -93,6 +93,10 @@ async def turn_around(store: StoredTurns, user_id: UserId, node_id: NodeId) -> S
         path = await store.path(user_id, last) if last is not None else []
         if any(node.id == node_id for node in path):
             asked = _asked(turns(path)[-1])
+    for index in range(len(asked) - 1, 0, -1):  # a turn may have been put right behind another user's message
+        if await store.answered_by(user_id, asked[index].id) is not None:
+            asked = asked[index:]
+            break
     return await _with_replies(store, user_id, asked)
 
 

@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from proxy.domain.placement import Attachment
 from proxy.domain.ports import Active
 from proxy.domain.transcript import Strand
-from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
+from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import ZoneName
 from proxy.store import browsing, labelling, reports, reshaping, search, trees
@@ -121,8 +122,17 @@ class ByHand(_Threads, Protocol):
         """The call that produced a reply, or the newest one that answers a turn. Raises NotFound."""
         return await self._read(lambda db: reports.call_behind(db, user_id, node_id))
 
-    async def turn_of(self, user_id: UserId, call_id: CallId) -> NodeId | None:
-        return await self._read(lambda db: reports.turn_of(db, user_id, call_id))
+    async def answered_by(self, user_id: UserId, first: NodeId) -> NodeId | None:
+        return await self._read(lambda db: reports.answered_by(db, user_id, first))
+
+    async def placed_as(self, user_id: UserId, node_id: NodeId) -> Attachment | None:
+        decided = await self.placed(user_id, node_id)
+        return decided.attachment if decided else None
+
+    async def moved_from(self, user_id: UserId, node_id: NodeId) -> tuple[NodeId | None] | None:
+        """The parent before the last move, as a tuple of one; `None` for a node that was never moved. Raises NotFound."""
+        moves = await self.moves(user_id, node_id)
+        return (moves[-1].from_parent,) if moves else None
 
     async def strands(self, user_id: UserId, node_id: NodeId) -> list[Strand]:
         return await self._read(lambda db: reports.strands(db, user_id, node_id))

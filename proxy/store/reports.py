@@ -10,7 +10,7 @@ from typing import Final
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.placement import Attachment
 from proxy.domain.transcript import Strand
-from proxy.domain.tree import CallId, NodeId, TreeId, UserId
+from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.errors import NotFound
 from proxy.store.browsing import Page
@@ -84,9 +84,13 @@ def call_behind(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Cal
     return to_call(row)
 
 
-def turn_of(db: sqlite3.Connection, user_id: UserId, call_id: CallId) -> NodeId | None:
-    """The last message of the turn that a call answers."""
-    row = db.execute("SELECT turn_id FROM calls WHERE user_id = ? AND id = ?", (user_id, call_id)).fetchone()
+def answered_by(db: sqlite3.Connection, user_id: UserId, first: NodeId) -> NodeId | None:
+    """The last message of the turn that begins with this node, as its client sent it: what its replies hang under."""
+    sql = """
+        SELECT c.turn_id FROM decisions d JOIN calls c ON c.id = d.call_id
+        WHERE d.node_id = ? AND d.user_id = ? AND d.shadow = 0 AND c.turn_id IS NOT NULL ORDER BY d.id DESC LIMIT 1
+    """
+    row = db.execute(sql, (first, user_id)).fetchone()
     return row[0] if row else None
 
 

@@ -48,15 +48,20 @@ def router(
         if dropped:
             headers["x-graft-dropped"] = header_text(",".join(dropped))
         if turn.stream:
-            frames = sse.events(_wires(answer, turn), errors.body_of)
-            headers |= {"cache-control": "no-cache", "x-accel-buffering": "no"}
-            return Stream(frames, media_type="text/event-stream; charset=utf-8", headers=headers)
+            return streamed(answer, headers, usage_wanted=turn.usage_wanted)
         async with aclosing(answer.chunks) as chunks:
             async for chunk in chunks:
                 return Response(msgspec.json.encode(chunk.wire), media_type="application/json", headers=headers)
         raise InvalidRequest("The upstream gave no answer.")
 
     return Router("/v1/chat/completions", route_handlers=[create_chat_completion])
+
+
+def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:
+    """An answer as server-sent events; usage that the client did not ask for stays here."""
+    frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of)
+    unbuffered = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    return Stream(frames, media_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
 
 
 def placement_headers(receipt: Receipt | None) -> dict[str, str]:
@@ -135,11 +140,10 @@ def _text(value: object, param: str) -> str | None:
     return value
 
 
-async def _wires(answer: Answer, turn: Turn) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The chunks to be framed; usage that the client did not ask for stays here."""
+async def _wires(answer: Answer, *, usage_wanted: bool) -> AsyncGenerator[Mapping[str, Any], None]:
     async with aclosing(answer.chunks) as chunks:
         async for chunk in chunks:
-            if turn.usage_wanted or not _is_usage(chunk):
+            if usage_wanted or not _is_usage(chunk):
                 yield chunk.wire
 
 

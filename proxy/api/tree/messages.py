@@ -1,0 +1,201 @@
+"""Messages and nodes on the wire of the tree API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Label, Labels, Listed, Metadata, Out, Parent, parent_of
+from proxy.domain.message import Message, Role, Wire
+from proxy.domain.tree import Node, NodeId, State, Tree, new_id
+from proxy.store.labelling import LABELS, OURS
+from proxy.store.records import Outline
+
+BRANCH_MAX = 1_000
+"""Messages that one request may add."""
+_AT_TOP = ("role", "content")
+
+
+class MessageIn(Body):
+    """A message in OpenAI's chat shape, and what Graft keeps beside it."""
+
+    role: Role = Field(examples=["user"])
+    content: Any = Field(
+        default=None,
+        validate_default=True,
+        description="Text, a list of OpenAI content parts, or null.",
+        examples=["How deep is the lock?"],
+    )
+    name: str | None = Field(default=None, max_length=200, description="OpenAI's `name`, sent with the message.")
+    tool_calls: list[dict[str, Any]] | None = Field(
+        default=None, validate_default=True, description="OpenAI's tool calls of an assistant."
+    )
+    tool_call_id: str | None = Field(default=None, validate_default=True, max_length=200)
+    sender: str | None = Field(default=None, max_length=200, description="Who spoke.", examples=["Ada"])
+    labels: Labels = Field(default=[], examples=[["keep"]])
+    metadata: Metadata = Field(default={}, examples=[{"source": "notes"}])
+
+    @field_validator("content")
+    @classmethod
+    def _checked_content(cls, content: Any, known: ValidationInfo) -> Any:
+        if content is None and known.data.get("role", "assistant") != "assistant":
+            raise ValueError(f"a message with role {known.data['role']!r} needs content")
+        if content is not None and not isinstance(content, str | list):
+            raise ValueError("content is a text, a list of parts, or null")
+        for number, part in enumerate(content if isinstance(content, list) else ()):
+            if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+                raise ValueError(f"part {number} must be an object with a `type`")  # noqa: TRY004
+            if part["type"] == "text" and not isinstance(part.get("text"), str):
+                raise ValueError(f"part {number} is a text part and needs `text`")
+        return content
+
+    @field_validator("tool_calls")
+    @classmethod
+    def _checked_calls(cls, calls: list[dict[str, Any]] | None, known: ValidationInfo) -> list[dict[str, Any]] | None:
+        role = known.data.get("role")
+        if calls and role not in ("assistant", None):
+            raise ValueError("only an assistant message has tool calls")
+        if role == "assistant" and not calls and known.data.get("content", "") is None:
+            raise ValueError("an assistant message needs content or tool calls")
+        return calls
+
+    @field_validator("tool_call_id")
+    @classmethod
+    def _checked_call_id(cls, call_id: str | None, known: ValidationInfo) -> str | None:
+        if (known.data.get("role") == "tool") != bool(call_id) and "role" in known.data:
+            raise ValueError("a tool message, and no other, names the call that it answers")
+        return call_id
+
+    @property
+    def wire(self) -> Wire:
+        """The message as OpenAI writes it."""
+        more = {"name": self.name, "tool_calls": self.tool_calls, "tool_call_id": self.tool_call_id}
+        return {"role": self.role, "content": self.content, **{key: value for key, value in more.items() if value}}
+
+
+class NodeIn(MessageIn):
+    """A message, and where it hangs."""
+
+    parent_id: Parent
+
+
+class BranchIn(Body):
+    """A chain of messages that begins under a node."""
+
+    parent_id: Parent
+    messages: list[MessageIn] = Field(min_length=1, max_length=BRANCH_MAX)
+
+
+class NodePatch(Body):
+    """What can change beside a message; the message itself never does."""
+
+    labels: Labels | None = Field(default=None, description="All labels of the node, in place of those before.")
+    metadata: Metadata = Field(default={}, description="Items to set; null takes one away.", examples=[{"stars": 5}])
+
+
+class NodeOut(Out):
+    """One stored message and its place in the tree."""
+
+    object: Literal["node"] = "node"
+    id: str = Field(examples=[NODE_ID])
+    tree_id: str = Field(examples=[TREE_ID])
+    parent_id: str | None = Field(description="What it answers; null hangs from the root.", examples=[None])
+    role: Role = Field(examples=["user"])
+    content: Any = Field(description="As it came: a text, OpenAI content parts, or null.", examples=["How deep is it?"])
+    extra: dict[str, Any] = Field(description="All other fields of the message, as they came.", examples=[{}])
+    sender: str | None = Field(examples=["Ada"])
+    state: State = Field(examples=["whole"])
+    labels: list[Label] = Field(examples=[["keep"]])
+    metadata: dict[str, Any] = Field(
+        description="`graft.superseded_by` names the reply that took this one's place.", examples=[{"source": "notes"}]
+    )
+    system: str | None = Field(description="The system text under which a user's message was said.", examples=[None])
+    conversation: str | None = Field(description="The client's own chat.", examples=[None])
+    call_id: str | None = Field(description="The call that produced a reply.", examples=[None])
+    tokens: int | None = Field(description="Null until they were counted.", examples=[None])
+    created_at: float = Field(description="Seconds since 1970, UTC.", examples=[1763776800.5])
+
+    @classmethod
+    def of(cls, node: Node) -> NodeOut:
+        wire = node.message.wire
+        ours = node.metadata.get(OURS)
+        labels = ours.get(LABELS, []) if isinstance(ours, dict) else []
+        return cls.model_construct(
+            object="node",
+            id=node.id,
+            tree_id=node.tree_id,
+            parent_id=node.parent_id,
+            role=node.message.role,
+            content=wire.get("content"),
+            extra={key: value for key, value in wire.items() if key not in _AT_TOP},
+            sender=node.sender,
+            state=node.state,
+            labels=labels,
+            metadata=dict(node.metadata),
+            system=node.system,
+            conversation=node.conversation,
+            call_id=node.call_id,
+            tokens=node.tokens,
+            created_at=node.created_at,
+        )
+
+
+class NodeList(Listed):
+    data: list[NodeOut]
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node], *, has_more: bool) -> NodeList:
+        return cls.model_construct(
+            object="list",
+            has_more=has_more,
+            last_id=nodes[-1].id if nodes else None,
+            data=[NodeOut.of(node) for node in nodes],
+        )
+
+
+class OutlineOut(Out):
+    """A node without its contents."""
+
+    id: str = Field(examples=[NODE_ID])
+    parent_id: str | None = Field(examples=[None])
+    role: Role = Field(examples=["user"])
+    state: State = Field(examples=["whole"])
+    created_at: float = Field(examples=[1763776800.5])
+
+
+class OutlineList(Listed):
+    data: list[OutlineOut]
+
+    @classmethod
+    def of(cls, outlines: Sequence[Outline], *, has_more: bool) -> OutlineList:
+        data = [
+            OutlineOut.model_construct(
+                id=one.id, parent_id=one.parent_id, role=one.role, state=one.state, created_at=one.created_at
+            )
+            for one in outlines
+        ]
+        last_id = outlines[-1].id if outlines else None
+        return cls.model_construct(object="list", has_more=has_more, last_id=last_id, data=data)
+
+
+def chain(tree: Tree, parent_id: str | None, messages: Sequence[MessageIn]) -> list[Node]:
+    """Messages as nodes, each under the one before."""
+    nodes: list[Node] = []
+    under = parent_of(parent_id)
+    for message in messages:
+        node = Node(
+            id=NodeId(new_id("n")),
+            tree_id=tree.id,
+            parent_id=under,
+            message=Message(message.wire),
+            state="whole",
+            created_at=time.time(),
+            sender=message.sender or message.name,
+            metadata={**message.metadata, **({OURS: {LABELS: message.labels}} if message.labels else {})},
+        )
+        nodes.append(node)
+        under = node.id
+    return nodes

@@ -1,0 +1,76 @@
+"""`/api` as one router: the caller is known before a body is read, and every route has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import MediaType, Request, Response, Router
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.serialization import default_serializer
+
+from proxy.api import errors
+from proxy.api.auth import Gatekeeper
+from proxy.api.openai.chat_completions import Fields
+from proxy.api.openai.models import Catalogue
+from proxy.api.tree import answers, decisions, nodes, trees, zones
+from proxy.api.tree.wire import rendered
+from proxy.chat.answer import Chat
+from proxy.domain.placement import Fresh
+from proxy.domain.ports import TurnRouter
+from proxy.domain.turn import Caller
+from proxy.errors import InvalidRequest
+from proxy.store.sqlite import SqliteStore
+
+
+class Json(Response[Any]):
+    """A body in JSON, whatever a client has stored."""
+
+    def render(self, content: Any, media_type: str, enc_hook: Callable[[Any], Any] = default_serializer) -> bytes:
+        return rendered(content) if media_type == MediaType.JSON else super().render(content, media_type, enc_hook)
+
+
+def router(
+    gatekeeper: Gatekeeper,
+    store: SqliteStore,
+    turns: TurnRouter,
+    chat: Chat,
+    models: Catalogue,
+    fields: Fields,
+    fresh: Fresh | None,
+) -> Router:
+    """The tree API."""
+
+    async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        """An `app` key's sub-user is named by a header, or by `user` in the query."""
+        assert isinstance(connection, Request)
+        connection.state.caller = await gatekeeper.caller(connection, connection.query_params)
+
+    async def caller(request: Request[Any, Any, Any]) -> Caller:
+        found: Caller = request.state.caller
+        return found
+
+    return Router(
+        "/api",
+        route_handlers=[
+            *trees.routes(store),
+            *nodes.reading(store),
+            *nodes.writing(store),
+            *answers.routes(store, chat, models, fields),
+            *decisions.routes(store, turns, fresh),
+            *zones.of_user(store),
+            *zones.of_trees(store),
+        ],
+        guards=[authenticate],
+        dependencies={"caller": Provide(caller)},
+        exception_handlers={RecursionError: _too_deep},
+        response_class=Json,
+        tags=["trees"],
+        security=[{"key": []}],
+    )
+
+
+def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[dict[str, Any]]:
+    return errors.proxy_error(request, InvalidRequest("The body is nested too deeply."))

@@ -1,0 +1,110 @@
+"""What the tree API's bodies share: how they refuse, how lists and errors look, and the limits of what may be sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar.openapi import ResponseSpec
+from litestar.params import Parameter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from proxy.domain.tree import ROOT, NodeId
+from proxy.store.labelling import OURS
+
+NAME_MAX: Final = 200
+TITLE_MAX: Final = 500
+ZONE_MAX: Final = 200_000
+"""Characters of one zone, and of a tree's system prompt."""
+METADATA_MAX: Final = 65_536
+"""Bytes of JSON."""
+TREE_ID: Final = "t_5qX0Zk3mVw8RbTnYcGhLpA"
+NODE_ID: Final = "n_8fJ2sKx4QeWv1LrUoBdMzC"
+"""Ids of the shape that is served, for the examples."""
+
+
+class Body(BaseModel):
+    """What comes in: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Out(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Listed(Out):
+    """Part of a list. The next part begins after the last item: `?after=LAST_ID`."""
+
+    object: str = Field(default="list", examples=["list"])
+    has_more: bool = Field(description="Whether there is a next page.", examples=[False])
+    last_id: str | None = Field(description="What to send as `after` for the next page.", examples=[NODE_ID])
+
+
+class ErrorBody(Out):
+    message: str = Field(examples=["The node 'n_unknown' does not exist here."])
+    type: str = Field(examples=["invalid_request_error"])
+    param: str | None = Field(description="The field at fault.", examples=["messages[0].role"])
+    code: str | None = Field(examples=["not_found"])
+
+
+class ErrorOut(Out):
+    """Every error has OpenAI's shape."""
+
+    error: ErrorBody
+
+
+ERRORS: Final[Mapping[int, ResponseSpec]] = {
+    status: ResponseSpec(ErrorOut, description=description, generate_examples=False)
+    for status, description in (
+        (400, "A field is missing, unknown or not allowed; `param` names it."),
+        (401, "No API key, or one that is not known."),
+        (404, "The tree or node is unknown here, or another user's: nobody is told which."),
+    )
+}
+
+
+def _checked_metadata(items: dict[str, Any]) -> dict[str, Any]:
+    if OURS in items:
+        raise ValueError(f"the name {OURS!r} is Graft's own; labels are set by `labels`")
+    try:
+        size = len(msgspec.json.encode(items))
+    except OverflowError as exc:
+        raise ValueError("a number in it has more than 64 bits") from exc
+    if size > METADATA_MAX:
+        raise ValueError(f"it has {size} bytes of JSON; {METADATA_MAX} are allowed")
+    return items
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_checked_metadata)]
+Label = Annotated[str, Field(min_length=1, max_length=100)]
+Labels = Annotated[list[Label], Field(max_length=50)]
+Parent = Annotated[
+    str | None,
+    Field(description="A node's id; `root` or null for the root.", examples=[NODE_ID, ROOT], max_length=200),
+]
+PageSize = Annotated[int, Parameter(ge=1, le=1_000, description="Most items of a page.")]
+After = Annotated[str | None, Parameter(description="The last id of the page before.", max_length=200)]
+
+
+def parent_of(told: str | None) -> NodeId | None:
+    """The node that a body names; `None` for the root."""
+    return None if told in (None, ROOT) else NodeId(str(told))
+
+
+def rendered(value: Any) -> bytes:
+    """JSON also of what msgspec refuses: half an emoji cut by a client, integers of any length."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_plain)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(value, default=_plain, separators=(",", ":")).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="python")
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from litestar import Request, Router, get
+from litestar.params import FromPath
 
 from proxy.api.auth import Gatekeeper
 from proxy.domain.placement import Policy
@@ -54,7 +55,7 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, started_at: int) -> Router
         }
 
     @get("/{model:path}")
-    async def get_model(request: Request[Any, Any, Any], model: str) -> dict[str, Any]:
+    async def get_model(request: Request[Any, Any, Any], model: FromPath[str]) -> dict[str, Any]:
         await gatekeeper.caller(request)
         name = model.lstrip("/")
         split(name, models.names())

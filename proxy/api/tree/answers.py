@@ -9,12 +9,13 @@ from typing import Any
 from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
+from litestar.params import JSONBody
 from pydantic import Field
 
 from proxy.api.openai.chat_completions import Fields, placement_headers, streamed
 from proxy.api.openai.models import Catalogue, split
 from proxy.api.tree.messages import NodeOut
-from proxy.api.tree.wire import ERRORS, NODE_ID, Body, Out, Parent, parent_of
+from proxy.api.tree.wire import ERRORS, NODE_ID, Asker, Body, InPath, Out, Parent, parent_of
 from proxy.chat import reanswer, undo
 from proxy.chat.answer import Answer, Chat
 from proxy.chat.reanswer import AskAgain, StoredTurn
@@ -74,7 +75,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
     again = Again(store, chat, models, fields)
 
     @post("/nodes/{node_id:str}/regenerate", status_code=200, summary="Another reply", responses=REPLY)
-    async def regenerate(node_id: str, data: RegenerateIn, caller: Caller) -> Response[Any]:
+    async def regenerate(node_id: InPath, data: JSONBody[RegenerateIn], caller: Asker) -> Response[Any]:
         """To a reply, or to a message that has none: asked again from where it hangs. Earlier replies stay as siblings."""
         turn = await reanswer.question_of(store, caller.user_id, NodeId(node_id))
         wish = await again.wish(caller, turn, data)
@@ -85,7 +86,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         return Response(await again.reply(caller, answer), headers=headers)
 
     @post("/nodes/{node_id:str}/move", status_code=200, summary="Move a node and all below it", responses=MOVED)
-    async def move(node_id: str, data: MoveIn, caller: Caller) -> Response[Any]:
+    async def move(node_id: InPath, data: JSONBody[MoveIn], caller: Asker) -> Response[Any]:
         """Never under itself, and never into another tree. With `answer_again`, the whole turn that the node belongs to
         moves and is answered from its new context; the move stays also when that fails.
         """
@@ -97,7 +98,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         return await again.only_moved(caller, node, parent, data.why, data)
 
     @post("/nodes/{node_id:str}/undo", status_code=200, summary="Undo the placement of a turn", responses=MOVED)
-    async def undo_placement(node_id: str, data: UndoIn, caller: Caller) -> Response[Any]:
+    async def undo_placement(node_id: InPath, data: JSONBody[UndoIn], caller: Asker) -> Response[Any]:
         """For any message of a turn, or its reply. A turn that was moved goes back; else it goes to where its client was."""
         turn = await reanswer.turn_around(store, caller.user_id, NodeId(node_id))
         parent = await undo.origin(store, caller.user_id, turn.first)

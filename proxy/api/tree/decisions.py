@@ -6,7 +6,7 @@ from typing import Annotated
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 
 from proxy.api.tree.routing import (
     DecisionOut,
@@ -17,7 +17,7 @@ from proxy.api.tree.routing import (
     ShadowOut,
     shadow_report,
 )
-from proxy.api.tree.wire import ERRORS, parent_of
+from proxy.api.tree.wire import ERRORS, Asker, InPath, parent_of
 from proxy.chat import preview, reanswer
 from proxy.domain.message import Message
 from proxy.domain.placement import Attachment, Fresh
@@ -27,15 +27,15 @@ from proxy.domain.turn import Caller, Turn
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.sqlite import SqliteStore
 
-Turns = Annotated[int, Parameter(ge=1, le=2_000, description="Most turns of a page.")]
-Before = Annotated[int | None, Parameter(ge=1, description="The `last_id` of the page before.")]
+Turns = Annotated[int, QueryParameter(ge=1, le=2_000, description="Most turns of a page.")]
+Before = Annotated[int | None, QueryParameter(ge=1, description="The `last_id` of the page before.")]
 
 
 def routes(store: SqliteStore, router: TurnRouter, fresh: Fresh | None) -> list[HTTPRouteHandler]:
     """The routes over a store and a router."""
 
     @get("/nodes/{node_id:str}/route", summary="Why a turn stands where it stands", responses=ERRORS)
-    async def get_route(node_id: str, caller: Caller) -> RouteOut:
+    async def get_route(node_id: InPath, caller: Asker) -> RouteOut:
         """For any message of a turn, or its reply: the decision that placed the turn, and how it was moved since."""
         turn = await reanswer.turn_around(store, caller.user_id, NodeId(node_id))
         decided = await store.placed(caller.user_id, turn.first.id)
@@ -43,17 +43,17 @@ def routes(store: SqliteStore, router: TurnRouter, fresh: Fresh | None) -> list[
         return RouteOut.of(turn.first.id, turn.first.parent_id, decided, moves)
 
     @get("/nodes/{node_id:str}/receipt", summary="What a reply cost", responses=ERRORS)
-    async def get_receipt(node_id: str, caller: Caller) -> ReceiptOut:
+    async def get_receipt(node_id: InPath, caller: Asker) -> ReceiptOut:
         """For a reply: its call. For a turn: the newest call that answers it."""
         return ReceiptOut.of(node_id, await store.call_behind(caller.user_id, NodeId(node_id)))
 
     @post("/route", status_code=200, summary="Where a turn would go, and why", responses=ERRORS)
-    async def preview_route(data: RouteIn, caller: Caller) -> PreviewOut:
+    async def preview_route(data: JSONBody[RouteIn], caller: Asker) -> PreviewOut:
         """Asks the router as policy `auto` does. Nothing is stored."""
         return await _previewed(store, router, fresh, data, caller)
 
     @get("/trees/{tree_id:str}/shadow", summary="What `auto` would have done", responses=ERRORS)
-    async def get_shadow(tree_id: str, caller: Caller, limit: Turns = 500, before: Before = None) -> ShadowOut:
+    async def get_shadow(tree_id: InPath, caller: Asker, limit: Turns = 500, before: Before = None) -> ShadowOut:
         """Of the turns that followed their client under policy `shadow`: joins, savings and disagreements."""
         page = await store.shadows(caller.user_id, TreeId(tree_id), before, limit)
         places = [place for one in page.items for place in (one.followed, one.attachment.parent_id) if place]

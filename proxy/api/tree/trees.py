@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from litestar import delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import JSONBody, QueryParameter
 from pydantic import Field
 
 from proxy.api.tree.messages import NodeOut
@@ -19,22 +19,25 @@ from proxy.api.tree.wire import (
     TREE_ID,
     ZONE_MAX,
     After,
+    Asker,
     Body,
+    InPath,
     Listed,
     Metadata,
     Out,
     PageSize,
 )
 from proxy.domain.tree import NodeId, Tree, TreeId
-from proxy.domain.turn import Caller
 from proxy.errors import NotFound
 from proxy.store.browsing import Page
 from proxy.store.search import Hit
 from proxy.store.sqlite import SqliteStore
 
-Words = Annotated[str, Parameter(query="q", min_length=1, max_length=1_000, description="All of these must be there.")]
-InTree = Annotated[str | None, Parameter(max_length=200, description="Look in this tree only.")]
-Chat = Annotated[str | None, Parameter(max_length=500, description="The client's own chat, where it names one.")]
+Words = Annotated[
+    str, QueryParameter(name="q", min_length=1, max_length=1_000, description="All of these must be there.")
+]
+InTree = Annotated[str | None, QueryParameter(max_length=200, description="Look in this tree only.")]
+Chat = Annotated[str | None, QueryParameter(max_length=500, description="The client's own chat, where it names one.")]
 
 _TITLE = Field(default=None, max_length=TITLE_MAX, examples=["The summer trip"])
 _PROMPT = Field(
@@ -152,7 +155,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
     """The routes over a store."""
 
     @post("/trees", summary="Make a tree", responses=ERRORS)
-    async def create_tree(data: TreeIn, caller: Caller) -> TreeOut:
+    async def create_tree(data: JSONBody[TreeIn], caller: Asker) -> TreeOut:
         tree = await store.create_tree(
             caller.user_id,
             data.name,
@@ -164,29 +167,29 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
         return TreeOut.of(tree)
 
     @get("/trees", summary="The trees of the caller", responses=ERRORS)
-    async def list_trees(caller: Caller, limit: PageSize = 100, after: After = None) -> TreeList:
+    async def list_trees(caller: Asker, limit: PageSize = 100, after: After = None) -> TreeList:
         """The one used last comes first. A tree that is used between two pages moves to the front of the list."""
         page = await store.tree_page(caller.user_id, None if after is None else TreeId(after), limit)
         last_id = page.items[-1].id if page.items else None
         return TreeList(has_more=page.has_more, last_id=last_id, data=[TreeOut.of(tree) for tree in page.items])
 
     @get("/trees/{tree_id:str}", summary="One tree", responses=ERRORS)
-    async def get_tree(tree_id: str, caller: Caller) -> TreeOut:
+    async def get_tree(tree_id: InPath, caller: Asker) -> TreeOut:
         return TreeOut.of(await store.tree_of(caller.user_id, TreeId(tree_id)))
 
     @patch("/trees/{tree_id:str}", summary="Rename or change a tree", responses=ERRORS)
-    async def update_tree(tree_id: str, data: TreePatch, caller: Caller) -> TreeOut:
+    async def update_tree(tree_id: InPath, data: JSONBody[TreePatch], caller: Asker) -> TreeOut:
         changes = {name: getattr(data, name) for name in data.model_fields_set}
         return TreeOut.of(await store.update_tree(caller.user_id, TreeId(tree_id), changes))
 
     @delete("/trees/{tree_id:str}", status_code=200, summary="Delete a tree", responses=ERRORS)
-    async def delete_tree(tree_id: str, caller: Caller) -> TreeDeleted:
+    async def delete_tree(tree_id: InPath, caller: Asker) -> TreeDeleted:
         """All nodes and zones go with it. Its name is free again; a client's old history never brings the words back."""
         return TreeDeleted(id=tree_id, nodes=await store.delete_tree(caller.user_id, TreeId(tree_id)))
 
     @get("/search", summary="Search titles and texts", responses=ERRORS)
     async def search(
-        caller: Caller, words: Words, tree_id: InTree = None, limit: PageSize = 20, after: After = None
+        caller: Asker, words: Words, tree_id: InTree = None, limit: PageSize = 20, after: After = None
     ) -> Found:
         """Whole words or their beginnings, whatever their case or accents, in the caller's own trees."""
         within = None if tree_id is None else TreeId(tree_id)
@@ -195,7 +198,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
         return Found.of(titled[:limit], page)
 
     @get("/trees/{tree_id:str}/active", summary="The active branch", responses=ERRORS)
-    async def get_active(tree_id: str, caller: Caller, conversation: Chat = None) -> ActiveOut:
+    async def get_active(tree_id: InPath, caller: Asker, conversation: Chat = None) -> ActiveOut:
         """Where a turn of this key goes on that brings no history."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         active = await store.active(caller.user_id, tree.id, caller.key_id, conversation)
@@ -203,7 +206,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
         return ActiveOut(tree_id=tree.id, node_id=node_id, conversation=conversation, at=at)
 
     @put("/trees/{tree_id:str}/active", summary="Switch the active branch", responses=ERRORS)
-    async def set_active(tree_id: str, data: ActiveIn, caller: Caller) -> ActiveOut:
+    async def set_active(tree_id: InPath, data: JSONBody[ActiveIn], caller: Asker) -> ActiveOut:
         """From now on, turns of this key without a history go on from this node."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         node = await store.node(caller.user_id, NodeId(data.node_id))

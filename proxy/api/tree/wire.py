@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
+from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from proxy.domain.tree import ROOT, NodeId
+from proxy.domain.turn import Caller
 from proxy.store.labelling import OURS
 
 NAME_MAX: Final = 200
@@ -87,8 +89,11 @@ Parent = Annotated[
     str | None,
     Field(description="A node's id; `root` or null for the root.", examples=[NODE_ID, ROOT], max_length=200),
 ]
-PageSize = Annotated[int, Parameter(ge=1, le=1_000, description="Most items of a page.")]
-After = Annotated[str | None, Parameter(description="The last id of the page before.", max_length=200)]
+Asker = NamedDependency[Caller]
+"""Who asks: known by their key before anything of the request is read."""
+InPath = Annotated[str, PathParameter(description="An id as the API gave it.", max_length=200)]
+PageSize = Annotated[int, QueryParameter(ge=1, le=1_000, description="Most items of a page.")]
+After = Annotated[str | None, QueryParameter(description="The last id of the page before.", max_length=200)]
 
 
 def parent_of(told: str | None) -> NodeId | None:

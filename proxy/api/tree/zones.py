@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from litestar import delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody, PathParameter
 from pydantic import Field
 
-from proxy.api.tree.wire import ERRORS, TREE_ID, ZONE_MAX, Body, Out
+from proxy.api.tree.wire import ERRORS, TREE_ID, ZONE_MAX, Asker, Body, InPath, Out
 from proxy.domain.tree import Tree, TreeId
 from proxy.domain.turn import Caller
 from proxy.domain.zone import DataZone
@@ -19,6 +20,7 @@ from proxy.store.sqlite import SqliteStore
 from proxy.store.trees import ANY_TREE
 
 TreeZone = Literal["system_prompt", "discussion"]
+ZonePath = Annotated[TreeZone, PathParameter(description="Which zone of the tree.")]
 
 
 class ZoneIn(Body):
@@ -51,22 +53,22 @@ def of_user(store: SqliteStore) -> list[HTTPRouteHandler]:
         return _user_zone(await store.zones(caller.user_id, TreeId(ANY_TREE)))
 
     @get("/zones/user", summary="The zone of all trees", responses=ERRORS)
-    async def get_user_zone(caller: Caller) -> ZoneOut:
+    async def get_user_zone(caller: Asker) -> ZoneOut:
         return await told(caller)
 
     @put("/zones/user", summary="Replace it", responses=ERRORS)
-    async def put_user_zone(data: ZoneIn, caller: Caller) -> ZoneOut:
+    async def put_user_zone(data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
         await store.put_zone(caller.user_id, None, "user", data.text)
         return await told(caller)
 
     @post("/zones/user", status_code=200, summary="Append to it", responses=ERRORS)
-    async def append_user_zone(data: ZoneIn, caller: Caller) -> ZoneOut:
+    async def append_user_zone(data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
         """On a line of its own."""
         await store.append_zone(caller.user_id, None, "user", data.text, ZONE_MAX)
         return await told(caller)
 
     @delete("/zones/user", status_code=200, summary="Clear it", responses=ERRORS)
-    async def clear_user_zone(caller: Caller) -> ZoneOut:
+    async def clear_user_zone(caller: Asker) -> ZoneOut:
         await store.put_zone(caller.user_id, None, "user", "")
         return await told(caller)
 
@@ -83,23 +85,23 @@ def of_trees(store: SqliteStore) -> list[HTTPRouteHandler]:
         return _discussion(tree, await store.zones(caller.user_id, tree.id))
 
     @get("/trees/{tree_id:str}/zones", summary="All zones that are sent in a tree", responses=ERRORS)
-    async def list_zones(tree_id: str, caller: Caller) -> ZoneList:
+    async def list_zones(tree_id: InPath, caller: Asker) -> ZoneList:
         """The tree's system prompt, the zone of all trees, the tree's own; empty ones too."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         zones = await store.zones(caller.user_id, tree.id)
         return ZoneList(data=[_system_prompt(tree), _user_zone(zones), _discussion(tree, zones)])
 
     @get("/trees/{tree_id:str}/zones/{name:str}", summary="One zone of a tree", responses=ERRORS)
-    async def get_zone(tree_id: str, name: TreeZone, caller: Caller) -> ZoneOut:
+    async def get_zone(tree_id: InPath, name: ZonePath, caller: Asker) -> ZoneOut:
         return await told(caller, tree_id, name)
 
     @put("/trees/{tree_id:str}/zones/{name:str}", summary="Replace a zone", responses=ERRORS)
-    async def put_zone(tree_id: str, name: TreeZone, data: ZoneIn, caller: Caller) -> ZoneOut:
+    async def put_zone(tree_id: InPath, name: ZonePath, data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
         await _write(store, caller, tree_id, name, data.text)
         return await told(caller, tree_id, name)
 
     @post("/trees/{tree_id:str}/zones/{name:str}", status_code=200, summary="Append to a zone", responses=ERRORS)
-    async def append_zone(tree_id: str, name: TreeZone, data: ZoneIn, caller: Caller) -> ZoneOut:
+    async def append_zone(tree_id: InPath, name: ZonePath, data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
         """On a line of its own."""
         if name == "system_prompt":
             await store.append_system_prompt(caller.user_id, TreeId(tree_id), data.text, ZONE_MAX)
@@ -108,7 +110,7 @@ def of_trees(store: SqliteStore) -> list[HTTPRouteHandler]:
         return await told(caller, tree_id, name)
 
     @delete("/trees/{tree_id:str}/zones/{name:str}", status_code=200, summary="Clear a zone", responses=ERRORS)
-    async def clear_zone(tree_id: str, name: TreeZone, caller: Caller) -> ZoneOut:
+    async def clear_zone(tree_id: InPath, name: ZonePath, caller: Asker) -> ZoneOut:
         await _write(store, caller, tree_id, name, "")
         return await told(caller, tree_id, name)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import click
 import pytest
@@ -73,7 +75,7 @@ def test_the_table_of_commands_is_complete() -> None:
 
 def test_the_table_of_reply_headers_is_complete(graft: Served) -> None:
     chat = Linear(graft.client(graft.key()[0]))
-    chat.say("How do I bake a bread?", extra_body={"top_k": 3})
+    chat.say("How do I bake a bread?", extra_body={"mock_response": "Hm."})
     told = {name for name in chat.told if name.startswith("x-graft-")}
     assert told == set(table_under("Headers of a reply"))
 
@@ -83,6 +85,16 @@ def test_the_routes_and_policies_are_those_that_exist() -> None:
         "continue", "return", "fork", "root", "pinned", "follow", "aside",
     }  # fmt: skip
     assert table_under("Switching placement off") == list(POLICIES)
+
+
+def test_the_table_of_the_tree_api_is_complete(graft: Served) -> None:
+    with urlopen(f"{graft.url}/api/docs/openapi.json", timeout=30) as served:
+        described = json.load(served)["paths"]
+    routes = {
+        f"{verb.upper()} {path}" for path, verbs in described.items() if path.startswith("/api/") for verb in verbs
+    }
+    section = README.partition("# The tree API\n")[2].partition("\n#")[0]
+    assert set(re.findall(r"`((?:GET|PUT|POST|PATCH|DELETE) [^`]+)`", section)) == routes
 
 
 def test_the_variables_that_bring_models_are_all_named() -> None:

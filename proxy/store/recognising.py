@@ -7,7 +7,8 @@ Four kinds of evidence, the deepest message that any of them reaches is the anch
    Two of them, or a single one when it is long and was said only once: every second chat begins with "Hello! How can I help?".
 3. *tail*: beyond that, two messages that stand in a row in some chat. Where part of the history is known, that chat must be the
    same one; where nothing is, the two must be long together, or have been said at one place only, or the chat's own id agrees.
-4. *tail*, last resort: one long text that was said only once, and is not the message just sent.
+4. *tail*, last resort: beyond all that, one long text that was said only once, and is not the message just sent. Where part of
+   the history is known, it must have been said in the same chat.
 
 Among rows that say the same, the named conversation wins, then what is still stored, then the newest.
 """
@@ -30,7 +31,7 @@ from proxy.store.rows import plain, to_seen
 LONG: Final = 64
 """Letters from which a text is evidence by itself."""
 LINEAGE: Final = 2_000
-"""Most rows of a chat that are read back from the anchor."""
+"""Most rows of a chat that are read back from the anchor, beyond as many as the history has messages."""
 
 _IN_TREE: Final = "(:tree IS NULL OR t.tree_id IS NULL OR t.tree_id = :tree)"
 _BEST: Final = "ORDER BY t.conversation IS :conversation DESC, t.meaning = 'node' DESC, t.at DESC, t.id DESC LIMIT 1"
@@ -76,13 +77,18 @@ def _pair(i: str) -> str:
     long = _at("heavy", i)
     return f"""{pair} AND CASE WHEN {_KNOWN} < 0
         THEN {long} OR t.conversation IS :conversation OR {_places(pair)} = 1
-        ELSE {long} AND t.conversation = (SELECT conversation FROM transcripts WHERE id = (SELECT row FROM by_chain))
+        ELSE {long} AND {_said_in("(SELECT row FROM known)")}
     END"""
 
 
 def _one(i: str) -> str:
     said = f"t.folded = {_at('long', i)}"
-    return f"{said} AND {_places(said)} = 1"
+    reached = "(SELECT coalesce((SELECT row FROM by_pair), (SELECT row FROM known)))"
+    return f"{said} AND {_places(said)} = 1 AND ({reached} IS NULL OR {_said_in(reached)})"
+
+
+def _said_in(row: str) -> str:
+    return f"t.conversation = (SELECT conversation FROM transcripts WHERE id = {row})"
 
 
 _KNOWN: Final = "(SELECT i FROM known)"
@@ -91,11 +97,12 @@ RECOGNISE: Final = f"""
 WITH RECURSIVE
 {_deepest("by_chain", "-1", _chain)},
 {_deepest("by_assistants", "coalesce((SELECT i FROM by_chain), -1)", _assistants)},
-known (i) AS MATERIALIZED (
-    SELECT coalesce((SELECT i FROM by_assistants), (SELECT i FROM by_chain), -1)
+known (i, row) AS MATERIALIZED (
+    SELECT coalesce((SELECT i FROM by_assistants), (SELECT i FROM by_chain), -1),
+           coalesce((SELECT row FROM by_assistants), (SELECT row FROM by_chain))
 ),
 {_deepest("by_pair", f"{_KNOWN} + 1", _pair)},
-{_deepest("by_one", f"CASE WHEN {_KNOWN} < 0 AND NOT EXISTS (SELECT 1 FROM by_pair) THEN -1 ELSE :last END", _one)},
+{_deepest("by_one", f"coalesce((SELECT i FROM by_pair), {_KNOWN})", _one)},
 anchor (i, found_by, row) AS MATERIALIZED (
     SELECT i, 'chain', row FROM by_chain
     UNION ALL SELECT i, 'assistants', row FROM by_assistants
@@ -172,5 +179,5 @@ def _asked(
         "folded": _array([link.folded for link in links]),
         "heavy": _array([int(weight >= LONG) for weight in pair_weights]),
         "long": _array([link.folded if link.weight >= LONG else None for link in links[:-1]]),
-        "lineage": LINEAGE,
+        "lineage": LINEAGE + len(links),
     }

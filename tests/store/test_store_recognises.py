@@ -138,6 +138,21 @@ async def test_a_lost_middle_does_not_hide_the_tail_of_the_same_chat(client: Cli
     assert ids(sighting.lineage) == client.nodes
 
 
+async def test_a_rewritten_turn_behind_a_lost_head_is_passed_by_the_long_reply_to_it(client: Client):
+    """Examples hide the chain, rules that are left out hide the pair; the reply was said once and in this chat."""
+    await chat(client, 2)
+    examples = [said("user", "An example"), said("assistant", "Ok.")]
+    reworded = said("user", "Question 1, without the rules")
+    history = [*examples, *client.said[:2], reworded, client.said[3]]
+    sighting = await client.recognise(*history, NEW)
+    assert (sighting.anchor, sighting.found_by) == (5, "tail")
+    assert ids(sighting.lineage) == client.nodes
+    other = await client.another("chat two")
+    await other.say("Bread?", OTHER_LONG, under=None)
+    foreign = await client.recognise(*examples, *client.said[:2], reworded, other.said[1], NEW)
+    assert foreign.anchor == 3
+
+
 async def test_words_of_another_chat_behind_a_known_head_are_new(client: Client):
     await chat(client, 1)
     other = await client.another("chat two")
@@ -266,10 +281,12 @@ async def test_history_seen_only_in_part_extends_to_where_it_was_known(client: C
 async def test_a_chat_of_thousands_of_messages_is_read_back_so_far_and_no_further(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("proxy.store.recognising.LINEAGE", 3)
+    monkeypatch.setattr("proxy.store.recognising.LINEAGE", 1)
     await chat(client)
-    sighting = await client.recognise(*client.said, NEW)
-    assert ids(sighting.lineage) == client.nodes[-4:]
+    whole = await client.recognise(*client.said, NEW)
+    assert ids(whole.lineage) == client.nodes
+    cut = await client.recognise(client.said[-1], NEW)
+    assert ids(cut.lineage) == client.nodes[-4:]
 
 
 async def test_a_chat_that_is_seen_again_becomes_the_newest(client: Client):

@@ -25,6 +25,7 @@ from proxy.domain.transcript import Seen
 from proxy.domain.tree import ROOT, Node, NodeId, Tree, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store import reading, trees, writing
+from proxy.store.labelling import OURS, SUPERSEDED_BY, supersede
 from proxy.store.planting import Planting
 from proxy.store.rows import from_json, plain, to_json
 
@@ -106,6 +107,8 @@ class _Arrival:
     """A node's place in the transcript of its path, and the chain of assistants so far."""
     spoken: dict[NodeId, NodeId] = field(default_factory=dict)
     """Nodes of the file with a system text, and the nodes that were stored for them."""
+    superseded: dict[NodeId, list[NodeId]] = field(default_factory=dict)
+    """Stored replies that a node of the file has replaced."""
     texts: dict[NodeId, str] = field(default_factory=dict)
     """Their system texts, where nothing was stored for them."""
 
@@ -158,6 +161,7 @@ class _Arrival:
             planted = replace(node, id=stored_id, tree_id=self.tree.id, system=system, call_id=None)
             self.planting.plant(planted, exact, parent_id, node.state)
             self.added += 1
+            self._note_superseded(planted)
         if stored_id != node.id:
             self.planting.known[node.id] = stored_id
         if node.system is not None and stored_id in self.known:
@@ -170,12 +174,22 @@ class _Arrival:
 
     def end(self) -> Imported:
         self._flush()
+        for by, replaced in self.superseded.items():
+            stored_id = self.planting.known.get(by, by)
+            if stored_id != by:
+                supersede(self.db, self.user_id, replaced, stored_id)
         at = self.fields.updated_at if self.is_new else None
         if self.is_new or self.added:
             sql = "UPDATE trees SET updated_at = ? WHERE id = ?"
             self.db.execute(sql, (time.time() if at is None else at, self.tree.id))
         tree = trees.tree_of(self.db, self.user_id, self.tree.id)
         return Imported(tree, self.is_new, self.added, len(self.known), self.renamed)
+
+    def _note_superseded(self, node: Node) -> None:
+        """A reply that another one replaced names it, and the other may come later in the file and get another id."""
+        ours = node.metadata.get(OURS)
+        if isinstance(ours, dict) and SUPERSEDED_BY in ours:
+            self.superseded.setdefault(ours[SUPERSEDED_BY], []).append(node.id)
 
     def _recall(self, carried: Carried, parent_id: NodeId | None, exact: Hash) -> NodeId | None:
         """The node of this tree that the file's node is, if it is there."""

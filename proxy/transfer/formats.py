@@ -22,7 +22,7 @@ MEDIA_TYPES: Final[Mapping[Written, str]] = {
     "native": "application/json",
     "notebook": "application/json",
     "openai_chat": "application/json",
-    "markdown": "text/markdown; charset=utf-8",
+    "markdown": "text/markdown",
 }
 SUFFIXES: Final[Mapping[Written, str]] = {
     "native": "graft.json",

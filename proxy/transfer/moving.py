@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import anyio.to_thread
 
@@ -12,6 +12,9 @@ from proxy.domain.archive import ArchiveStore, Carried, Imported, Item, Progress
 from proxy.domain.tree import UserId
 from proxy.transfer import formats
 from proxy.transfer.formats import Readable
+
+BLOCK: Final = 65_536
+"""Bytes that are sent or written together, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,15 @@ async def bring_in(
     """
     checked = await anyio.to_thread.run_sync(check, source, form)
     return await store.bring_in(user_id, checked.items(), target)
+
+
+async def blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in fewer pieces: one costs more than its bytes where it is sent."""
+    held = bytearray()
+    async for piece in pieces:
+        held += piece
+        if len(held) >= BLOCK:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)

@@ -27,7 +27,7 @@ from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields, ZoneText
 from proxy.domain.tree import Node, NodeId, Tree, TreeId
 from proxy.domain.zone import ZONES, DataZone
 from proxy.transfer import layout
-from proxy.transfer.checks import LAST_SECOND, check_depth, decoded, fault, message
+from proxy.transfer.checks import LAST_SECOND, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
 from proxy.transfer.layout import Entry
 
@@ -71,6 +71,15 @@ class NodeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     system_of: _Id | None = None
     tokens: _Count | None = None
     metadata: dict[str, Any] = {}
+
+
+class OwnMetadata(msgspec.Struct):
+    """What Graft itself keeps in a node's metadata, under `graft`."""
+
+    labels: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=1, max_length=100)]], msgspec.Meta(max_length=50)
+    ] = []
+    superseded_by: _Id | None = None
 
 
 class EndLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -179,7 +188,7 @@ class _Document:
         self._waiting[line.id] = line.state == "unanswered"
         if line.system is not None:
             self._speaking.add(line.id)
-        check_depth(line.metadata, f"{entry.place}.metadata")
+        _check_metadata(line.metadata, f"{entry.place}.metadata")
         node = Node(
             id=NodeId(line.id),
             tree_id=TreeId(""),
@@ -264,6 +273,12 @@ def _node_line(node: Node, systems: dict[bytes, NodeId]) -> NodeLine:
         tokens=node.tokens,
         metadata=dict(node.metadata),
     )
+
+
+def _check_metadata(metadata: dict[str, Any], place: str) -> None:
+    check_depth(metadata, place)
+    if "graft" in metadata:
+        converted(metadata["graft"], OwnMetadata, f"{place}.graft")
 
 
 def _check_end(entry: Entry, zones: int, nodes: int) -> None:

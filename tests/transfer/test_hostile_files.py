@@ -66,6 +66,7 @@ NATIVE: list[tuple[str, str, str, str]] = [
     ("an answer to what has none", native(line(state="unanswered"), line("n_2", "n_1")), "line 8.state", "n_1"),
     ("a system text of nobody", native(line(), line("n_2", system_of="n_1")), "line 8.system_of", "n_1"),
     ("metadata that is a list", native(line(metadata=[])), "line 7.metadata", "array"),
+    ("labels that are none", native(line(metadata={"graft": {"labels": [7]}})), "line 7.metadata.graft.labels[0]", "int"),
     ("nesting in a message", native(line().replace('"a"', DEEP)), "line 7", "deep"),
     ("nesting in metadata", native(line()[:-1] + ', "metadata": {"m": ' + DEEP + "}}"), "line 7", "deep"),
     ("nesting that libraries bear", native(line(metadata={"m": json.loads("[" * 150 + "]" * 150)})), "line 7.metadata", "100"),

@@ -72,6 +72,21 @@ async def test_taken_ids_are_given_anew_and_all_else_stays(tmp_path):
         assert await store.verify() == []
 
 
+async def test_a_replaced_reply_names_the_other_one_by_its_new_id():
+    async with await SqliteStore.open("sqlite://:memory:") as store:
+        replaced = {"labels": ["dull"], "superseded_by": "n_3"}
+        kept = await written(
+            Copy(
+                [node("n_1", None, "a"), node("n_2", "n_1", "b", metadata={"graft": replaced}), node("n_3", "n_1", "c")]
+            )
+        )
+        await brought(store, kept)
+        imported = await brought(store, kept, "bob")
+        told = json.loads(await exported(store, imported))["nodes"]
+        assert told[1]["metadata"] == {"graft": {**replaced, "superseded_by": told[2]["id"]}}
+        assert told[2]["id"] != "n_3"
+
+
 def _without_ids(document: bytes) -> str:
     told = json.loads(document)
     number = {one["id"]: index for index, one in enumerate(told["nodes"])}

@@ -15,11 +15,12 @@ from proxy.api import errors
 from proxy.api.auth import Gatekeeper
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
-from proxy.api.tree import answers, decisions, nodes, trees, zones
+from proxy.api.tree import answers, decisions, nodes, transfer, trees, zones
 from proxy.api.tree.wire import rendered
 from proxy.chat.answer import Chat
 from proxy.domain.placement import Fresh
 from proxy.domain.ports import TurnRouter
+from proxy.domain.tree import Tree
 from proxy.domain.turn import Caller
 from proxy.errors import InvalidRequest
 from proxy.store.sqlite import SqliteStore
@@ -52,6 +53,9 @@ def router(
         found: Caller = request.state.caller
         return found
 
+    def grown(tree: Tree) -> None:
+        chat.tasks.start(turns.warm(tree.user_id, tree.id))
+
     return Router(
         "/api",
         route_handlers=[
@@ -60,6 +64,7 @@ def router(
             *nodes.writing(store),
             *answers.routes(store, chat, models, fields),
             *decisions.routes(store, turns, fresh),
+            *transfer.routes(store, grown),
             *zones.of_user(store),
             *zones.of_trees(store),
         ],

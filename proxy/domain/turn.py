@@ -69,6 +69,8 @@ class Chunk:
     """
 
     wire: Wire
+    raw: bytes | None = None
+    """The provider's own JSON of this piece, in one line; a door that speaks the same format writes it as it is."""
 
     @property
     def is_whole(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from proxy.upstream.models import Model, Models, mirror_model, secrets_in
+from proxy.upstream.models import Model, Models, lane_of, mirror_model, secrets_in
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,12 @@ OLLAMA_TIMEOUT_S = 0.5
 def models_from_environment(env: Mapping[str, str]) -> Models:
     """The models that can be used as things are; never empty."""
     found = [
-        Model(short_name(target), {"model": target, "api_key": env[variable]}, secrets=secrets_in(env))
+        Model(
+            short_name(target),
+            {"model": target, "api_key": env[variable]},
+            lane=lane_of({"model": target}),
+            secrets=secrets_in(env),
+        )
         for variable, targets in PROVIDERS.items()
         if env.get(variable)
         for target in targets

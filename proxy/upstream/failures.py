@@ -31,6 +31,15 @@ _LITELLM_NOTICE = "This looks like a bug in LiteLLM"
 _URL_SECRET = re.compile(r"([?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s'\"]+", re.IGNORECASE)
 _URL_USER = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"maximum (context|prompt|input|model) length|context[ _](length|window|size|limit)|prompt is too long"
+    r"|tokens exceed the configured limit|must be <= \d+ tokens|reduce the length of the (messages|prompt|input)",
+    re.IGNORECASE,
+)
+"""How OpenAI, vLLM, llama.cpp, Groq, Mistral, xAI, Together and LM Studio say that a context does not fit."""
+_TOO_LONG_STATUSES = frozenset({200, 400, 413, 422, 500})
+_SHOWN = 500
+"""Characters of an error page that are shown."""
 _DEEPEST = 8
 
 
@@ -66,6 +75,31 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
         return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
     return UpstreamError(message, **facts, status=_status(chain, answered=body is not None or bool(headers)))
+
+
+def answered(model: Model, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
+    """The error in a provider's own answer: an error status, or an error where an answer should be (a status of 200)."""
+    told = {name.lower(): value for name, value in headers.items()}
+    error = _error_in(body)
+    message = redact(
+        str(error.get("message") or f"The model {model.name!r} answered with status {status}."), model.secrets
+    )
+    facts: dict[str, Any] = {
+        "model": model.name,
+        "code": _text(error, "code"),
+        "type": _text(error, "type"),
+        "param": _text(error, "param"),
+        "retry_after_s": retry_after_s(told),
+        "headers": {name: value for name, value in told.items() if PASSED_ON.match(name)},
+    }
+    too_long = status in _TOO_LONG_STATUSES and (_TOO_LONG.search(message) or _TOO_LONG.search(facts["type"] or ""))
+    if facts["code"] == "context_length_exceeded" or too_long:
+        return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
+    if 300 <= status < 400:
+        message = (
+            f"The provider of model {model.name!r} answered with a redirect, which is not followed. Check its api_base."
+        )
+    return UpstreamError(message, **facts, status=status if status >= 400 else _status_told(error))
 
 
 def timed_out(model: Model, waited_for: str, after_s: float) -> UpstreamTimeout:
@@ -106,6 +140,11 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return max(0.0, at.timestamp() - time.time())
+
+
+def connecting(exc: BaseException) -> bool:
+    """Whether the time ran out before there was a connection."""
+    return _is(exc, "ServerTimeoutError", library="aiohttp")
 
 
 def broke(exc: BaseException) -> bool:
@@ -155,6 +194,35 @@ def _body(exc: BaseException) -> Mapping[str, Any] | None:
     if isinstance(body.get("error"), Mapping):
         body = body["error"]
     return body if body.get("message") else None
+
+
+def _error_in(body: bytes) -> Mapping[str, Any]:
+    """`message`, `type`, `code` and `param` of an error answer: OpenAI's shape, the flat one of vLLM and Mistral, FastAPI's
+    `detail`, or a page of text.
+    """
+    try:
+        value = json.loads(body)
+    except ValueError:
+        text = " ".join(body.decode("utf-8", "replace").split())
+        return {"message": "" if text.startswith("<") else text[:_SHOWN]}
+    value = value[0] if isinstance(value, list) and value else value
+    if not isinstance(value, Mapping):
+        return {"message": str(value)[:_SHOWN]}
+    inner = value.get("error")
+    if isinstance(inner, Mapping):
+        return inner if inner.get("message") else {**inner, "message": json.dumps(inner)[:_SHOWN]}
+    if isinstance(inner, str):
+        return {**value, "message": value.get("message") or inner}
+    detail = value.get("message") or value.get("detail") or value
+    return {**value, "message": detail if isinstance(detail, str) else json.dumps(detail)[:_SHOWN]}
+
+
+def _status_told(error: Mapping[str, Any]) -> int:
+    """The status that an error names although its answer had another; 502 where it names none."""
+    for name in ("code", "status", "status_code"):
+        if str(error.get(name)).isdigit() and 400 <= int(error[name]) <= 599:
+            return int(error[name])
+    return 502
 
 
 def _json_in(text: str) -> Mapping[str, Any]:

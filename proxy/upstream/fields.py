@@ -1,8 +1,9 @@
 """Which fields of a client's request may reach an upstream.
 
 LiteLLM takes 354 parameters beside OpenAI's, and many of them act: they name another host for the server's key, a mock answer,
-a fallback, a header. So only what OpenAI documents for chat completions passes; every other name is dropped and told to the
-client. The values of allowed fields travel unopened, as data.
+a fallback, a header. So only what OpenAI documents for chat completions passes into LiteLLM; on its lane every other name is
+dropped and told to the client. On the native and raw lanes, where the body is ours, a foreign field passes as the provider's own
+unless it would act (`acting.py`). The values of allowed fields travel unopened, as data.
 
 Source: OpenAI API reference, `POST /v1/chat/completions`; a test compares the list with the installed `openai` package.
 """
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.errors import InvalidRequest
+from proxy.upstream.acting import acts
 
 CHAT_FIELDS = frozenset(
     {
@@ -71,6 +73,12 @@ def split(options: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
     passed = {name: value for name, value in options.items() if name in CHAT_FIELDS and name not in OURS}
     dropped = sorted(name for name in options if name not in CHAT_FIELDS)
     return passed, dropped
+
+
+def foreign(options: Mapping[str, object]) -> tuple[dict[str, Any], list[str]]:
+    """Of the fields that OpenAI does not document: those that are the provider's own, and the names of those that would act."""
+    others = {name: value for name, value in options.items() if name not in CHAT_FIELDS}
+    return {name: value for name, value in others.items() if not acts(name)}, sorted(filter(acts, others))
 
 
 def refuse_server_tools(tools: object) -> None:

@@ -12,8 +12,11 @@ from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ConfigError, UpstreamError
 from proxy.upstream import library, mirror, tokens
-from proxy.upstream.litellm_lane import LiteLLMLane, Timeouts
+from proxy.upstream.litellm_lane import LiteLLMLane
 from proxy.upstream.models import MIRROR, Models
+from proxy.upstream.native_lane import NativeLane
+from proxy.upstream.raw_lane import RawLane
+from proxy.upstream.session import Session, Timeouts
 
 DEFAULT_WINDOW_TOKENS = 128_000
 
@@ -29,9 +32,15 @@ class Lanes:
         models: Models,
         timeouts: Timeouts | None = None,
         default_window_tokens: int = DEFAULT_WINDOW_TOKENS,
+        *,
+        trust_env: bool = False,
     ) -> None:
         self.models = models
-        self._litellm = LiteLLMLane(timeouts or Timeouts())
+        timeouts = timeouts or Timeouts()
+        self._session = Session(timeouts, trust_env=trust_env)
+        self._litellm = LiteLLMLane(timeouts)
+        self._native = NativeLane(self._session, timeouts, self._litellm)
+        self._raw = RawLane(self._session, timeouts)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
 
@@ -52,12 +61,25 @@ class Lanes:
                 return mirror.ask(asked)
             case "litellm":
                 return self._litellm.ask(model, asked)
+            case "native":
+                return self._native.ask(model, asked)
+            case "raw":
+                return self._raw.ask(model, asked)
             case _:
                 assert_never(model.lane)
 
     def dropped(self, asked: Asked) -> list[str]:
         """Names of the client's fields that are not forwarded, to be told to it. Raises as `ask` does before its first chunk."""
-        return self._litellm.dropped(self.models.get(asked.model), asked.options)
+        model = self.models.get(asked.model)
+        match model.lane:
+            case "native":
+                return self._native.dropped(model, asked.options, stream=asked.stream)
+            case "raw":
+                return self._raw.dropped(asked.options)
+            case "mirror" | "litellm":
+                return self._litellm.dropped(model, asked.options)
+            case _:
+                assert_never(model.lane)
 
     def window_tokens(self, model: str) -> int:
         """The model's input window: as configured, else as LiteLLM knows it once it is warm, else the default."""
@@ -94,6 +116,8 @@ class Lanes:
 
     async def warm(self) -> None:
         """Import what the configured models need; to be awaited when the port is open."""
+        if any(model.lane in ("native", "raw") for model in map(self.models.get, self.models.names())):
+            await asyncio.to_thread(self._session.prepare)
         if self.models.needs_litellm:
             await library.warm()
             await asyncio.to_thread(self._learn)
@@ -105,13 +129,15 @@ class Lanes:
     def _learn(self) -> None:
         """Ask LiteLLM once what it knows of each model: for some providers it asks their server."""
         for model in map(self.models.get, self.models.names()):
-            if model.lane == "litellm":
-                self._litellm.learn(model)
+            if model.lane in ("litellm", "native"):
+                if not (model.lane == "native" and self._native.learn(model)):
+                    self._litellm.learn(model)
                 if not tokens.configured_window(model) and (window := tokens.known_window(model)):
                     self._windows[model.name] = window
                 tokens.count(model, "the first count loads the tokenizer")
 
     async def close(self) -> None:
+        await self._session.close()
         await library.close()
 
 

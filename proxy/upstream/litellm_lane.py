@@ -16,13 +16,13 @@ import asyncio
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, library, shapes
 from proxy.upstream.models import Model
+from proxy.upstream.session import Timeouts
 
 _NEVER_RETRY = {"num_retries": 0, "max_retries": 0}
 _NO_SERVER_TOOLS = {"_skip_mcp_handler": True}
@@ -30,19 +30,6 @@ _NO_SERVER_TOOLS = {"_skip_mcp_handler": True}
 
 _BODY_PROVIDERS = frozenset({"openai", "hosted_vllm"})
 """Providers that take a field which LiteLLM does not know, or drops, as part of the body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds to wait for each stage of an answer."""
-
-    connect_s: float = 10.0
-    first_token_s: float = 120.0
-    """From the request to the first chunk."""
-    idle_s: float = 60.0
-    """The longest silence inside a stream."""
-    whole_s: float = 600.0
-    """A whole answer that is not streamed."""
 
 
 class LiteLLMLane:

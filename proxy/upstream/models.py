@@ -17,8 +17,25 @@ from proxy.errors import ConfigError, ModelNotFound
 
 log = logging.getLogger(__name__)
 
-Lane = Literal["mirror", "litellm"]
-LANES: tuple[Lane, ...] = ("mirror", "litellm")
+Lane = Literal["mirror", "litellm", "native", "raw"]
+LANES: tuple[Lane, ...] = ("mirror", "litellm", "native", "raw")
+
+NATIVE_PROVIDERS = frozenset(
+    {
+        "azure",
+        "deepseek",
+        "fireworks_ai",
+        "groq",
+        "hosted_vllm",
+        "lm_studio",
+        "mistral",
+        "openai",
+        "openrouter",
+        "together_ai",
+        "xai",
+    }
+)
+"""Providers, as LiteLLM calls them, that speak OpenAI's wire format: what they send can be passed on as it is."""
 
 MIRROR = "mirror"
 """The built-in offline model."""
@@ -40,6 +57,7 @@ class Model:
     """LiteLLM's parameters, `os.environ/` resolved: `model`, `api_key`, `api_base`, defaults for a request."""
     info: Mapping[str, Any] = field(default_factory=dict)
     lane: Lane = "litellm"
+    """How it is asked; `lane_of` knows the usual way."""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """Texts that must never leave in an error message."""
 
@@ -74,7 +92,8 @@ class Models:
 
     @property
     def needs_litellm(self) -> bool:
-        return any(model.lane == "litellm" for model in self._models.values())
+        """The native lane asks LiteLLM once how a provider is addressed."""
+        return any(model.lane in ("litellm", "native") for model in self._models.values())
 
 
 def models_from_list(entries: Iterable[Mapping[str, Any]], env: Mapping[str, str]) -> Models:
@@ -89,6 +108,20 @@ def models_from_list(entries: Iterable[Mapping[str, Any]], env: Mapping[str, str
             "`model_list` names no model that can be used. Add an entry with model_name and litellm_params."
         )
     return Models(made)
+
+
+def provider_of(params: Mapping[str, Any]) -> str | None:
+    """The provider that a model's parameters name; `None` where only LiteLLM knows whose model it is."""
+    prefix, slash, _ = str(params["model"]).partition("/")
+    return str(params.get("custom_llm_provider") or "") or (prefix if slash else None)
+
+
+def lane_of(params: Mapping[str, Any]) -> Lane:
+    """The lane of a model that names none. A name without a provider goes the native way if LiteLLM finds it to be such a model."""
+    if params["model"] == MIRROR:
+        return "mirror"
+    provider = provider_of(params)
+    return "native" if provider is None or provider in NATIVE_PROVIDERS else "litellm"
 
 
 def mirror_model() -> Model:
@@ -122,9 +155,11 @@ def _model(entry: Mapping[str, Any], env: Mapping[str, str]) -> Model | None:
 
 
 def _lane(name: str, params: Mapping[str, Any], info: Mapping[str, Any]) -> Lane:
-    lane = info.get("lane") or (MIRROR if params["model"] == MIRROR else "litellm")
+    lane = info.get("lane") or lane_of(params)
     if lane not in LANES:
         raise ConfigError(f"model_info.lane of model {name!r} is {lane!r}; it can be one of {', '.join(LANES)}.")
+    if lane == "raw" and not params.get("api_base"):
+        raise ConfigError(f"Model {name!r} takes the raw lane, which needs litellm_params.api_base.")
     return cast("Lane", lane)
 
 

@@ -1,4 +1,7 @@
-"""Lanes over the scripted upstream: model `m` plainly, and a model for each behaviour that goes by a model's name."""
+"""Lanes over the scripted upstream: model `m` plainly, and a model for each behaviour that goes by a model's name.
+
+A module that is about one lane, or about several, says so by a fixture `lane` of its own; models otherwise take their usual lane.
+"""
 
 from contextlib import aclosing
 
@@ -6,8 +9,8 @@ import pytest
 
 from proxy.domain.turn import Asked
 from proxy.upstream.lanes import Lanes
-from proxy.upstream.litellm_lane import Timeouts
 from proxy.upstream.models import models_from_list
+from proxy.upstream.session import Timeouts
 
 KEY = "sk-very-secret-key-0123456789"
 
@@ -17,13 +20,25 @@ def entry(name="m", target="openai/gpt-double", **params):
 
 
 @pytest.fixture
-async def lanes_for(upstream):
+def lane():
+    return None
+
+
+@pytest.fixture
+async def lanes_for(upstream, lane):
     """Makes lanes of `model_list` entries that live on the double unless they say otherwise; closes them."""
     made = []
 
     def make(*entries, timeouts=None):
         base = {"api_base": upstream.base_url, "api_key": KEY}
-        filled = [{**e, "litellm_params": {**base, **e["litellm_params"]}} for e in entries or [entry()]]
+        filled = [
+            {
+                **e,
+                "litellm_params": {**base, **e["litellm_params"]},
+                "model_info": {**({"lane": lane} if lane else {}), **e.get("model_info", {})},
+            }
+            for e in entries or [entry()]
+        ]
         lanes = Lanes(models_from_list(filled, {}), timeouts or Timeouts())
         made.append(lanes)
         return lanes

@@ -13,6 +13,12 @@ from tests.upstream.conftest import KEY, entry
 
 pytestmark = pytest.mark.anyio
 
+
+@pytest.fixture
+def lane():
+    return "litellm"
+
+
 ANTHROPIC = "https://api.anthropic.com/v1/messages"
 OPENAI = "https://provider.test/v1/chat/completions"
 

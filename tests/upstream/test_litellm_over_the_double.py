@@ -11,11 +11,17 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from proxy.chat.collect import Fold
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from proxy.upstream.litellm_lane import Timeouts
+from proxy.upstream.session import Timeouts
 from tests.doubles.running import free_port
 from tests.upstream.conftest import entry
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def lane():
+    return "litellm"
+
 
 WEATHER = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
 

@@ -20,7 +20,7 @@ def test_a_model_list_keeps_its_order_and_finds_by_name():
     models = models_from_list([entry("b"), entry("a", api_base="http://x.test")], {})
     assert models.names() == ["b", "a"]
     assert models.get("a").params == {"model": "openai/x", "api_base": "http://x.test"}
-    assert (models.get("a").target, models.get("a").lane) == ("openai/x", "litellm")
+    assert (models.get("a").target, models.get("a").lane) == ("openai/x", "native")
 
 
 def test_an_unknown_name_is_a_model_that_is_not_found():

@@ -51,7 +51,8 @@ def router(
             return streamed(answer, headers, usage_wanted=turn.usage_wanted)
         async with aclosing(answer.chunks) as chunks:
             async for chunk in chunks:
-                return Response(msgspec.json.encode(chunk.wire), media_type="application/json", headers=headers)
+                content = chunk.raw or msgspec.json.encode(chunk.wire)
+                return Response(content, media_type="application/json", headers=headers)
         raise InvalidRequest("The upstream gave no answer.")
 
     return Router("/v1/chat/completions", route_handlers=[create_chat_completion])
@@ -140,11 +141,12 @@ def _text(value: object, param: str) -> str | None:
     return value
 
 
-async def _wires(answer: Answer, *, usage_wanted: bool) -> AsyncGenerator[Mapping[str, Any], None]:
+async def _wires(answer: Answer, *, usage_wanted: bool) -> AsyncGenerator[Mapping[str, Any] | bytes, None]:
+    """The chunks to be framed, as the provider wrote them where it did."""
     async with aclosing(answer.chunks) as chunks:
         async for chunk in chunks:
             if usage_wanted or not _is_usage(chunk):
-                yield chunk.wire
+                yield chunk.raw or chunk.wire
 
 
 def _is_usage(chunk: Chunk) -> bool:

@@ -1,0 +1,258 @@
+"""One request to a provider that speaks OpenAI's wire format, and its answer as it was sent.
+
+The answer's JSON is read once, for the store, and its bytes are kept beside it (`Chunk.raw`), so that a client of the same format
+gets what the provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included.
+
+What is asked for on Graft's own account leaves no trace: a stream always brings usage, so that it can be accounted for; to a client
+that did not ask for it, the `"usage": null` of every other chunk is taken out again (the usage chunk itself is kept back by the
+door). Usage that rides on a chunk with choices is the provider's own way and passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from proxy.domain.turn import Chunk
+from proxy.errors import UpstreamError
+from proxy.upstream import failures
+from proxy.upstream.events import DONE, EventReader
+from proxy.upstream.models import Model
+from proxy.upstream.session import Session, Timeouts
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, StreamReader
+
+_NO_USAGE = re.compile(rb'\s*"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
+"""Cannot match inside a JSON string: a quote in there is escaped."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_ERROR_FIELDS = ("error", "message", "detail")
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request, ready to be sent."""
+
+    url: object
+    """A `yarl.URL`, or text."""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def encoded(value: object) -> bytes:
+    """JSON; halves of characters, which only a foreign import can bring, are escaped."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
+
+
+async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> Chunk:
+    """The one answer to a request that is not streamed. Raises the UpstreamError family."""
+    response: ClientResponse | None = None
+    try:
+        async with asyncio.timeout(timeouts.whole_s):
+            response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
+            body = await response.read()
+    except Exception as exc:  # noqa: BLE001  # aiohttp's errors, told apart by `failures`
+        raise _unanswered(exc, model, "answer", timeouts.whole_s, timeouts) from None
+    finally:
+        if response is not None:
+            response.close()
+    if response.status != 200:
+        raise failures.answered(model, response.status, response.headers, body)
+    wire = _object(body, model)
+    if "choices" not in wire:
+        raise failures.answered(model, response.status, response.headers, body)
+    return Chunk({"object": "chat.completion", **wire}, body)
+
+
+async def stream(
+    session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts, *, usage_wanted: bool
+) -> AsyncGenerator[Chunk, None]:
+    """Chunks as they arrive; closing the generator closes the connection. Raises the UpstreamError family.
+
+    A stream that breaks raises; one that merely ends early ends here too, and whoever folds it sees that it is not complete.
+    """
+    loop = asyncio.get_running_loop()
+    first_by = loop.time() + timeouts.first_token_s
+    response = await _opened(session, outgoing, model, timeouts, first_by)
+    watch = Watch(response.content, first_by, timeouts.idle_s)
+    finished = False
+    try:
+        if response.content_type == "application/json":  # it would not stream
+            yield _as_chunk(_object(await watch.rest(), model))
+            return
+        events = EventReader()
+        while not finished:
+            data = await watch.read()
+            finished = not data
+            for payload in events.end() if finished else events.feed(data):
+                if payload == DONE:
+                    session.give_back(response)
+                    finished = True
+                    return
+                if payload:
+                    chunk = _chunk(payload, model, usage_wanted=usage_wanted, last=not data)
+                    watch.started = True
+                    yield chunk
+    except UpstreamError:
+        raise
+    except Exception as exc:  # noqa: BLE001
+        raise _broken(exc, model, watch, timeouts) from None
+    finally:
+        watch.stop()
+        if not finished:
+            response.close()
+
+
+class Watch:
+    """Ends a read that waits too long. One timer a stream, however many chunks come: it looks again instead of being set anew."""
+
+    def __init__(self, reader: StreamReader, first_by: float, idle_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reader = reader
+        self._idle_s = idle_s
+        self._first_by = first_by
+        self._due: float | None = None
+        """When the present read is overdue; `None` between reads, for a client that is slow to take is no silent provider."""
+        self.started = False
+        """Whether a chunk has come: from then on any sign of life counts, until then only the first chunk."""
+        self.expired = False
+        self._timer = self._loop.call_at(min(first_by, self._loop.time() + idle_s), self._look)
+
+    async def read(self) -> bytes:
+        """Some bytes, or none at the end. Raises TimeoutError."""
+        self._due = self._loop.time() + self._idle_s if self.started else self._first_by
+        data = await self._reader.readany()
+        self._due = None
+        return data
+
+    async def rest(self) -> bytes:
+        """All that is still to come."""
+        parts = []
+        while data := await self.read():
+            parts.append(data)
+        return b"".join(parts)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._due is not None and now >= self._due:
+            self.expired = True
+            self._reader.set_exception(TimeoutError())
+            return
+        self._timer = self._loop.call_at(self._due or now + self._idle_s, self._look)
+
+
+async def _opened(
+    session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts, first_by: float
+) -> ClientResponse:
+    """The head of a streamed answer; an error answer is raised."""
+    response: ClientResponse | None = None
+    try:
+        async with asyncio.timeout_at(first_by):
+            response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
+            if response.status == 200:
+                return response
+            body = await response.read()
+    except BaseException as exc:
+        if response is not None:
+            response.close()
+        if not isinstance(exc, Exception):
+            raise
+        raise _unanswered(exc, model, "first chunk", timeouts.first_token_s, timeouts) from None
+    raise failures.answered(model, response.status, response.headers, body)
+
+
+def _unanswered(exc: Exception, model: Model, waited_for: str, after_s: float, timeouts: Timeouts) -> UpstreamError:
+    if failures.connecting(exc):
+        return failures.timed_out(model, "sign of life", timeouts.connect_s)
+    return (
+        failures.timed_out(model, waited_for, after_s)
+        if isinstance(exc, TimeoutError)
+        else failures.translate(exc, model)
+    )
+
+
+def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> UpstreamError:
+    """What went wrong while a stream was read."""
+    if watch.expired:
+        told = ("further chunk", timeouts.idle_s) if watch.started else ("first chunk", timeouts.first_token_s)
+        return failures.timed_out(model, *told)
+    return failures.cut(model) if failures.broke(exc) else failures.translate(exc, model)
+
+
+def _chunk(payload: bytes, model: Model, *, usage_wanted: bool, last: bool) -> Chunk:
+    try:
+        wire = _object(payload, model)
+    except UpstreamError:
+        if last:  # cut in the middle of an event
+            raise failures.cut(model) from None
+        raise
+    if "choices" not in wire and "usage" not in wire:
+        raise failures.answered(model, 200, {}, payload)
+    if wire.get("object") != "chat.completion.chunk":  # some servers leave it out, or empty
+        wire["object"] = "chat.completion.chunk"
+    if not usage_wanted and wire.get("usage", wire) is None:
+        del wire["usage"]
+        payload, taken = _NO_USAGE.subn(b"", payload)
+        if taken != 1:  # one below the top, too
+            payload = _encode(wire)
+    return Chunk(wire, payload)
+
+
+def _as_chunk(wire: dict[str, Any]) -> Chunk:
+    """A whole answer as the one chunk of a stream."""
+    choices = [
+        {**{name: value for name, value in choice.items() if name != "message"}, "delta": choice.get("message") or {}}
+        for choice in wire.get("choices") or ()
+    ]
+    return Chunk({**wire, "object": "chat.completion.chunk", "choices": choices})
+
+
+def _object(payload: bytes, model: Model) -> dict[str, Any]:
+    """The JSON object in an answer. Raises UpstreamError when it is none, or one that tells of an error."""
+    try:
+        value = _decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = _lenient(payload)
+    if not isinstance(value, dict):
+        raise UpstreamError(
+            f"The model {model.name!r} answered with something that is not a JSON object.", model=model.name
+        )
+    if value.get("error") or ("choices" not in value and any(value.get(name) for name in _ERROR_FIELDS)):
+        raise failures.answered(model, 200, {}, payload)
+    return value
+
+
+def _lenient(payload: bytes) -> object:
+    """JSON as Python writes it, too: `NaN` among log probabilities, and halves of characters, which become U+FFFD."""
+    try:
+        value: object = json.loads(payload)
+        return _whole_characters(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole_characters(value: object) -> object:
+    match value:
+        case str():
+            return _SURROGATES.sub("\ufffd", value)
+        case list():
+            return [_whole_characters(item) for item in value]
+        case dict():
+            return {_whole_characters(name): _whole_characters(item) for name, item in value.items()}
+        case _:
+            return value

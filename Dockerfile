@@ -23,7 +23,7 @@ COPY README.md ./
 COPY proxy proxy
 RUN python -m venv --without-pip /tmp/make \
  && uv pip install --quiet --python /tmp/make/bin/python --require-hashes --no-deps -r /tmp/make.lock \
- && /tmp/make/bin/python -m hatchling build -t wheel /tmp/wheel \
+ && /tmp/make/bin/python -m hatchling build -t wheel -d /tmp/wheel \
  && uv pip install --quiet --python /opt/graft/bin/python --no-deps /tmp/wheel/*.whl \
  && /opt/graft/bin/python -m compileall -q /opt/graft/lib/python3.11/site-packages/proxy
 

@@ -51,7 +51,14 @@ class Stage:
     def argv(self, command: list[str]) -> list[str]:
         """The command inside the root, in the working directory, as the user."""
         inside = f"cd {shlex.quote(self.workdir)} && exec {shlex.join(command)}"
-        return ["chroot", f"--userspec={self.user}", str(self.root), "/bin/sh", "-c", inside]
+        return [
+            shutil.which("chroot") or "/usr/sbin/chroot",
+            f"--userspec={self.user}",
+            str(self.root),
+            "/bin/sh",
+            "-c",
+            inside,
+        ]
 
     def environment(self, *, network: bool = False) -> dict[str, str]:
         plain = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": "/root", "LANG": "C.UTF-8"}

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _INDEX = re.compile(r"\.(\d+)\b")
 """An item of a list in a path, as pydantic writes it."""
+_MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
+"""Litestar's words for it."""
 
 
 def status_of(exc: errors.ProxyError) -> int:
@@ -98,6 +100,8 @@ def _at_fault(exc: ValidationException) -> errors.InvalidRequest:
     faults = exc.extra if isinstance(exc.extra, list) else []
     fault = next((one for one in faults if isinstance(one, dict)), {})
     key, told = str(fault.get("key", "")), str(fault.get("message", exc.detail))
+    if missing := _MISSING.match(exc.detail):
+        return errors.InvalidRequest(f"The parameter {missing[1]!r} is missing.", param=missing[1])
     if key == "data" or not key:
         return errors.InvalidRequest("The body must be a JSON object with the fields of this endpoint.")
     param = _INDEX.sub(r"[\1]", key)

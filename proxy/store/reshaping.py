@@ -83,6 +83,8 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     for table in ("zones", "active"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute("DELETE FROM searched WHERE tree_id = ?", (tree_id,))
+    # Deleted in this tree, and not to come back in the next one of that name.
+    db.execute("UPDATE transcripts SET tree_id = NULL WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute(
         "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
         " deleted_at = ? WHERE id = ?",

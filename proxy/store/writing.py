@@ -166,7 +166,7 @@ def remember(
                 row.role,
                 meaning,
                 node_id,
-                row.tree_id,
+                None if deleted else row.tree_id,
                 plain(row.conversation),
                 now,
             ),

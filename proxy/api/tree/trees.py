@@ -33,9 +33,7 @@ from proxy.store.browsing import Page
 from proxy.store.search import Hit
 from proxy.store.sqlite import SqliteStore
 
-Words = Annotated[
-    str, QueryParameter(name="q", min_length=1, max_length=1_000, description="All of these must be there.")
-]
+Words = Annotated[str, QueryParameter(min_length=1, max_length=1_000, description="All of these must be there.")]
 InTree = Annotated[str | None, QueryParameter(max_length=200, description="Look in this tree only.")]
 Chat = Annotated[str | None, QueryParameter(max_length=500, description="The client's own chat, where it names one.")]
 
@@ -189,12 +187,12 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/search", summary="Search titles and texts", responses=ERRORS)
     async def search(
-        caller: Asker, words: Words, tree_id: InTree = None, limit: PageSize = 20, after: After = None
+        caller: Asker, q: Words, tree_id: InTree = None, limit: PageSize = 20, after: After = None
     ) -> Found:
         """Whole words or their beginnings, whatever their case or accents, in the caller's own trees."""
         within = None if tree_id is None else TreeId(tree_id)
-        page = await store.search(caller.user_id, words, within, None if after is None else NodeId(after), limit)
-        titled = await store.search_titles(caller.user_id, words) if after is None and within is None else []
+        page = await store.search(caller.user_id, q, within, None if after is None else NodeId(after), limit)
+        titled = await store.search_titles(caller.user_id, q) if after is None and within is None else []
         return Found.of(titled[:limit], page)
 
     @get("/trees/{tree_id:str}/active", summary="The active branch", responses=ERRORS)

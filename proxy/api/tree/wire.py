@@ -73,11 +73,7 @@ ERRORS: Final[Mapping[int, ResponseSpec]] = {
 def _checked_metadata(items: dict[str, Any]) -> dict[str, Any]:
     if OURS in items:
         raise ValueError(f"the name {OURS!r} is Graft's own; labels are set by `labels`")
-    try:
-        size = len(msgspec.json.encode(items))
-    except OverflowError as exc:
-        raise ValueError("a number in it has more than 64 bits") from exc
-    if size > METADATA_MAX:
+    if (size := len(rendered(items))) > METADATA_MAX:
         raise ValueError(f"it has {size} bytes of JSON; {METADATA_MAX} are allowed")
     return items
 

@@ -6,6 +6,7 @@ chunk that the upstream yields.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
@@ -141,9 +142,10 @@ class Chat:
         attachment = await self._attach(request, tree, cursor, known)
         prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
         call_id = CallId(new_id("call"))
+        shadow = self._shadow(request, tree, cursor, known)
         turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
-        if request.policy == "shadow" and place.undecided(request, cursor, known):
-            self.tasks.start(self._note_shadow(request, tree, cursor, turn_id, call_id))
+        if shadow is not None:
+            self.tasks.start(self._note_shadow(shadow, tree, turn_id, call_id))
         asking = Asking(self._upstream, turn, prepared, prepared.receipt(request, tree, NodeId(new_id("n"))))
         recording = Recording(
             user=user,
@@ -160,6 +162,7 @@ class Chat:
             hint=turn.hint,
             started=request.started,
             closed=partial(self._closed, tree, running),
+            behind=shadow,
         )
         relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
         return Answer(await _begun(relayed), asking.receipt)
@@ -177,6 +180,9 @@ class Chat:
             return Attachment(first, route, "the same turn again: another reply", confidence=1.0, scorer="none")
         if (attachment := place.settled(request, cursor, known)) is not None:
             return attachment
+        return await self._routed(request, tree, cursor)
+
+    async def _routed(self, request: Request, tree: Tree, cursor: Cursor) -> Attachment:
         asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
         return await place.routed(self._router, asked)
 
@@ -234,12 +240,18 @@ class Chat:
         chunks = collect.pieces(completion) if turn.stream else [collect.whole(completion)]
         return Answer(_each(chunks), Receipt(**cast("dict[str, Any]", call.receipt)))
 
+    def _shadow(
+        self, request: Request, tree: Tree, cursor: Cursor, known: KnownTurn
+    ) -> asyncio.Task[Attachment] | None:
+        """What the router would do with a turn that follows its client, found out while that is answered."""
+        if request.policy != "shadow" or not place.undecided(request, cursor, known):
+            return None
+        return self.tasks.start(self._routed(request, tree, cursor))
+
     async def _note_shadow(
-        self, request: Request, tree: Tree, cursor: Cursor, turn_id: NodeId, call_id: CallId
+        self, shadow: asyncio.Task[Attachment], tree: Tree, turn_id: NodeId, call_id: CallId
     ) -> None:
-        asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
-        attachment = await place.routed(self._router, asked)
-        await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, attachment)
+        await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, await shadow)
 
     def _closed(self, tree: Tree, running: Running, whole: bool) -> None:
         self._retries.end(running, whole=whole)

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from proxy.chat.collect import Fold
 from proxy.domain import fingerprint
@@ -23,6 +23,8 @@ from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
 from proxy.errors import ProxyError, StoreError, UpstreamError
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class Recording:
     """`time.perf_counter()` when the request came in."""
     closed: Callable[[bool], None]
     """Called when the answer is stored, with whether it is whole."""
+    behind: asyncio.Task[Any] | None = None
+    """Work that must find the tree as it was before the reply, which is stored behind it."""
     supersedes: Sequence[NodeId] = ()
     """Earlier replies that this one takes the place of."""
 
@@ -62,7 +66,7 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -123,6 +127,8 @@ async def _close(
 ) -> None:
     whole = False
     try:
+        if recording.behind is not None:
+            await asyncio.wait((recording.behind,))
         await store.close_turn(_outcome(recording, completion, status, error))
         whole = status == "done"
     finally:

@@ -93,7 +93,7 @@ def compose(draft: Draft, window: Window) -> Context:
     body: list[tuple[Message, bool]] = []
     for node in draft.path:
         if node.id not in cut:
-            body.append((draft.wording.get(node.id, node.message), True))
+            body.append((draft.wording.get(node.id) or _lean(node.message), True))
         body += ((message, False) for message in draft.loose.get(node.id, ()))
     messages = [*front, *unplaced, *whole_pairs(body, draft.turn), *draft.turn]
     return Context(
@@ -114,6 +114,12 @@ def _goes_on(last: Node, turn: Sequence[Message]) -> bool:
     """Whether the new messages belong to the turn that the path ends in: tool results, a prefill, or the user's next words."""
     first = next((message.role for message in turn if not message.is_system), "user")
     return first != "user" or last.message.role == "user"
+
+
+def _lean(message: Message) -> Message:
+    """A message without fields that say nothing: some providers refuse what others answer with (`annotations: []`)."""
+    lean = {name: value for name, value in message.wire.items() if name == "content" or value not in (None, [])}
+    return message if len(lean) == len(message.wire) else Message(lean)
 
 
 def _size(draft: Draft, node: Node) -> int:

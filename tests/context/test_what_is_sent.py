@@ -81,6 +81,12 @@ def test_a_rewritten_turn_is_sent_in_the_clients_words() -> None:
     assert sent.path == path
 
 
+def test_empty_fields_that_another_provider_answered_with_are_not_sent_back() -> None:
+    reply = Message({"role": "assistant", "content": None, "refusal": "No.", "annotations": [], "audio": None})
+    path = chain([said("user", "Hi"), reply])
+    assert compose(draft(path), WIDE).messages[1].wire == {"role": "assistant", "content": None, "refusal": "No."}
+
+
 def test_verbatim_changes_nothing_but_adds_the_zones() -> None:
     came = [BRIEF, said("user", "a"), said("system", "Noon."), said("user", "b")]
     assert verbatim(came, [], "system") == came

@@ -1,7 +1,9 @@
-"""The four-way choice: a turn goes on, goes back to another branch, forks from an earlier node, or opens a new topic.
+"""The decision: a turn goes on, goes back to another branch, forks from an earlier node, or opens a new topic.
 
-The mean of a logistic regression and boosted trees over one row of evidence, both fitted by `training.py`. One weight a class then
-says how much each mistake costs, and a table turns the score of the winner into the chance that it is right.
+First, whether it stays in the active conversation, goes to another, or opens one: the mean of a logistic regression and boosted trees
+over one row of evidence. Then, if it stays, whether it forks: a regression of its own, for forks are rare and must not disturb the rest.
+One weight a class says how much each mistake costs, and a small regression turns the winner's share into the chance that it is right.
+All of it is fitted by `training.py`.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ from proxy.routing.trees import Forest
 CLASSES = ("continue", "return", "new", "fork")
 CONTINUE, RETURN, NEW, FORK = range(4)
 
+CLIP = 5.0
+"""Scaled columns are clipped here, in deviations."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A logistic regression over scaled, clipped columns."""
+    """Weighted sums of scaled, clipped columns: one a class."""
 
     mean: Row
     scale: Row
@@ -38,8 +43,9 @@ class Linear:
     def read(cls, flat: Mapping[str, Any]) -> Linear:
         return cls(*(np.asarray(flat[name], np.float32) for name in ("mean", "scale", "weights", "bias")))
 
-    def chances(self, row: Row) -> Row:
-        return softmax(self.weights @ np.clip((row - self.mean) / self.scale, -5, 5) + self.bias)
+    def scores(self, row: Row) -> Row:
+        scores: Row = self.weights @ np.clip((row - self.mean) / self.scale, -CLIP, CLIP) + self.bias
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +53,19 @@ class Weights:
     """All that was learned, for one embedder."""
 
     embedder: str
+    opens: Linear
+    """How much a turn reads like the first of a conversation: over its vector and its cues."""
     others: Ranker
     earlier: Ranker
     linear: Linear
     forest: Forest
     share: float
     """The forest's part in the mean."""
+    forks: Linear
     costs: Row
     """One weight a class: `continue` needs the least evidence."""
-    calibration: NDArray[np.float32]
-    """Two rows: score of the winner, ascending; chance that it is right."""
-    stay_below: float
-    """A turn that stays although its chance is below this stays unsure."""
+    trust: NDArray[np.float32]
+    """One intercept a class, then the weights of the winner's log odds, of those among its own kind, and of its lead."""
     report: Mapping[str, Any]
     """Cross-validated figures, and what the weights were fitted on."""
 
@@ -75,14 +82,15 @@ class Weights:
             )
         return cls(
             embedder=flat["embedder"],
+            opens=Linear.read(flat["opens"]),
             others=Ranker.read(flat["others"]),
             earlier=Ranker.read(flat["earlier"]),
             linear=Linear.read(flat["linear"]),
             forest=Forest(flat["forest"]),
             share=float(flat["share"]),
+            forks=Linear.read(flat["forks"]),
             costs=np.asarray(flat["costs"], np.float32),
-            calibration=np.asarray(flat["calibration"], np.float32),
-            stay_below=float(flat["stay_below"]),
+            trust=np.asarray(flat["trust"], np.float32),
             report=flat["report"],
         )
 
@@ -91,16 +99,33 @@ class Weights:
         """The weights that come with the package."""
         return cls.read(json.loads((files("proxy.routing") / "weights" / f"{embedder}.json").read_text()))
 
+    def reads_like_a_first_turn(self, vector: Row, cues: Row) -> float:
+        return float(self.opens.scores(np.concatenate([vector, cues]))[0])
+
     def chances(self, evidence: Evidence) -> Row:
         """One chance a class; a class without a place has none."""
-        grown = softmax(self.forest.scores(evidence.row))
-        chances = self.share * grown + (1 - self.share) * self.linear.chances(evidence.row)
-        if not len(evidence.others):
-            chances[RETURN] = 0
-        if not len(evidence.earlier):
-            chances[FORK] = 0
+        grown, flat = softmax(self.forest.scores(evidence.row)), softmax(self.linear.scores(evidence.row))
+        stays, goes, opens = (self.share * grown + (1 - self.share) * flat).tolist()
+        forks = 1 / (1 + np.exp(-float(self.forks.scores(evidence.row)[0]))) if len(evidence.earlier) else 0.0
+        chances = np.array(
+            [stays * (1 - forks), goes if len(evidence.others) else 0.0, opens, stays * forks], np.float32
+        )
         return np.asarray(chances / chances.sum(), np.float32)
 
-    def confidence(self, score: float) -> float:
-        """The chance that a winner with this score is right."""
-        return float(np.interp(score, self.calibration[0], self.calibration[1]))
+    def confidence(self, chances: Row, kind: int, share: float) -> float:
+        """The chance that a winner is right, from all chances and its share among the places of its kind."""
+        return float(1 / (1 + np.exp(-trust_row(chances, self.costs, kind, share) @ self.trust)))
+
+
+def trust_row(chances: Row, costs: Row, kind: int, share: float) -> Row:
+    """What confidence is told from."""
+    weighed = np.asarray(chances, np.float64) * costs
+    weighed /= weighed.sum()
+    rest = max(np.delete(weighed, kind).max(), 1e-4)
+    kinds = np.eye(len(CLASSES))[kind]
+    return np.concatenate([kinds, [_odds(float(chances[kind])), _odds(share), np.log(max(weighed[kind], 1e-4) / rest)]])
+
+
+def _odds(chance: float) -> float:
+    held = min(max(chance, 0.005), 0.995)
+    return float(np.log(held / (1 - held)))

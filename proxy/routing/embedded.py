@@ -19,8 +19,8 @@ from proxy.domain.tree import NodeId
 from proxy.routing import reasons, text
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
-from proxy.routing.evidence import Evidence, gather, other_rows, other_tips, softmax
-from proxy.routing.features import Row, look
+from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
+from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.pairs import Ints, PairIndex
 
@@ -36,16 +36,27 @@ AGED_S = 4 * 3600.0
 FOREIGN = 0.1
 """What is left of a branch's chance under a wholly different system text."""
 
+UNSURE = 0.6
+"""Confidence below which a turn that stays does so for want of better evidence: the alternative is worth offering."""
+
+SYSTEM_PULL, SYSTEM_NEAR = 6.0, 0.2
+"""Where branches have system texts of their own: score for each unit of cosine between text and turn beyond what is usual."""
+
 SHOWN = 3
 """Other branches named among the candidates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chances:
-    """One chance a class after everything has been weighed, and the same times what each mistake costs."""
+ROUTES: tuple[Route, ...] = ("continue", "return", "root", "fork")
+"""In the order of `decision.CLASSES`."""
 
-    plain: Row
-    weighed: Row
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A candidate, with its class and its share among the places of that class."""
+
+    kind: int
+    share: float
+    candidate: Candidate
 
 
 class EmbeddedScorer:
@@ -106,74 +117,83 @@ class EmbeddedScorer:
 
     def _attach(self, index: PairIndex, question: Question, vector: Row, system: str | None) -> Attachment:
         found = look(index, question.new_turn, vector)
-        cursor = question.cursor
-        active = len(index) - 1 if cursor is None else index.pair_of[cursor]
+        active = len(index) - 1 if question.cursor is None else index.pair_of[question.cursor]
         others = self._allowed(index, other_tips(index, active), question)
-        evidence = gather(found, active, others, self._weights.others, self._weights.earlier)
-        chances = self._weigh(index, evidence, question, system)
-        candidates = _candidates(evidence, chances, question)
-        return self._decide(candidates, chances, question)
+        seen = observe(found, active, others)
+        opens = self._weights.reads_like_a_first_turn(vector, found.cues)
+        pulls = np.array([_pull(index, pair, vector) for pair in others.tolist()], np.float32)
+        evidence = weigh(seen, opens, self._weights.others, self._weights.earlier, pulls)
+        chances = self._correct(index, evidence, active, question, vector, system)
+        return self._decide(_candidates(found, active, evidence, chances, question), chances, question)
 
     def _allowed(self, index: PairIndex, tips: Ints, question: Question) -> Ints:
         """Tips on this side of the wall."""
         return np.array([tip for tip in tips.tolist() if index.personalities[tip] == question.personality], np.int32)
 
-    def _weigh(self, index: PairIndex, evidence: Evidence, question: Question, system: str | None) -> Chances:
+    def _correct(
+        self, index: PairIndex, evidence: Evidence, active: int, question: Question, vector: Row, system: str | None
+    ) -> Row:
         """What was learned, corrected by what the data did not hold: system texts, age, personality."""
         chances = self._weights.chances(evidence).astype(np.float64)
         said = question.system if question.system is not None else system
-        chances[[CONTINUE, FORK]] *= _kinship(said, index.systems[evidence.active])
+        chances[[CONTINUE, FORK]] *= _kinship(said, index.systems[active]) * np.exp(
+            max(0.0, _pull(index, active, vector))
+        )
         if len(evidence.others):
-            chances[RETURN] *= _kinship(said, index.systems[int(evidence.others[0])])
+            best = int(evidence.others[0])
+            chances[RETURN] *= _kinship(said, index.systems[best]) * np.exp(max(0.0, _pull(index, best, vector)))
         if question.fresh is not None or question.cursor is None:
             chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
-            if index.personalities[evidence.active] != question.personality:
+            if index.personalities[active] != question.personality:
                 chances[[CONTINUE, FORK]] = 0
         chances = (chances + 1e-9) / (chances + 1e-9).sum()
-        return Chances(chances.astype(np.float32), (chances * self._weights.costs).astype(np.float32))
+        return np.asarray(chances, np.float32)
 
-    def _decide(self, candidates: list[Candidate], chances: Chances, question: Question) -> Attachment:
-        order = np.argsort(-chances.weighed, kind="stable")
-        chosen = next(c for kind in order for c in candidates if c.route == _ROUTES[kind])
-        confidence = self._weights.confidence(chosen.score)
-        if question.fresh == "confident" and chosen.route != "root" and confidence < CONFIDENT:
-            chosen = next(c for c in candidates if c.route == "root")
-            confidence = self._weights.confidence(chosen.score)
-        stays = chosen.route == "continue" and question.fresh is None
-        unsure = stays and chosen.score < self._weights.stay_below
-        rest = sorted((c for c in candidates if c is not chosen), key=lambda c: -c.score)
+    def _decide(self, places: list[Place], chances: Row, question: Question) -> Attachment:
+        order = np.argsort(-(chances * self._weights.costs), kind="stable")
+        chosen = next(place for kind in order.tolist() for place in places if place.kind == kind)
+        confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
+        if question.fresh == "confident" and chosen.kind != NEW and confidence < CONFIDENT:
+            chosen = next(place for place in places if place.kind == NEW)
+            confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
+        rest = sorted((place.candidate for place in places if place is not chosen), key=lambda one: -one.score)
         return Attachment(
-            parent_id=chosen.parent_id,
-            route=chosen.route,
-            reason=chosen.reason,
+            parent_id=chosen.candidate.parent_id,
+            route=chosen.candidate.route,
+            reason=chosen.candidate.reason,
             confidence=confidence,
             scorer="embedded",
-            candidates=(chosen, *rest),
-            unsure=unsure,
+            candidates=(chosen.candidate, *rest),
+            unsure=chosen.kind == CONTINUE and question.fresh is None and confidence < UNSURE,
         )
 
 
-_ROUTES: tuple[Route, ...] = ("continue", "return", "root", "fork")
+def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, question: Question) -> list[Place]:
+    """The active node, the root, the best other branches and the best earlier node."""
+    index = found.index
 
+    def place(kind: int, share: float, parent_id: NodeId | None, reason: str) -> Place:
+        return Place(kind, share, Candidate(parent_id, ROUTES[kind], float(chances[kind]) * share, reason))
 
-def _candidates(evidence: Evidence, chances: Chances, question: Question) -> list[Candidate]:
-    """The active node, the best other branches, the best earlier node and the root."""
-    index, found = evidence.look.index, evidence.look
-    goes_on = index.ends[evidence.active] if question.cursor is None else question.cursor
-    candidates = [
-        Candidate(goes_on, "continue", float(chances.plain[CONTINUE]), reasons.goes_on(found, evidence.active)),
-        Candidate(None, "root", float(chances.plain[NEW]), reasons.opens(found)),
+    goes_on = index.ends[active] if question.cursor is None else question.cursor
+    places = [
+        place(CONTINUE, 1.0, goes_on, reasons.goes_on(found, active)),
+        place(NEW, 1.0, None, reasons.opens(found)),
     ]
     shares = softmax(evidence.other_scores)[:SHOWN]
     for pair, share in zip(evidence.others[:SHOWN].tolist(), shares.tolist(), strict=True):
-        score = float(chances.plain[RETURN]) * share
-        candidates.append(Candidate(index.ends[pair], "return", score, reasons.returns(found, pair)))
+        places.append(place(RETURN, share, index.ends[pair], reasons.returns(found, pair)))
     if len(evidence.earlier):
         pair = int(evidence.earlier[0])
         share = float(softmax(evidence.earlier_scores)[0])
-        score = float(chances.plain[FORK]) * share
-        candidates.append(Candidate(index.ends[pair], "fork", score, reasons.forks(found, pair)))
-    return candidates
+        places.append(place(FORK, share, index.ends[pair], reasons.forks(found, pair)))
+    return places
+
+
+def _pull(index: PairIndex, pair: int, vector: Row) -> float:
+    """What a branch's own system text adds to its score: who speaks there (a coach, a tutor) against what the turn is about."""
+    system = index.system_vector(pair)
+    return 0.0 if system is None else SYSTEM_PULL * (float(system @ vector) - SYSTEM_NEAR)
 
 
 def _kinship(ours: str | None, theirs: str | None) -> float:

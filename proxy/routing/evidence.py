@@ -1,7 +1,8 @@
 """The two steps before the decision: which other branch would it be, which earlier node, and what speaks for each.
 
 Every tip off the active path is ranked as an other branch, every earlier node of the active path as a fork. The best of each stands
-beside the active node in one row of numbers, from which `decision.py` chooses.
+beside the active node in one row of numbers, from which `decision.py` chooses. `observe` sees what can be measured; `weigh` adds
+what was learned, so that training can measure once and learn many times.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ BESIDE_CHILD = tuple(PLACE.index(name) for name in ("cos asked", "cos both", "co
 
 TAIL_COS = PLACE.index("cos tail")
 
-OTHER = (*PLACE, *(f"{PLACE[at]} above the rest" for at in COMPARED))
 EARLIER = (
     *PLACE,
     *(f"{PLACE[at]} of what came next" for at in BESIDE_CHILD),
@@ -37,6 +37,22 @@ EARLIER = (
 
 NEAREST_EARLIER = 8
 FIRST_EARLIER = 2
+
+COLUMNS = (
+    *(f"active: {name}" for name in PLACE),
+    *(f"other: {name}" for name in PLACE),
+    "other: score", "other: lead", "other: share", "other: same conversation",
+    *(f"active above other: {name}" for name in PLACE),
+    *(f"earlier: {name}" for name in EARLIER),
+    "earlier: score", "earlier: share", "earlier: how many",
+    *(f"active above earlier: {name}" for name in PLACE),
+    *(f"cue: {name}" for name in CUES),
+    *(f"tree: {name}" for name in OVERALL),
+    "tree: other tips", "turn: opens",
+)  # fmt: skip
+
+NO_OTHER = np.array([*[0.0] * len(PLACE), -9, 0, 0, 0], np.float32)
+NO_EARLIER = np.array([*[0.0] * len(EARLIER), -9, 0, 0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +73,31 @@ class Ranker:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that speaks for the places where a turn could go."""
+class Observed:
+    """What can be measured about the places where a turn could go."""
 
-    look: Look
-    active: int
+    active: Row
     others: Ints
-    """Tips of other branches, best first."""
+    """Tips of other branches."""
+    other_rows: Rows
+    same: NDArray[np.bool_]
+    """Which of them belong to the active conversation."""
+    earlier: Ints
+    earlier_rows: Rows
+    cues: Row
+    overall: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that speaks for the places where a turn could go; places stand best first."""
+
+    others: Ints
     other_scores: Row
     earlier: Ints
-    """Earlier nodes of the active path, best first."""
     earlier_scores: Row
     row: Row
     """What the decision is made from: see `COLUMNS`."""
-
-
-COLUMNS = (
-    *(f"active: {name}" for name in PLACE),
-    *(f"other: {name}" for name in PLACE),
-    "other: score", "other: lead", "other: share", "other: same conversation",
-    *(f"active above other: {name}" for name in PLACE),
-    *(f"earlier: {name}" for name in EARLIER),
-    "earlier: score", "earlier: share", "earlier: how many",
-    *(f"active above earlier: {name}" for name in PLACE),
-    *(f"cue: {name}" for name in CUES),
-    *(f"tree: {name}" for name in OVERALL),
-    "tree: other tips",
-)  # fmt: skip
 
 
 def other_tips(index: PairIndex, active: int) -> Ints:
@@ -103,7 +117,7 @@ def earlier_nodes(index: PairIndex, active: int) -> Ints:
 
 
 def other_rows(look: Look, tips: Ints) -> Rows:
-    """The features `OTHER` of every other tip."""
+    """The features of every other tip, and what some of them are against the best of the rest."""
     rows = look.places(tips)
     compared = rows[:, COMPARED]
     if len(rows) < 2:
@@ -121,63 +135,61 @@ def earlier_rows(look: Look, active: int, earlier: Ints) -> Rows:
     rows = look.places(earlier)
     nexts = look.places([path[i + 1] for i in at.tolist()])[:, BESIDE_CHILD]
     back = (len(path) - 1 - at).astype(np.float32)
-    return np.concatenate(
-        [
-            rows,
-            nexts,
-            rows[:, BESIDE_CHILD] - nexts,
-            np.log(np.maximum(back, 1))[:, None],
-            (back == 1)[:, None],
-            (at == 0)[:, None],
-            rows[:, [TAIL_COS]] - look.columns[active, TAIL_COS],
-        ],
-        axis=1,
-    ).astype(np.float32)
+    shape = np.stack([np.log(np.maximum(back, 1)), back == 1, at == 0], axis=1)
+    above = rows[:, [TAIL_COS]] - look.columns[active, TAIL_COS]
+    return np.concatenate([rows, nexts, rows[:, BESIDE_CHILD] - nexts, shape, above], axis=1).astype(np.float32)
 
 
-def gather(look: Look, active: int, others: Ints, rank_others: Ranker, rank_earlier: Ranker) -> Evidence:
-    """Rank the other tips and the earlier nodes, and put the best of each beside the active node."""
-    tip = look.columns[active]
-    other, other_scores, other_row = _best_other(look, active, others, rank_others)
-    earlier, earlier_scores, earlier_row = _best_earlier(look, active, rank_earlier)
+def observe(look: Look, active: int, others: Ints) -> Observed:
+    """Measure the active node, the given other tips and the earlier nodes."""
+    earlier = earlier_nodes(look.index, active)
+    return Observed(
+        active=look.columns[active],
+        others=others,
+        other_rows=other_rows(look, others),
+        same=look.index.root[others] == look.index.root[active],
+        earlier=earlier,
+        earlier_rows=earlier_rows(look, active, earlier),
+        cues=look.cues,
+        overall=look.overall,
+    )
+
+
+def weigh(seen: Observed, opens: float, rank_others: Ranker, rank_earlier: Ranker, pull: Row | None = None) -> Evidence:
+    """Rank the other tips and the earlier nodes, and put the best of each beside the active node.
+
+    Args:
+        opens: How much the turn reads like the first of a conversation.
+        pull: What speaks for each other tip beside its features, in units of its score.
+    """
+    tip, count = seen.active, len(PLACE)
+    other_scores = rank_others.scores(seen.other_rows)
+    order = np.argsort(-(other_scores if pull is None else other_scores + pull), kind="stable")
+    other, others, other_scores = NO_OTHER, seen.others[order], other_scores[order]
+    if len(order):
+        lead = other_scores[0] - other_scores[1] if len(order) > 1 else 5.0
+        beside = [other_scores[0], lead, softmax(other_scores)[0], float(seen.same[order[0]])]
+        other = np.concatenate([seen.other_rows[order[0], :count], beside])
+    earlier_scores = rank_earlier.scores(seen.earlier_rows)
+    back = np.argsort(-earlier_scores, kind="stable")
+    earlier, earlier_scores = NO_EARLIER, earlier_scores[back]
+    if len(back):
+        beside = [earlier_scores[0], softmax(earlier_scores)[0], np.log(len(back))]
+        earlier = np.concatenate([seen.earlier_rows[back[0]], beside])
     row = np.concatenate(
         [
-            tip,
-            other_row,
-            tip - other_row[: len(PLACE)],
-            earlier_row,
-            tip - earlier_row[: len(PLACE)],
-            look.cues,
-            look.overall,
-            [np.log1p(len(others))],
+            *(tip, other, tip - other[:count], earlier, tip - earlier[:count]),
+            *(seen.cues, seen.overall, [np.log1p(len(others)), opens]),
         ]
-    ).astype(np.float32)
-    return Evidence(look, active, other, other_scores, earlier, earlier_scores, row)
+    )
+    if pull is not None:
+        other_scores = other_scores + pull[order]
+    return Evidence(others, other_scores, seen.earlier[back], earlier_scores, row.astype(np.float32))
 
 
 def softmax(scores: NDArray[Any]) -> Row:
-    grown = np.exp(scores - scores.max()) if len(scores) else scores
-    return np.asarray(grown / grown.sum() if len(scores) else grown, np.float32)
-
-
-def _best_other(look: Look, active: int, others: Ints, rank: Ranker) -> tuple[Ints, Row, Row]:
-    if not len(others):
-        return others, np.zeros(0, np.float32), np.array([*[0.0] * len(PLACE), -9, 0, 0, 0], np.float32)
-    scores = rank.scores(other_rows(look, others))
-    order = np.argsort(-scores, kind="stable")
-    others, scores = others[order], scores[order]
-    lead = scores[0] - scores[1] if len(scores) > 1 else 5.0
-    same = look.index.root[others[0]] == look.index.root[active]
-    beside = [scores[0], lead, softmax(scores)[0], float(same)]
-    return others, scores, np.concatenate([look.columns[others[0]], beside]).astype(np.float32)
-
-
-def _best_earlier(look: Look, active: int, rank: Ranker) -> tuple[Ints, Row, Row]:
-    earlier = earlier_nodes(look.index, active)
-    if not len(earlier):
-        return earlier, np.zeros(0, np.float32), np.array([*[0.0] * len(EARLIER), -9, 0, 0], np.float32)
-    rows = earlier_rows(look, active, earlier)
-    scores = rank.scores(rows)
-    order = np.argsort(-scores, kind="stable")
-    beside = [scores[order[0]], softmax(scores)[order[0]], np.log(len(earlier))]
-    return earlier[order], scores[order], np.concatenate([rows[order[0]], beside]).astype(np.float32)
+    """Chances from scores; none from none."""
+    if not len(scores):
+        return np.zeros(0, np.float32)
+    grown = np.exp(scores - scores.max())
+    return np.asarray(grown / grown.sum(), np.float32)

@@ -27,7 +27,8 @@ MOST_WORDS = 40
 PLACE = (
     "cos asked", "cos both", "cos tail", "path max", "path max asked", "path mean", "faded max", "first", "previous",
     "above average", "covered by pair", "covered by asked", "covered by path", "covered by conversation", "rare in pair", "rare on path",
-    "names in pair", "names on path", "open question", "answer length", "depth", "recency", "branches here",
+    "names in pair", "names on path", "open question", "answer length", "depth", "recency", "branches here", "common",
+    "open question met",
 )  # fmt: skip
 """The features of one place, in order."""
 
@@ -60,7 +61,7 @@ def look(index: PairIndex, turn: str, vector: Row) -> Look:
     cues = np.asarray(text.cues(turn), np.float32)
     if not count:
         return Look(index, turn, cues, np.zeros((0, len(PLACE)), np.float32), np.zeros(len(OVERALL), np.float32), words)
-    similar = index.similarities(vector)
+    similar, common = index.similarities(vector)
     asked, both, tail = similar[:, ASKED], similar[:, BOTH], similar[:, TAIL]
     nearest = similar.max(axis=1)
     jumps = _jumps(index)
@@ -103,6 +104,8 @@ def look(index: PairIndex, turn: str, vector: Row) -> Look:
             np.log1p(depth),
             np.log1p(count - 1 - np.arange(count)),
             np.minimum(4, index.children),
+            common,
+            index.open * (not turn.rstrip().endswith("?")),
         ],
         axis=1,
     ).astype(np.float32)

@@ -61,6 +61,9 @@ class PairIndex:
             self._length = np.zeros(16, np.float32)
             self._open = np.zeros(16, np.float32)
             self._vectors = np.zeros((16, VIEWS, self._size), np.int8)
+            self._sum = np.zeros(self._size, np.float32)
+            """Of all pairs' vectors: what the whole tree has in common."""
+            self._systems: dict[str, Vectors] = {}
             self._scales = np.zeros((16, VIEWS), np.float32)
             self._stale: dict[int, None] = {}
 
@@ -109,33 +112,49 @@ class PairIndex:
         path.reverse()
         return path
 
-    def similarities(self, vector: NDArray[np.float32]) -> Floats:
-        """Cosine of a text with every pair's vectors: one row a pair, one column a view."""
+    def similarities(self, vector: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Cosine of a text with every pair's vectors, one column a view; and of every pair with the mean of all.
+
+        A pair near the mean is near to much, and its nearness says less.
+        """
         count = len(self)
-        similar = np.empty((count, VIEWS), np.float32)
+        mean = self._sum / (float(np.linalg.norm(self._sum)) + 1e-6)
+        both = np.stack([vector, mean], axis=1)
+        similar = np.empty((count, VIEWS, 2), np.float32)
         for start in range(0, count, 512):  # blocks stay in the processor's cache
             end = min(count, start + 512)
             block = self._vectors[start:end].reshape(-1, self._size).astype(np.float32)
-            similar[start:end] = (block @ vector).reshape(-1, VIEWS)
-        return similar * self._scales[:count]
+            similar[start:end] = (block @ both).reshape(-1, VIEWS, 2)
+        similar *= self._scales[:count, :, None]
+        return similar[:, :, 0], similar[:, BOTH, 1]
+
+    def system_vector(self, pair: int) -> Vectors | None:
+        """The vector of the system text under which a pair was said, where the tree holds more than one."""
+        said = self.systems[pair]
+        return self._systems.get(said) if said is not None and len(self._systems) > 1 else None
 
     def refresh(self, embedder: Embedder) -> int:
         """Compute the vectors of new and changed pairs; gives how many there were."""
         with self.lock:
             generation, pairs = self.generation, list(self._stale)
             views = [view for pair in pairs for view in _views(self.asked[pair], self.replied[pair])]
+            systems = list({said for pair in pairs if (said := self.systems[pair]) and said not in self._systems})
             self._stale.clear()
         if not pairs:
             return 0
         vectors = _embed_some(embedder, views)
+        system_vectors = _embed_some(embedder, [said[:SYSTEM_READ] for said in systems])
         with self.lock:
             if self.generation is generation:
                 self._keep(pairs, vectors)
+                self._systems.update(zip(systems, system_vectors, strict=True))
         return len(pairs)
 
     def _keep(self, pairs: Sequence[int], vectors: Vectors) -> None:
         """Store vectors as one byte a value, scaled by the largest of each."""
         scales = np.abs(vectors).max(axis=1) / 127 + 1e-12
+        before = self._vectors[pairs, BOTH] * self._scales[pairs, BOTH][:, None]
+        self._sum += vectors.reshape(-1, VIEWS, self._size)[:, BOTH].sum(axis=0) - before.sum(axis=0)
         self._vectors[pairs] = np.rint(vectors / scales[:, None]).astype(np.int8).reshape(-1, VIEWS, self._size)
         self._scales[pairs] = scales.reshape(-1, VIEWS)
 
@@ -205,6 +224,9 @@ class PairIndex:
 
 READ = 4000
 """Characters of a text whose words are indexed."""
+
+SYSTEM_READ = 500
+"""Characters of a system text that say who speaks."""
 
 
 def _views(asked: str, replied: str) -> tuple[str, str, str]:

@@ -1,0 +1,1 @@
+"""How the embedded scorer's weights are learned; nothing here is needed to use them."""

@@ -13,7 +13,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from proxy.api.auth import digest, new_key
-from proxy.app import create_app
+from proxy.app import Parts, assemble, create_app
+from proxy.chat.answer import Chat
 from proxy.config import Settings
 from proxy.domain.turn import KeyKind
 from proxy.store.sqlite import SqliteStore
@@ -25,9 +26,10 @@ URL = "http://127.0.0.1"
 class House:
     """A running application, its store, and keys for it."""
 
-    def __init__(self, client: TestClient[Litestar], store: SqliteStore) -> None:
+    def __init__(self, client: TestClient[Litestar], store: SqliteStore, chat: Chat) -> None:
         self.client = client
         self.store = store
+        self._chat = chat
         self._numbers = itertools.count()
 
     def ask(self, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
@@ -37,6 +39,11 @@ class House:
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self.ask(lambda store: store._read(lambda db: db.execute(sql, values).fetchall()))
+
+    def settle(self) -> None:
+        """Wait for what runs behind the requests so far."""
+        with self.client.portal() as portal:
+            portal.call(self._chat.tasks.finish)
 
     def key(self, user: str | None = None, kind: KeyKind = "person", **options: Any) -> tuple[str, str]:
         """A new key and the user that it belongs to."""
@@ -128,13 +135,13 @@ def texts(listed: dict[str, Any]) -> list[str]:
 @contextmanager
 def open_house(**settings: Any) -> Iterator[House]:
     """Start the application over a database in memory and the offline model, and stop it with the block."""
-    stores: list[SqliteStore] = []
+    made: list[Parts] = []
 
-    def made(*args: Any, **kwargs: Any) -> SqliteStore:
-        stores.append(SqliteStore(*args, **kwargs))
-        return stores[-1]
+    def kept(*args: Any) -> Parts:
+        made.append(assemble(*args))
+        return made[-1]
 
-    with patch("proxy.app.SqliteStore", made):
+    with patch("proxy.app.assemble", kept):
         app = create_app(Settings(storage={"url": "sqlite://:memory:"}, **settings), env={})
     with TestClient(app, base_url=URL) as client:
-        yield House(client, stores[0])
+        yield House(client, made[0].store, made[0].chat)

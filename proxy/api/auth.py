@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -71,7 +72,7 @@ class Gatekeeper:
         self._keys = keys
         self._user_headers = tuple(name.lower() for name in user_headers)
         self._known: dict[str, tuple[Key | None, float]] = {}
-        self._guarded: tuple[bool, float] = (False, 0.0)
+        self._guarded: tuple[bool, float] = (False, -math.inf)
 
     async def caller(self, request: Request[Any, Any, Any], body: Mapping[str, Any] | None = None) -> Caller:
         """Who asks.
@@ -141,13 +142,20 @@ def _demand_json(headers: Mapping[str, str]) -> None:
 
 def _demand_loopback(headers: Mapping[str, str]) -> None:
     hint = "Make a key with `graft keys add USER` to use this server from elsewhere."
-    if not _is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname):
+    if not _is_loopback(_host_of(f"//{headers.get('host', '')}")):
         raise Forbidden(
             f"Without keys this server answers to its own machine's names only, not to Host {headers.get('host')!r}. {hint}"
         )
     origin = headers.get("origin")
-    if origin is not None and not _is_loopback(urlsplit(origin).hostname):
+    if origin is not None and not _is_loopback(_host_of(origin)):
         raise Forbidden(f"Without keys this server refuses requests that the web page {origin!r} makes. {hint}")
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -60,7 +60,7 @@ def headers_of(exc: errors.ProxyError) -> dict[str, str]:
     """`Retry-After` and the provider's rate-limit headers."""
     headers = dict(getattr(exc, "headers", {}))
     retry_after_s = getattr(exc, "retry_after_s", None)
-    if retry_after_s is not None:
+    if retry_after_s is not None and math.isfinite(retry_after_s):
         headers["retry-after"] = str(math.ceil(retry_after_s))
     return headers
 

@@ -12,7 +12,7 @@ a new user turn                                      the router: continue, retur
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxy.chat.again import KnownTurn
 from proxy.chat.cursor import Cursor
@@ -35,6 +35,12 @@ def policy_of(turn: Turn, caller: Caller, defaults: Policies) -> Policy:
     """The policy of one request: its own, else its key's, else the default; without a named user nothing is ever placed."""
     policy = turn.policy or caller.policy or (defaults.person if caller.kind == "person" else "follow")
     return "follow" if policy in ("auto", "shadow") and not caller.named else policy
+
+
+def ever_placed(turn: Turn, caller: Caller, defaults: Policies) -> bool:
+    """Whether this turn, or others that come under its key, are placed: only then is what the router derives ever read."""
+    policies = (policy_of(turn, caller, defaults), policy_of(replace(turn, policy=None), caller, defaults))
+    return any(policy in ("auto", "shadow") for policy in policies)
 
 
 async def tree_for(store: TreeStore, user_id: UserId, turn: Turn, cursor: Cursor, pin: Node | None) -> Tree:
@@ -74,7 +80,7 @@ def unrouted(request: Request, cursor: Cursor, known: KnownTurn) -> Attachment |
         return _given(at, "continue", "goes on from a reply that the client began")
     if known.edited:
         return _given(at, "fork", "an edit: the turn stands beside the one it replaces")
-    if any(transcript.turn_from <= index < cursor.new_from for index in cursor.nodes):
+    if cursor.new_from < len(transcript.said) and any(index >= transcript.turn_from for index in cursor.nodes):
         return _given(at, "continue", "goes on with a turn that has no reply here")
     return None
 

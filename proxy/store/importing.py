@@ -13,26 +13,23 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from proxy.domain import fingerprint
 from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
-from proxy.domain.fingerprint import NOTHING, Hash, Link
-from proxy.domain.transcript import Seen
+from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.tree import ROOT, Node, NodeId, Tree, UserId, new_id
 from proxy.errors import InvalidRequest
-from proxy.store import reading, trees, writing
+from proxy.store import reading, trees
+from proxy.store.chains import Chains
 from proxy.store.labelling import OURS, SUPERSEDED_BY, supersede
 from proxy.store.planting import Planting
 from proxy.store.rows import from_json, plain, to_json
 
 BATCH: Final = 500
-"""Nodes between two rounds of transcript rows, and between two words about progress."""
-LINKS: Final = 20_000
-"""Links of the nodes met last, from which their children's are made; others are made again from their path."""
+"""Nodes between two words about progress."""
 NAME_MAX: Final = 200
 
 _FIT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
@@ -95,16 +92,12 @@ class _Arrival:
     """The tree holds no node yet: what it lacks, the file may tell."""
     under: NodeId | None
     planting: Planting
+    chains: Chains
     last_seq: int
     """Nodes beyond this one are the import's own."""
-    conversation: str = field(default_factory=lambda: new_id("c"))
-    """Stands for the chat of nodes that name none."""
     added: int = 0
     known: set[NodeId] = field(default_factory=set)
     renamed: int = 0
-    seen: list[Seen] = field(default_factory=list)
-    links: OrderedDict[NodeId, tuple[Link | None, Hash]] = field(default_factory=OrderedDict)
-    """A node's place in the transcript of its path, and the chain of assistants so far."""
     spoken: dict[NodeId, NodeId] = field(default_factory=dict)
     """Nodes of the file with a system text, and the nodes that were stored for them."""
     superseded: dict[NodeId, list[NodeId]] = field(default_factory=dict)
@@ -128,10 +121,10 @@ class _Arrival:
         if is_empty:
             tree = _filled(db, tree, fields, is_new=is_new)
         planting = Planting.begin(db, user_id, tree.id)
-        arrival = cls(db, user_id, tree, fields, is_new, is_empty, under, planting, last_seq)
+        chains = Chains(db, user_id, tree.id, planting.secret, last_seq)
         if under is not None:
-            arrival._remember_path(under)
-        return arrival
+            chains.remember_path(under)
+        return cls(db, user_id, tree, fields, is_new, is_empty, under, planting, chains, last_seq)
 
     @property
     def done(self) -> int:
@@ -151,29 +144,45 @@ class _Arrival:
         node = carried.node
         parent_id = self.under if node.parent_id is None else self.planting.stored(node.parent_id)
         exact = fingerprint.exact(node.message, self.planting.secret)
-        system = self._system(carried)
+        before = self.chains.after(parent_id)
+        link = self.chains.link(node, before)
         stored_id = self._recall(carried, parent_id, exact)
-        if stored_id is not None:
-            self.known.add(stored_id)
+        if stored_id is None:
+            stored_id = self._plant(carried, parent_id, exact, link)
         else:
-            stored_id = self._free_id(carried)
-            self.renamed += carried.has_id and stored_id != node.id
-            planted = replace(node, id=stored_id, tree_id=self.tree.id, system=system, call_id=None)
-            self.planting.plant(planted, exact, parent_id, node.state)
-            self.added += 1
-            self._note_superseded(planted)
+            self.known.add(stored_id)
+            if node.system is not None:
+                self.texts[node.id] = node.system
         if stored_id != node.id:
             self.planting.known[node.id] = stored_id
-        if node.system is not None and stored_id in self.known:
-            self.texts[node.id] = node.system
-        elif node.system is not None:
+        self.chains.remember(node, stored_id, before, link)
+
+    def _plant(self, carried: Carried, parent_id: NodeId | None, exact: Hash, link: Link | None) -> NodeId:
+        node = carried.node
+        stored_id = self._free_id(carried)
+        planted = Node(
+            stored_id,
+            self.tree.id,
+            parent_id,
+            node.message,
+            node.state,
+            node.created_at,
+            sender=node.sender,
+            conversation=node.conversation,
+            system=self._system(carried),
+            tokens=node.tokens,
+            metadata=node.metadata,
+        )
+        self.planting.plant(planted, exact, parent_id, node.state, link.folded if link else None)
+        self._note_superseded(planted)
+        if node.system is not None:
             self.spoken[node.id] = stored_id
-        self._link(replace(node, id=stored_id), parent_id)
-        if len(self.seen) >= BATCH:
-            self._flush()
+        self.added += 1
+        self.renamed += carried.has_id and stored_id != node.id
+        return stored_id
 
     def end(self) -> Imported:
-        self._flush()
+        self.chains.flush()
         for by, replaced in self.superseded.items():
             stored_id = self.planting.known.get(by, by)
             if stored_id != by:
@@ -223,53 +232,6 @@ class _Arrival:
         (content,) = self.db.execute(sql, (self.spoken[first],)).fetchone()
         text: str = from_json(content)
         return text
-
-    def _link(self, node: Node, parent_id: NodeId | None) -> None:
-        """Remember a node as a client would have told it, after everything above it."""
-        before, assistants = self._link_of(parent_id)
-        if node.message.is_system:
-            self._keep(node.id, before, assistants)
-            return
-        link = fingerprint.extend(before, assistants, node.message, self.planting.secret)
-        self._keep(node.id, link, link.assistants or assistants)
-        self.seen.append(
-            Seen(
-                chain=link.chain,
-                prev=before.chain if before else NOTHING,
-                folded=link.folded,
-                assistants=link.assistants,
-                role=node.message.role,
-                meaning="node",
-                node_id=node.id,
-                tree_id=self.tree.id,
-                conversation=node.conversation or self.conversation,
-            )
-        )
-
-    def _link_of(self, node_id: NodeId | None) -> tuple[Link | None, Hash]:
-        if node_id is None:
-            return None, NOTHING
-        if node_id not in self.links:
-            path = reading.path(self.db, self.user_id, node_id)
-            links = fingerprint.transcript([node.message for node in path], self.planting.secret)
-            self._keep(node_id, links[-1] if links else None, fingerprint.last_assistants(links))
-        return self.links[node_id]
-
-    def _keep(self, node_id: NodeId, link: Link | None, assistants: Hash) -> None:
-        self.links[node_id] = (link, assistants)
-        if len(self.links) > LINKS:
-            self.links.popitem(last=False)
-
-    def _remember_path(self, node_id: NodeId) -> None:
-        """A path that the import goes on with is part of what a client would tell."""
-        parent_id: NodeId | None = None
-        for node in reading.path(self.db, self.user_id, node_id):
-            self._link(node, parent_id)
-            parent_id = node.id
-
-    def _flush(self) -> None:
-        writing.remember(self.db, self.user_id, self.seen, {})
-        self.seen.clear()
 
 
 def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool) -> Tree:

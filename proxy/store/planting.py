@@ -63,8 +63,8 @@ class Planting:
             if whole:
                 self.show(stored_id)
 
-    def plant(self, node: Node, exact: Hash, parent_id: NodeId | None, state: str) -> None:
-        """Add one node. Raises NotFound when its parent is unknown."""
+    def plant(self, node: Node, exact: Hash, parent_id: NodeId | None, state: str, folded: Hash | None = None) -> None:
+        """Add one node; its folded hash is made where it is not given. Raises NotFound when its parent is unknown."""
         if parent_id is not None and not self.has(parent_id):
             raise no_node(parent_id)
         visible = None
@@ -84,7 +84,7 @@ class Planting:
                 plain(node.sender),
                 to_json(message.wire),
                 exact,
-                fingerprint.folded(message, self.secret),
+                folded or fingerprint.folded(message, self.secret),
                 state,
                 plain(node.conversation),
                 self._system(node.system),

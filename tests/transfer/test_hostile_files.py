@@ -217,14 +217,14 @@ async def test_a_node_of_another_tree_than_the_one_named_is_no_place():
 
 
 async def test_a_store_that_fails_in_the_middle_undoes_all(monkeypatch: pytest.MonkeyPatch):
-    from proxy.store import importing
+    from proxy.store import chains
 
     def full(*_: Any) -> None:
         raise StoreError("The disk is full.")
 
     async with await SqliteStore.open("sqlite://:memory:") as store:
         before = await everything(store)
-        monkeypatch.setattr(importing.writing, "remember", full)
+        monkeypatch.setattr(chains.writing, "remember", full)
         with pytest.raises(StoreError):
             await brought(store, native(*[line(f"n_{index}") for index in range(1200)]))
         assert await everything(store) == before

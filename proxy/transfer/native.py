@@ -27,7 +27,7 @@ from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields, ZoneText
 from proxy.domain.tree import Node, NodeId, Tree, TreeId
 from proxy.domain.zone import ZONES, DataZone
 from proxy.transfer import layout
-from proxy.transfer.checks import LAST_SECOND, check_depth, converted, decoded, fault, message
+from proxy.transfer.checks import LAST_SECOND, TOP, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
 from proxy.transfer.layout import Entry
 
@@ -141,6 +141,8 @@ class _Document:
     def check_order(self, entry: Entry) -> None:
         """Raises InvalidRequest for an entry that is unknown, or not where it belongs."""
         last = self._seen[-1] if self._seen else None
+        if last is None and entry.name != "graft":
+            raise fault(TOP, "this is not Graft's own format, which begins with 'graft'.")
         if entry.name not in _RANK:
             raise fault(entry.place, f"{entry.name!r} is unknown here.")
         if entry.name == last and entry.name in _LISTS:

@@ -122,7 +122,7 @@ class Chat:
             active_key=caller.key_id,
             hint=None,
             started=started,
-            closed=lambda _: self._warm(again.tree),
+            closed=lambda _: self._warm(again.request, again.tree),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
         relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
@@ -161,7 +161,7 @@ class Chat:
             active_key=request.caller.key_id,
             hint=turn.hint,
             started=request.started,
-            closed=partial(self._closed, tree, running),
+            closed=partial(self._closed, request, tree, running),
             behind=shadow,
         )
         relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
@@ -253,12 +253,14 @@ class Chat:
     ) -> None:
         await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, await shadow)
 
-    def _closed(self, tree: Tree, running: Running, whole: bool) -> None:
+    def _closed(self, request: Request, tree: Tree, running: Running, whole: bool) -> None:
         self._retries.end(running, whole=whole)
-        self._warm(tree)
+        self._warm(request, tree)
 
-    def _warm(self, tree: Tree) -> None:
-        self.tasks.start(self._router.warm(tree.user_id, tree.id))
+    def _warm(self, request: Request, tree: Tree) -> None:
+        """What the router derives from text costs far more than a request: not for those who always follow."""
+        if place.ever_placed(request.turn, request.caller, self._rules.policies):
+            self.tasks.start(self._router.warm(tree.user_id, tree.id))
 
     def _window(self, turn: Turn) -> Window:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")

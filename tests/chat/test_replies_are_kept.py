@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from proxy.chat.answer import Rules
 from proxy.domain.message import Message
+from proxy.domain.placement import Policy
 from proxy.domain.tree import CallId, Node, UserId
 from proxy.errors import StoreError, UpstreamError
 from proxy.store import SqliteStore
 from tests.chat.road import (
+    ANN,
     LONG,
     Json,
     Road,
@@ -117,6 +120,18 @@ async def test_an_answer_warms_the_router_and_moves_where_the_user_is(road: Road
     active = await road.store.active(UserId("ann"), tree.id, "key-ann", "chat-1")
     assert active is not None
     assert active.node_id == told.node
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "warmed"),
+    [("follow", None, False), ("follow", "auto", True), ("auto", "follow", True), (None, None, True)],
+)
+async def test_the_router_is_warmed_only_where_turns_are_placed(
+    road: Road, own: Policy | None, asked: Policy | None, warmed: bool
+) -> None:
+    await road.ask(user("Hello"), caller=replace(ANN, policy=own), policy=asked)
+    await road.settle()
+    assert bool(road.router.warmed) == warmed
 
 
 # Broken off

@@ -26,6 +26,8 @@ FOREST = {
 }  # fmt: skip
 ROUNDS = 250
 
+OPENS_RIDGE = 200.0
+
 FORK_SHARE = 0.1
 """Forks among the turns that stay, in the model's eyes; the costs say how readily one is chosen."""
 
@@ -67,13 +69,15 @@ def forks(rows: Rows, forked: Flags) -> Flat:
 
 
 def opens(vectors: Rows, cues: Rows, first: Flags) -> Flat:
-    """How much a turn reads like the first of a conversation, from its vector and its cues."""
-    rows = np.concatenate([vectors, cues], axis=1)
+    """How much a turn reads like the first of a conversation, from its vector and its cues: a ridge regression on 1 and -1."""
+    rows = np.concatenate([vectors, cues], axis=1).astype(np.float64)
     mean = np.concatenate([np.zeros(vectors.shape[1]), cues.mean(axis=0)])
     scale = np.concatenate([np.full(vectors.shape[1], 1 / 8), cues.std(axis=0) + 1e-6])
-    even = np.where(first, 0.5 / first.mean(), 0.5 / (1 - first.mean()))
-    coefficients, bias = _logistic(_scaled(rows, mean, scale), first.astype(np.int64), even, 0.02)
-    return _linear(mean, scale, coefficients, bias)
+    rows = np.concatenate([_scaled(rows, mean, scale), np.ones((len(rows), 1))], axis=1)
+    even = np.where(first, 0.5 / first.mean(), 0.5 / (1 - first.mean()))[:, None]
+    curve = (rows * even).T @ rows + OPENS_RIDGE * np.eye(rows.shape[1])
+    solved = np.linalg.solve(curve, (rows * even).T @ np.where(first, 1.0, -1.0))
+    return _linear(mean, scale, solved[None, :-1], solved[-1:])
 
 
 def forest(rows: Rows, labels: Labels, weights: Row) -> Flat:
@@ -123,7 +127,7 @@ def _scaled(rows: Rows, mean: Row, scale: Row) -> Rows:
 def _logistic(rows: Rows, labels: Labels, weights: Row, ridge: float) -> tuple[Rows, Row]:
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
 
-    model = LogisticRegression(C=ridge, max_iter=500).fit(rows, labels, sample_weight=weights)
+    model = LogisticRegression(C=ridge, max_iter=120, tol=1e-3).fit(rows, labels, sample_weight=weights)
     return model.coef_, model.intercept_
 
 

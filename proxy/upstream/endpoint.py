@@ -139,7 +139,9 @@ def resolve(litellm: Any, model: Model, timeouts: Timeouts) -> Endpoint | None:
     if provider == "azure" and address is None:
         return None
     url, headers = address or _openai(config, name, base, key, params, extra, given)
-    supported = litellm.get_supported_openai_params(name, custom_llm_provider=provider) or ()
+    supported = litellm.get_supported_openai_params(
+        name, custom_llm_provider=provider, base_model=given.get("base_model")
+    )
     return Endpoint(
         provider=provider,
         name=name,
@@ -147,7 +149,7 @@ def resolve(litellm: Any, model: Model, timeouts: Timeouts) -> Endpoint | None:
         headers=headers,
         config=config,
         params=params,
-        supported=(frozenset(supported) & (fields.CHAT_FIELDS | {"thinking"})) - {"metadata"},
+        supported=(frozenset(supported or ()) & (fields.CHAT_FIELDS | {"thinking"})) - {"metadata"},
         mapping=_mapping(given),
         timeouts=_timeouts(given, timeouts),
     )

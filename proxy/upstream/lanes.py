@@ -16,7 +16,7 @@ from proxy.upstream.litellm_lane import LiteLLMLane
 from proxy.upstream.models import MIRROR, Models
 from proxy.upstream.native_lane import NativeLane
 from proxy.upstream.raw_lane import RawLane
-from proxy.upstream.session import Session, Timeouts
+from proxy.upstream.session import Session, Timeouts, trusted
 
 DEFAULT_WINDOW_TOKENS = 128_000
 
@@ -117,7 +117,7 @@ class Lanes:
     async def warm(self) -> None:
         """Import what the configured models need; to be awaited when the port is open."""
         if any(model.lane in ("native", "raw") for model in map(self.models.get, self.models.names())):
-            await asyncio.to_thread(self._session.prepare)
+            await asyncio.to_thread(trusted)
         if self.models.needs_litellm:
             await library.warm()
             await asyncio.to_thread(self._learn)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from proxy import __version__
@@ -45,22 +46,9 @@ class Session:
     def __init__(self, timeouts: Timeouts, *, trust_env: bool = False) -> None:
         self._connect_s = timeouts.connect_s
         self._trust_env = trust_env
-        self._trusted: ssl.SSLContext | None = None
         self._client: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: set[asyncio.Task[None]] = set()
-
-    def prepare(self) -> None:
-        """Do what is slow and needs no event loop: imports, and the list of trusted authorities."""
-        import ssl  # noqa: PLC0415
-
-        import aiohttp  # noqa: F401, PLC0415
-        import certifi  # noqa: PLC0415  # comes with httpx; a slim container has no authorities of its own
-
-        if self._trusted is None:
-            trusted = ssl.create_default_context()
-            trusted.load_verify_locations(certifi.where())
-            self._trusted = trusted
 
     async def post(self, url: object, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Send a request; returns when the answer's head is there. Raises what aiohttp raises."""
@@ -89,10 +77,9 @@ class Session:
         if self._client is None or self._loop is not loop:
             import aiohttp  # noqa: PLC0415
 
-            self.prepare()
             self._loop = loop
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=self._trusted or True, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(limit=0, ssl=trusted(), ttl_dns_cache=60),
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
                 headers={"User-Agent": USER_AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -101,6 +88,22 @@ class Session:
                 max_field_size=_HEADER_BYTES,
             )
         return self._client
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The system's authorities, and those that come with httpx: a slim container has none of its own.
+
+    Reading them takes a while and needs no event loop, so warming up does it in a thread, beside the import of aiohttp.
+    """
+    import ssl  # noqa: PLC0415
+
+    import aiohttp  # noqa: F401, PLC0415
+    import certifi  # noqa: PLC0415
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

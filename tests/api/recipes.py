@@ -1,0 +1,92 @@
+"""One working request for every endpoint and verb, and where an id stands in it. The isolation matrix is made from these.
+
+Whoever adds an endpoint adds its recipe here; `test_isolation_matrix.py` fails until it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+OPEN = {"/health", "/ready"}
+"""Routes without anything of anybody; those of the API's description, below `/api/docs`, are open too."""
+
+MESSAGES = [{"role": "user", "content": "Why is that?"}]
+FILE = {
+    "format": "graft.tree",
+    "tree_id": "copy",
+    "branches": [{"id": 1, "parent_id": None, "attachment_point": None, "messages": MESSAGES}],
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A request that works for whoever owns the ids in it: `{tree}`, `{turn}`, `{reply}` and `{other}` stand for their own."""
+
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    """What stands for the path's parameters, where their names do not say it."""
+    slots: tuple[str, ...] = ()
+    """Where else an id can stand: `body.NAME`, `query.NAME`, `header.NAME`. The path's parameters need no mention."""
+
+
+CHAT = {"model": "mirror", "messages": MESSAGES}
+PLACED = ("header.x-graft-parent", "header.x-graft-tree", "header.x-openwebui-chat-id", "header.idempotency-key")
+PAGED = ("query.after",)
+
+RECIPES: Mapping[str, Recipe] = {
+    "POST /v1/chat/completions": Recipe(CHAT, slots=(*PLACED, "body.metadata.graft_parent")),
+    "GET /v1/models": Recipe(),
+    "GET /v1/models/{model:path}": Recipe(path={"model": "mirror"}),
+    "POST /api/trees": Recipe({"name": "new"}, slots=("body.name",)),
+    "GET /api/trees": Recipe(slots=PAGED),
+    "GET /api/trees/{tree_id:str}": Recipe(),
+    "PATCH /api/trees/{tree_id:str}": Recipe({"title": "Theirs now"}),
+    "DELETE /api/trees/{tree_id:str}": Recipe(),
+    "GET /api/search": Recipe(query={"q": "secret"}, slots=("query.q", "query.tree_id", *PAGED)),
+    "GET /api/trees/{tree_id:str}/active": Recipe(slots=("query.conversation",)),
+    "PUT /api/trees/{tree_id:str}/active": Recipe({"node_id": "{reply}"}, slots=("body.node_id", "body.conversation")),
+    "GET /api/trees/{tree_id:str}/structure": Recipe(slots=PAGED),
+    "GET /api/trees/{tree_id:str}/children": Recipe(slots=PAGED),
+    "POST /api/trees/{tree_id:str}/nodes": Recipe(
+        {"parent_id": "{reply}", "role": "user", "content": "Mine?"}, slots=("body.parent_id",)
+    ),
+    "POST /api/trees/{tree_id:str}/branches": Recipe(
+        {"parent_id": "{reply}", "messages": MESSAGES}, slots=("body.parent_id",)
+    ),
+    "GET /api/trees/{tree_id:str}/shadow": Recipe(slots=("query.before",)),
+    "GET /api/trees/{tree_id:str}/export": Recipe(slots=("query.node_id",)),
+    "POST /api/trees/import": Recipe(FILE, slots=("query.tree", "query.parent_id", "body.tree_id")),
+    "GET /api/nodes/{node_id:str}": Recipe(),
+    "PATCH /api/nodes/{node_id:str}": Recipe({"labels": ["mine"]}),
+    "DELETE /api/nodes/{node_id:str}": Recipe(),
+    "GET /api/nodes/{node_id:str}/path": Recipe(),
+    "GET /api/nodes/{node_id:str}/children": Recipe(slots=PAGED),
+    "GET /api/nodes/{node_id:str}/siblings": Recipe(slots=PAGED),
+    "GET /api/nodes/{node_id:str}/subtree": Recipe(slots=PAGED),
+    "POST /api/nodes/{node_id:str}/regenerate": Recipe({"model": "mirror"}),
+    "POST /api/nodes/{node_id:str}/move": Recipe(
+        {"parent_id": "{other}", "answer_again": True, "model": "mirror"},
+        path={"node_id": "{turn}"},
+        slots=("body.parent_id",),
+    ),
+    "POST /api/nodes/{node_id:str}/undo": Recipe({}, path={"node_id": "{placed}"}),
+    "GET /api/nodes/{node_id:str}/route": Recipe(),
+    "GET /api/nodes/{node_id:str}/receipt": Recipe(),
+    "POST /api/route": Recipe(
+        {"messages": MESSAGES, "tree_id": "{tree}", "cursor": "{reply}"},
+        slots=("body.tree_id", "body.cursor", "body.conversation"),
+    ),
+    "GET /api/zones/user": Recipe(),
+    "PUT /api/zones/user": Recipe({"text": "Theirs."}),
+    "POST /api/zones/user": Recipe({"text": "Theirs."}),
+    "DELETE /api/zones/user": Recipe(),
+    "GET /api/trees/{tree_id:str}/zones": Recipe(),
+    "GET /api/trees/{tree_id:str}/zones/{name:str}": Recipe(path={"name": "discussion"}),
+    "PUT /api/trees/{tree_id:str}/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "discussion"}),
+    "POST /api/trees/{tree_id:str}/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "discussion"}),
+    "DELETE /api/trees/{tree_id:str}/zones/{name:str}": Recipe(path={"name": "discussion"}),
+}

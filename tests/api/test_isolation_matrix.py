@@ -1,0 +1,352 @@
+"""Every endpoint and verb, called by a stranger with every kind of id of somebody else: the answer is that for an unknown id.
+
+The matrix is made from the application's own routes and from the description that it serves, so no endpoint and no field that
+takes an id can be forgotten. For each place where an id can stand, a stranger sends an id that nobody has, then each of the
+owner's: tree, turn, reply, call, chat, key, tree name, transcript. Ids, times and sums of random things apart, the two
+answers are the same, nothing of the owner is in them, and nothing of the owner has changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from proxy.domain.tree import new_id
+from tests.api.house import House, Person, open_house
+from tests.api.recipes import OPEN, RECIPES, Recipe
+
+SECRET = "xylophone"
+"""A word that only the owner says."""
+KINDS = (
+    "tree",
+    "turn",
+    "reply",
+    "decision",
+    "chat",
+    "call",
+    "tree's name",
+    "idempotency key",
+    "user",
+)
+"""The kinds of ids that are tried. The first five are tried by every stranger, all of them by one of the owner's own kind."""
+PARAMETER = re.compile(r"{(\w+):\w+}")
+TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
+FICKLE = re.compile(
+    r"\b(n|t|c|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
+    r'|"(at|created|created_at|updated_at|started_at|decided_at|spent_ms|overhead_ms)":[\d.e+-]+'
+)
+FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Somebody, and the ids of what is theirs."""
+
+    person: Person
+    ids: dict[str, str]
+
+
+def settled(person: Person, word: str) -> Owned:
+    """Give somebody a tree of two topics, zones, an active branch, a correction, and a turn in the shadow."""
+    tree = person.tree(name=f"{word}-plans", title=f"The {word} plan", metadata={"about": word})
+    other = tree.branch(f"Where is the {word} kept?", f"The {word} is in the attic.")[1]
+    chat = f"{word}-chat-7f3a"
+    told = person.say(
+        f"Tell how a {word} is tuned.",
+        x_graft_tree=f"{word}-plans",
+        x_openwebui_chat_id=chat,
+        x_graft_route="shadow",
+        idempotency_key=f"{word}-key-77",
+    )
+    reply = told["x-graft-node"]
+    turn = person.get(f"/api/nodes/{reply}")["parent_id"]
+    placed = person.say("Why is that so?", x_graft_tree=f"{word}-plans", x_graft_parent=reply)["x-graft-node"]
+    person.ok("PUT", f"{tree.path}/zones/discussion", {"text": f"About a {word}."})
+    person.ok("PUT", "/api/zones/user", {"text": f"Plays the {word}."})
+    person.ok("PUT", f"{tree.path}/active", {"node_id": reply})
+    person.ok("PATCH", f"/api/nodes/{turn}", {"labels": [word]})
+    person.get(f"/api/search?q={word}")
+    person.house.settle()
+    shadow = str(person.house.rows("SELECT max(id) FROM decisions WHERE user_id = ?", person.user)[0][0])
+    ids = {
+        "tree": tree.id,
+        "turn": turn,
+        "reply": reply,
+        "other": other,
+        "placed": placed,
+        "call": person.get(f"/api/nodes/{reply}")["call_id"],
+        "chat": chat,
+        "tree's name": f"{word}-plans",
+        "idempotency key": f"{word}-key-77",
+        "decision": shadow,
+        "user": person.user,
+        "words": f"Tell how a {word} is tuned.",
+    }
+    return Owned(person, ids)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with open_house() as opened:
+        yield opened
+
+
+def plain(person: Person) -> Owned:
+    """Give somebody the same kinds of things, with nothing that is said by a model."""
+    tree = person.tree(name="harmonica-plans")
+    turn, reply = tree.branch("Where is the harmonica?", "In the attic.")
+    other = tree.branch("How is it tuned?", "With a file.")[1]
+    return Owned(person, {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply})
+
+
+class Pair:
+    """An owner, and strangers: whoever has changed something makes room for a new one."""
+
+    def __init__(self, house: House, owner: str, stranger: str) -> None:
+        self.house = house
+        self._app_key, self._app = house.key(kind="app")
+        self._kind = stranger
+        self.kinds = KINDS if owner == stranger else KINDS[:5]
+        self._number = 0
+        self._spent = True
+        self._stranger: Owned
+        self.owner = settled(self._person(owner), SECRET)
+
+    def stranger(self) -> Owned:
+        if self._spent:
+            self._number += 1
+            person = self._person(self._kind, f"bob{self._number}")
+            if self._kind == "the app key alone":  # there is only one of these: it begins anew
+                for tree in person.get("/api/trees")["data"]:
+                    person.ok("DELETE", f"/api/trees/{tree['id']}")
+                person.ok("DELETE", "/api/zones/user")
+            self._stranger = plain(person)
+            self._spent = False
+        return self._stranger
+
+    def ask(self, endpoint: str, slot: str | None = None, value: str = "") -> httpx.Response:
+        """The stranger's request, one of its ids replaced."""
+        stranger = self.stranger()
+        answer = send(stranger, request_of(endpoint, stranger, slot, value))
+        self._spent = answer.is_success and not endpoint.startswith("GET")
+        return answer
+
+    def _person(self, who: str, name: str = "ann") -> Person:
+        match who:
+            case "a person":
+                return self.house.person()
+            case "the app key alone":
+                return self.house.sub_user(self._app_key, self._app, None)
+            case _:
+                return self.house.sub_user(self._app_key, self._app, name)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("a person", "a person"),
+        ("a sub-user", "a sub-user"),
+        ("a sub-user", "the app key alone"),
+        ("a person", "a sub-user"),
+        ("a sub-user", "a person"),
+    ],
+    ids=" against ".join,
+)
+def pair(request: pytest.FixtureRequest, house: House) -> Pair:
+    return Pair(house, *request.param)
+
+
+def slots_of(endpoint: str) -> list[str]:
+    """Where an id can stand in the request of an endpoint."""
+    names = PARAMETER.findall(endpoint)
+    return [*(f"path.{name}" for name in names), *RECIPES[endpoint].slots]
+
+
+def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = "") -> dict[str, Any]:
+    """The recipe's request with one's own ids, one of them replaced."""
+    recipe: Recipe = RECIPES[endpoint]
+    method, route = endpoint.split(" ")
+    defaults = {"tree_id": "{tree}", "node_id": "{reply}"}
+    parts: dict[str, Any] = {
+        "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},
+        "query": dict(recipe.query),
+        "header": dict(recipe.headers),
+        "body": deepcopy(recipe.body),
+    }
+    parts = _with_own(parts, own.ids)
+    if slot is not None:
+        where, *names = slot.split(".")
+        _put(parts[where], names, value)
+    path = PARAMETER.sub(lambda found: parts["path"][found[1]], route)
+    return {"method": method, "url": path, "params": parts["query"], "headers": parts["header"], "json": parts["body"]}
+
+
+def _with_own(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_own(one, ids) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_own(one, ids) for one in value]
+    if isinstance(value, str) and value.startswith("{"):
+        return ids[value[1:-1]]
+    return value
+
+
+def _put(into: Any, names: list[str], value: str) -> None:
+    for name in names[:-1]:
+        into = into[int(name)] if isinstance(into, list) else into.setdefault(name, {})
+    into[names[-1]] = int(value) if names[-1] == "before" else value
+
+
+def send(own: Owned, asked: dict[str, Any]) -> httpx.Response:
+    headers = {**own.person.headers, **asked["headers"]}
+    return own.person.house.client.request(**{**asked, "headers": headers})
+
+
+def bare(answer: httpx.Response, told: str) -> tuple[int, str]:
+    """An answer without what is different every time: ids, times, and the value that was sent."""
+    headers = [f"{name}: {value}" for name, value in answer.headers.items() if name not in FICKLE_HEADERS]
+    text = FICKLE.sub("ID", "\n".join([answer.text, *headers]))
+    return answer.status_code, re.sub(rf"(?<!\w){re.escape(told)}(?!\w)", "TOLD", text)
+
+
+def nobodys(kind: str, value: str) -> str:
+    """A value like the owner's that nobody has."""
+    if re.fullmatch(r"(n|t|call)_\w{22}", value):
+        return new_id(value.partition("_")[0])
+    if value.isdigit():
+        return str(int(value) + 100_000)
+    return value.replace(SECRET, "saxophone") if SECRET in value else f"nobody{value[6:]}"
+
+
+def theirs(house: House, user: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of a user."""
+    tables = [name for (name,) in house.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = {
+        table: house.rows(f"SELECT * FROM {table} WHERE user_id = ?", user)
+        for table in tables
+        if any(column == "user_id" for _, column, *_ in house.rows(f"PRAGMA table_info({table})"))
+    }
+    nodes = "SELECT id FROM nodes WHERE user_id = ?"
+    for table in ("edges", "edge_log"):
+        rows[table] = house.rows(f"SELECT * FROM {table} WHERE node_id IN ({nodes})", user)
+    assert len(rows) > 8
+    return rows
+
+
+@pytest.mark.parametrize("endpoint", RECIPES)
+def test_a_stranger_learns_nothing_and_changes_nothing(pair: Pair, endpoint: str):
+    owner = pair.owner
+    before = theirs(pair.house, owner.person.user)
+    compared = 0
+    for slot in slots_of(endpoint):
+        for kind in pair.kinds:
+            value = owner.ids[kind]
+            if slot == "query.before" and not value.isdigit():
+                continue
+            unknown = nobodys(kind, value)
+            expected = pair.ask(endpoint, slot, unknown)
+            answer = pair.ask(endpoint, slot, value)
+            assert bare(answer, value) == bare(expected, unknown), (slot, kind)
+            told = (answer.text + str(dict(answer.headers))).replace(value, "")
+            assert SECRET not in told, (slot, kind)
+            assert not [one for one in owner.ids.values() if len(one) > 8 and one in told], (slot, kind)
+            compared += 1
+    if not slots_of(endpoint):
+        assert SECRET not in pair.ask(endpoint).text
+        compared += 1
+    pair.house.settle()
+    assert compared
+    assert theirs(pair.house, owner.person.user) == before
+
+
+@pytest.mark.parametrize("endpoint", RECIPES)
+def test_every_recipe_works_for_the_owner_of_its_ids(house: House, endpoint: str):
+    own = settled(house.person(), "bassoon")
+    answer = send(own, request_of(endpoint, own))
+    assert answer.is_success, (answer.status_code, answer.text)
+
+
+def test_every_route_has_a_recipe(house: House):
+    served = {
+        f"{method} {route.path}"
+        for route in house.client.app.routes
+        for method in getattr(route, "methods", ())
+        if route.path not in OPEN and not route.path.startswith("/api/docs") and method not in ("OPTIONS", "HEAD")
+    }
+    assert served == set(RECIPES)
+
+
+def test_every_field_that_takes_an_id_is_in_the_matrix(house: House):
+    described = house.client.get("/api/docs/openapi.json").json()
+    for path, operations in described["paths"].items():
+        for verb, operation in operations.items():
+            endpoint = next((one for one in RECIPES if described_as(one) == (verb, path)), None)
+            if endpoint is None:
+                assert path in OPEN
+                continue
+            missing = set(id_fields(described, operation)) - set(slots_of(endpoint))
+            assert not missing, (endpoint, missing)
+
+
+def described_as(endpoint: str) -> tuple[str, str]:
+    method, route = endpoint.split(" ")
+    return method.lower(), PARAMETER.sub(r"{\1}", route)
+
+
+def id_fields(described: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
+    """What the description of an operation calls an id, as slots are called."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" or TAKES_ID.search(parameter["name"]):
+            yield f"{parameter['in']}.{parameter['name']}"
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        for field in described["components"]["schemas"].get(name, {}).get("properties", {}):
+            if TAKES_ID.search(field) and field != "tool_call_id":
+                yield f"body.{field}"
+
+
+def test_a_stranger_who_repeats_the_owners_words_shares_nothing(pair: Pair):
+    """A history that is word for word the owner's is the stranger's own, from its first message on."""
+    owner = pair.owner
+    reply = owner.person.get(f"/api/nodes/{owner.ids['reply']}")
+    stranger = pair.stranger()
+    told = stranger.person.say(
+        owner.ids["words"],
+        reply["content"],
+        "And how loud is it?",
+        x_graft_tree="harmonica-plans",
+        x_openwebui_chat_id=owner.ids["chat"],
+    )
+    path = stranger.person.get(f"/api/nodes/{told['x-graft-node']}/path")["data"]
+    assert not {node["id"] for node in path} & set(owner.ids.values())
+    assert len(path) == 4
+    assert {node["tree_id"] for node in path} == {stranger.ids["tree"]}
+
+
+def test_without_a_key_nothing_is_told(house: House):
+    own = settled(house.person(), "bassoon")
+    for endpoint in RECIPES:
+        for headers in ({}, {"authorization": "Bearer sk-graft-wrong"}, {"authorization": "Basic YTpi"}):
+            asked = request_of(endpoint, own)
+            asked["headers"] = {**asked["headers"], **headers}
+            answer = house.client.request(**asked)
+            assert answer.status_code == 401, (endpoint, answer.text)
+            assert set(answer.json()) == {"error"}
+
+
+def test_a_persons_key_names_no_sub_user(house: House):
+    """Who holds a person's key is that person, whatever the request says."""
+    person = settled(house.person(), "bassoon").person
+    headers = {**person.headers, "x-graft-user": "somebody"}
+    listed = house.client.get("/api/trees?user=somebody", headers=headers).json()
+    assert [tree["name"] for tree in listed["data"]] == ["bassoon-plans"]
+
+
+def test_the_store_is_sound_after_all_of_this(house: House):
+    assert house.ask(lambda store: store.verify()) == []

@@ -39,8 +39,11 @@ FOREIGN = 0.1
 UNSURE = 0.6
 """Confidence below which a turn that stays does so for want of better evidence: the alternative is worth offering."""
 
-SYSTEM_PULL, SYSTEM_NEAR = 6.0, 0.2
+SYSTEM_PULL, SYSTEM_NEAR = 14.0, 0.2
 """Where branches have system texts of their own: score for each unit of cosine between text and turn beyond what is usual."""
+
+AT_ONCE = 48
+"""Most pairs whose vectors are computed while a request waits."""
 
 SHOWN = 3
 """Other branches named among the candidates."""
@@ -68,8 +71,8 @@ class EmbeddedScorer:
         self._weights = weights
 
     def warm(self, model: TreeModel) -> int:
-        """Compute the vectors that the tree still lacks, off a request's path; gives how many pairs lacked them."""
-        return self._index(model).refresh(self._embedder)
+        """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""
+        return self._index(model).refresh(self._embedder, AT_ONCE)
 
     def attach(self, model: TreeModel, question: Question) -> Attachment:
         """Where the turn belongs."""
@@ -78,7 +81,7 @@ class EmbeddedScorer:
             return _alone(None, "root", "a new chat starts at the root")
         if not len(index):
             return _first(model, question)
-        index.refresh(self._embedder)
+        index.refresh(self._embedder, AT_ONCE)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
             if question.cursor is not None and question.cursor not in index.pair_of:
@@ -88,7 +91,7 @@ class EmbeddedScorer:
     def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:
         """The points that the turn fits best, best first; the cursor's own branch is always among them."""
         index = self._index(model)
-        index.refresh(self._embedder)
+        index.refresh(self._embedder, AT_ONCE)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
             known = [point for point in points if point in index.pair_of]

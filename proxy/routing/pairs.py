@@ -133,13 +133,19 @@ class PairIndex:
         said = self.systems[pair]
         return self._systems.get(said) if said is not None and len(self._systems) > 1 else None
 
-    def refresh(self, embedder: Embedder) -> int:
-        """Compute the vectors of new and changed pairs; gives how many there were."""
+    def refresh(self, embedder: Embedder, newest: int | None = None) -> int:
+        """Compute the vectors of new and changed pairs; gives how many there were.
+
+        `newest` bounds the work on a request's path: a history of a thousand turns that came at once gets the rest later.
+        """
         with self.lock:
             generation, pairs = self.generation, list(self._stale)
+            later = [] if newest is None else pairs[:-newest]
+            pairs = pairs[len(later) :]
             views = [view for pair in pairs for view in _views(self.asked[pair], self.replied[pair])]
             systems = list({said for pair in pairs if (said := self.systems[pair]) and said not in self._systems})
             self._stale.clear()
+            self._stale.update(dict.fromkeys(later))
         if not pairs:
             return 0
         vectors = _embed_some(embedder, views)

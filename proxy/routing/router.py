@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
@@ -69,9 +70,11 @@ class GraftRouter:
 
     async def warm(self, user_id: UserId, tree_id: TreeId) -> None:
         """Derive ahead of time what the next turn of a tree will need."""
-        async with self._lock(user_id, tree_id):
-            model = await self._grove.follow(user_id, tree_id)
-            await self._on_thread(lambda: self._gate.warm(model))
+        lacking = True
+        while lacking:  # a little at a time, so that a request never waits for a whole imported history
+            async with self._lock(user_id, tree_id):
+                model = await self._grove.follow(user_id, tree_id)
+                lacking = bool(await self._on_thread(partial(self._gate.warm, model)))
 
     async def attach(self, question: Question) -> Attachment:
         """The place of a new turn.

@@ -36,8 +36,8 @@ class Gate(Protocol):
         """The points that fit the turn best, best first."""
         ...
 
-    def warm(self, model: TreeModel) -> object:
-        """Derive ahead of time what the next question about this tree will need."""
+    def warm(self, model: TreeModel) -> int:
+        """Derive ahead of time some of what the next question about this tree will need; 0 when nothing is left to do."""
         ...
 
 

@@ -13,7 +13,7 @@ from proxy.domain.placement import FeedNode, Mark, TreeSlice
 from proxy.domain.ports import Active
 from proxy.domain.tree import Node, NodeId, TreeId, UserId
 from proxy.domain.turn import Call
-from proxy.errors import NotFound
+from proxy.errors import InvalidRequest, NotFound
 from proxy.store.records import Correction, Decision, Outline
 from proxy.store.rows import (
     CALL,
@@ -142,17 +142,25 @@ def earlier(
     """The newest finished call that has replies and answered the same idempotency key, or, without a key, the same body.
 
     A key that was never seen is a new request although its body is known: that is what the client says with it.
+
+    Raises InvalidRequest when the key came with another body before: the old answer would be wrong, a new one unexpected.
     """
     column, value = ("request_hash", request_hash) if idempotency_key is None else ("idempotency_key", idempotency_key)
     sql = f"""
-        SELECT {CALL} FROM calls
+        SELECT request_hash, {CALL} FROM calls
         WHERE user_id = ? AND {column} = ? AND status = 'done' AND reply_id IS NOT NULL
         ORDER BY started_at DESC LIMIT 1
     """
     row = db.execute(sql, (user_id, value)).fetchone()
     if row is None:
         return None
-    call = to_call(row)
+    if row[0] != request_hash:
+        raise InvalidRequest(
+            f"The idempotency key {idempotency_key!r} came with another body before. Use a new key for a new request.",
+            param="Idempotency-Key",
+            code="idempotency_key_reused",
+        )
+    call = to_call(row[1:])
     sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id = ? AND e.tree_id = ? AND n.call_id = ? ORDER BY n.seq"
     replies = [to_node(row) for row in db.execute(sql, (call.turn_id, call.tree_id, call.id))]
     return (call, replies) if replies else None

@@ -21,7 +21,7 @@ from tests.bench.rows import Place, Row
 
 _LINE = re.compile(r":\d+\)$")
 
-RATE = 500
+RATE = 250
 """Samples a second."""
 
 

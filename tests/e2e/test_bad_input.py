@@ -230,3 +230,32 @@ def test_health_and_ready_need_no_key(graft: Served) -> None:
     for path in ("/health", "/ready"):
         with urlopen(graft.url + path, timeout=10) as response:
             assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("tools", 5), ("tools", [5]), ("response_format", 5), ("temperature", "hot"), ("metadata", "x")],
+)
+def test_options_of_the_wrong_type_are_refused_before_the_upstream_is_asked(
+    graft: Served, upstream: UpstreamDouble, field: str, value: Any
+) -> None:
+    key, user = graft.key()
+    status, told, _ = post(graft, key, {"model": "gpt-test", "messages": HELLO, field: value})
+    assert status == 400
+    assert field in told["error"]["param"]
+    assert graft.nodes(user) == []
+    assert upstream.requests() == []
+
+
+def test_json_of_absurd_depth_is_refused(graft: Served) -> None:
+    key, user = graft.key()
+    deep = (
+        b'{"model": "gpt-test", "messages": [{"role": "user", "content": "Hello"}], "x": '
+        + b"[" * 900
+        + b"]" * 900
+        + b"}"
+    )
+    status, told, _ = post(graft, key, deep)
+    assert status == 400
+    assert "deep" in told["error"]["message"]
+    assert graft.nodes(user) == []

@@ -217,3 +217,14 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(tmp_path: Path
         chat.history = [{"role": node.message.role, "content": node.message.text} for node in nodes[:2]]
         chat.say("Tell that story again, but shorter")
         assert chat.parent == answered
+
+
+def test_an_idempotency_key_with_another_body_is_refused(graft: Served) -> None:
+    key, user = graft.key()
+    chat = Linear(graft.client(key), Idempotency_Key="twice")
+    chat.say("First question", stream=False)
+    other = Linear(graft.client(key), Idempotency_Key="twice")
+    with pytest.raises(openai.BadRequestError) as refused:
+        other.say("Second, different question", stream=False)
+    assert refused.value.code == "idempotency_key_reused"
+    assert len(graft.nodes(user)) == 2

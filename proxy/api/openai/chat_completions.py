@@ -85,7 +85,7 @@ def placement_headers(receipt: Receipt | None) -> dict[str, str]:
 
 def header_text(text: str) -> str:
     """Text that can stand in a header: printable ASCII, the rest escaped."""
-    safe = text.encode("ascii", "backslashreplace").decode()
+    safe = text.replace("\u2026", "...").encode("ascii", "backslashreplace").decode()
     return "".join(character if character.isprintable() else " " for character in safe)[:500].strip()
 
 

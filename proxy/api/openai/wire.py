@@ -21,6 +21,8 @@ from proxy.errors import InvalidRequest
 READ = frozenset({"model", "messages", "stream"})
 """Fields that a `Turn` holds apart; all others are its options."""
 MAX_MESSAGES = 20_000
+MAX_DEPTH = 100
+"""Levels of lists and objects; deeper JSON only ever tries the libraries behind this door."""
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _FilledText = Annotated[str, msgspec.Meta(min_length=1)]
@@ -60,6 +62,10 @@ class ChatRequest(msgspec.Struct):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     metadata: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    response_format: dict[str, Any] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
@@ -75,6 +81,8 @@ def decode(body: bytes) -> dict[str, Any]:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidRequest(f"The body is not JSON: {exc}") from exc
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(decoded):
+        raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if not isinstance(decoded, dict):
         raise InvalidRequest("The body must be a JSON object with `model` and `messages`.")
     return decoded
@@ -167,6 +175,21 @@ def _check_last(messages: Sequence[InMessage]) -> None:
     last = said[-1]
     if last.role == "user" and _is_empty(last.content):
         raise InvalidRequest("The user's message is empty.", param=f"messages[{len(messages) - 1}].content")
+
+
+def _is_deep(value: object) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, (list, dict))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (list, dict))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _is_empty(content: str | list[Part] | None) -> bool:

@@ -41,15 +41,29 @@ def ranker(groups: Sequence[Rows], golds: Sequence[Flags], ridge: float) -> Flat
     group = np.repeat(np.arange(len(groups)), list(map(len, groups)))
     gold = np.concatenate(golds).astype(np.float64)
     gold /= np.add.reduceat(gold, starts)[group]
-    weights = np.zeros(rows.shape[1])
-    for _ in range(12):
+
+    def chances(weights: Row) -> tuple[Row, float]:
         scores = rows @ weights
         grown = np.exp(scores - np.maximum.reduceat(scores, starts)[group])
         chance = grown / np.add.reduceat(grown, starts)[group]
+        return chance, float(gold @ np.log(chance + 1e-12) - ridge / 2 * weights @ weights)
+
+    weights = np.zeros(rows.shape[1])
+    chance, worth = chances(weights)
+    for _ in range(30):
         slope = rows.T @ (gold - chance) - ridge * weights
         means = np.add.reduceat(rows * chance[:, None], starts)
         curve = (rows * chance[:, None]).T @ rows - means.T @ means + ridge * np.eye(len(weights))
-        weights += np.linalg.solve(curve, slope)
+        step = np.linalg.solve(curve, slope)
+        gained = -1.0
+        while gained <= 0 and np.abs(step).max() > 1e-6:  # a whole step may overshoot
+            chance, reached = chances(weights + step)
+            gained = reached - worth
+            if gained <= 0:
+                step = step / 2
+        if gained <= 1e-4:
+            break
+        weights, worth = weights + step, reached
     return {"mean": short(mean), "scale": short(scale), "weights": short(weights)}
 
 

@@ -1,0 +1,141 @@
+"""The embedded scorer on conversations of our own."""
+
+import pytest
+
+from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
+from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.routing.decision import Weights
+from proxy.routing.embedded import EmbeddedScorer
+from proxy.routing.embedder import embedder
+from proxy.routing.grove import TreeModel
+
+TALKS = {
+    "physics": (
+        "You are a patient physics tutor.",
+        ["Why does a photon have no mass but still momentum?", "Its momentum comes from its energy: p = E/c."],
+    ),
+    "cook": (
+        "You are a cook who explains recipes.",
+        ["How do I make a tomato risotto?", "Toast the rice, then add stock ladle by ladle, and the tomatoes last."],
+    ),
+    "calm": (
+        "You are a mindfulness coach who helps people to calm down and handle stress.",
+        ["Guide me through a short breathing exercise.", "Sit upright, breathe in for four counts and out for six."],
+    ),
+    "travel": (
+        "You are a travel adviser.",
+        ["Plan a weekend in Lisbon for us.", "Day one: Alfama and tram 28. Day two: the tower of Belém."],
+    ),
+    "code": (
+        "You are a coding mentor.",
+        ["My Python list comprehension is slow, any tips?", "Use a generator, or numpy for numbers."],
+    ),
+}
+
+
+def tree(*, systems: bool = False) -> TreeModel:
+    nodes = [
+        FeedNode(
+            NodeId(f"{name}-{at}"),
+            NodeId(f"{name}-{at - 1}") if at else None,
+            "assistant" if at % 2 else "user",
+            said,
+            0.0,
+            system if systems and at % 2 == 0 else None,
+        )
+        for name, (system, talk) in TALKS.items()
+        for at, said in enumerate(talk)
+    ]
+    return grown(nodes)
+
+
+def grown(nodes: list[FeedNode]) -> TreeModel:
+    model = TreeModel()
+    model.apply(TreeSlice(Mark(0, len(nodes)), nodes, reset=False))
+    return model
+
+
+def asked(turn: str, cursor: str | None = "code-1", **more) -> Question:
+    return Question(UserId("u"), TreeId("t"), turn, None if cursor is None else NodeId(cursor), **more)
+
+
+@pytest.fixture(scope="module", params=["minilm", "static"])
+def any_scorer(request: pytest.FixtureRequest) -> EmbeddedScorer:
+    if request.param == "static":
+        pytest.importorskip("wordllama")
+    return EmbeddedScorer(embedder(request.param), Weights.shipped(request.param))
+
+
+@pytest.fixture(scope="module")
+def scorer() -> EmbeddedScorer:
+    return EmbeddedScorer(embedder("minilm"), Weights.shipped("minilm"))
+
+
+def test_a_turn_on_an_older_topic_returns_to_it_and_says_why(any_scorer: EmbeddedScorer):
+    placed = any_scorer.attach(tree(), asked("How long does tram 28 take from Alfama to Belém?"))
+    assert (placed.route, placed.parent_id) == ("return", "travel-1")
+    assert "Plan a weekend in Lisbon" in placed.reason
+    assert "Alfama" in placed.reason
+
+
+def test_a_follow_up_stays_where_it_is(any_scorer: EmbeddedScorer):
+    placed = any_scorer.attach(tree(), asked("And how would I do that with numpy?"))
+    assert (placed.route, placed.parent_id) == ("continue", "code-1")
+
+
+def test_a_turn_about_something_else_opens_a_topic(scorer: EmbeddedScorer):
+    placed = scorer.attach(tree(), asked("Who won the football world cup in 1998?"))
+    assert (placed.route, placed.parent_id) == ("root", None)
+    assert placed.runner_up is not None
+
+
+def test_who_speaks_in_a_branch_is_evidence(scorer: EmbeddedScorer):
+    placed = scorer.attach(tree(systems=True), asked("I am stressed"))
+    assert placed.parent_id == "calm-1"
+
+
+def test_another_personality_is_a_wall(scorer: EmbeddedScorer):
+    placed = scorer.attach(tree(), asked("How long does tram 28 take from Alfama?", personality="pirate"))
+    assert placed.route != "return"
+
+
+def test_a_fresh_chat_at_the_root_joins_nothing(scorer: EmbeddedScorer):
+    placed = scorer.attach(tree(), asked("How long does tram 28 take from Alfama?", fresh="root"))
+    assert (placed.route, placed.parent_id) == ("root", None)
+
+
+def test_an_empty_tree_starts_at_the_root(scorer: EmbeddedScorer):
+    assert scorer.attach(grown([]), asked("Hello", None)).parent_id is None
+
+
+def test_a_tree_of_a_system_message_opens_under_it(scorer: EmbeddedScorer):
+    model = grown([FeedNode(NodeId("s"), None, "system", "You are a pirate.", 0.0)])
+    assert scorer.attach(model, asked("Hello", None)).parent_id == "s"
+
+
+def test_an_unknown_cursor_keeps_the_turn(scorer: EmbeddedScorer):
+    placed = scorer.attach(tree(), asked("and then?", "nowhere"))
+    assert placed.parent_id == "nowhere"
+    assert placed.unsure
+
+
+def test_the_same_question_has_the_same_answer(scorer: EmbeddedScorer):
+    model, question = tree(), asked("Which rice is best for it?")
+    assert scorer.attach(model, question) == scorer.attach(model, question)
+
+
+def test_what_is_added_later_is_found(scorer: EmbeddedScorer):
+    model = tree()
+    scorer.attach(model, asked("thanks"))
+    news = [
+        FeedNode(NodeId("cat-0"), None, "user", "My cat refuses her new food.", 0.0),
+        FeedNode(NodeId("cat-1"), NodeId("cat-0"), "assistant", "Mix a little of it into the old food.", 0.0),
+    ]
+    model.apply(TreeSlice(Mark(0, 12), news, reset=False))
+    assert scorer.attach(model, asked("How much of the new food should the cat get?")).parent_id == "cat-1"
+
+
+def test_a_shortlist_keeps_the_cursors_branch(scorer: EmbeddedScorer):
+    points = [NodeId(f"{name}-1") for name in TALKS]
+    kept = scorer.shortlist(tree(), asked("How long does tram 28 take from Alfama?", "cook-1"), points, 2)
+    assert kept == ["travel-1", "cook-1"]

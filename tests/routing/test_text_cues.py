@@ -1,0 +1,27 @@
+"""What is read off a turn without a model."""
+
+from proxy.routing import text
+
+
+def cue(name: str, turn: str) -> float:
+    return dict(zip(text.CUES, text.cues(turn), strict=True))[name]
+
+
+def test_words_are_stemmed_and_common_ones_left_out():
+    assert list(text.words("The trams were hiking")) == ["tram", "hik"]
+
+
+def test_a_follow_up_shows_by_its_cues():
+    assert cue("works on the answer", "make it shorter") > 0
+    assert cue("opens as an answer", "Yes, please.") == 1
+    assert cue("points back", "Back to the Lisbon trip") > 0
+    assert cue("opens something new", "New question: why is the sky blue?") > 0
+
+
+def test_names_and_numbers_are_found_within_sentences():
+    assert {"alfama", "28"} <= text.names("does tram 28 go to Alfama")
+
+
+def test_the_words_that_refer_back_are_named():
+    assert text.refers_back("a shorter one please") == "shorter"
+    assert text.refers_back("Who won the cup?") is None

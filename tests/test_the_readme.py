@@ -39,7 +39,7 @@ def graft_lines() -> list[str]:
     lines = [line for block in blocks("sh") for line in block.splitlines()] + re.findall(
         r"`((?:uv run )?graft [^`]+)`", README
     )
-    return sorted({line[line.index("graft ") :] for line in lines if "graft " in line and not line.startswith("#")})
+    return sorted({line[line.index("graft ") :] for line in lines if re.search(r"(^|uv run )graft ", line)})
 
 
 @pytest.mark.parametrize("script", blocks("python"))

@@ -24,6 +24,11 @@ from proxy.errors import InvalidRequest
 Hash = str
 """32 hex digits: 128 bits of keyed BLAKE2b."""
 
+_UPDATE = 2_047
+"""Bytes hashed at a time: from 2048 on, hashlib hands the interpreter to other threads, which costs more than the hashing."""
+
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
 NOTHING: Hash = ""
 """The chain before the first message."""
 
@@ -43,11 +48,14 @@ class Link:
 
 def keyed(key: bytes, *parts: str) -> Hash:
     """The keyed hash of some strings; their boundaries count."""
-    digest = hashlib.blake2b(key=key, digest_size=16)
+    pieces: list[bytes] = []
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "big"))
-        digest.update(encoded)
+        pieces += (len(encoded).to_bytes(8, "big"), encoded)
+    whole = b"".join(pieces)
+    digest = hashlib.blake2b(key=key, digest_size=16)
+    for start in range(0, len(whole), _UPDATE):
+        digest.update(whole[start : start + _UPDATE])
     return digest.hexdigest()
 
 
@@ -95,7 +103,7 @@ def canonical(value: object) -> str:
     Raises InvalidRequest for a value nested deeper than the interpreter can follow.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return _canonical(value)
     except RecursionError as exc:
         raise InvalidRequest("The request is nested too deeply.") from exc
 

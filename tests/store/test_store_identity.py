@@ -6,6 +6,7 @@ import pytest
 
 from proxy.domain.message import said
 from proxy.domain.tree import CallId, new_id
+from proxy.errors import InvalidRequest
 from tests.store.client import Client, texts
 
 pytestmark = pytest.mark.anyio
@@ -108,7 +109,10 @@ async def test_the_same_body_or_key_finds_its_answer(client: Client):
     store, user = client.store, client.user.id
     assert await store.earlier(user, request_hash=body, idempotency_key=None) is None
     replies = await client.answered(call, turn, "Hi.", "Hey.")
-    for question in ({"request_hash": body, "idempotency_key": None}, {"request_hash": "", "idempotency_key": "once"}):
+    for question in (
+        {"request_hash": body, "idempotency_key": None},
+        {"request_hash": body, "idempotency_key": "once"},
+    ):
         found = await store.earlier(user, **question)
         assert found is not None
         assert [node.id for node in found[1]] == replies
@@ -120,6 +124,8 @@ async def test_the_same_body_or_key_finds_its_answer(client: Client):
         )
         assert (found[0].usage, found[0].envelope) == ({"total_tokens": 3}, {"id": "chatcmpl-1"})
     assert await store.earlier(user, request_hash=body, idempotency_key="twice") is None
+    with pytest.raises(InvalidRequest):
+        await store.earlier(user, request_hash="another body", idempotency_key="once")
     eve = await store.user("eve")
     assert await store.earlier(eve.id, request_hash=body, idempotency_key=None) is None
     assert await store.earlier(eve.id, request_hash=body, idempotency_key="once") is None

@@ -131,10 +131,11 @@ class Lanes:
         for model in map(self.models.get, self.models.names()):
             if model.lane in ("litellm", "native"):
                 if not (model.lane == "native" and self._native.learn(model)):
+                    library.load(rehearsed=True)
                     self._litellm.learn(model)
+                    tokens.count(model, "the first count loads the tokenizer")
                 if not tokens.configured_window(model) and (window := tokens.known_window(model)):
                     self._windows[model.name] = window
-                tokens.count(model, "the first count loads the tokenizer")
 
     async def close(self) -> None:
         await self._session.close()

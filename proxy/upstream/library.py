@@ -25,6 +25,7 @@ ENVIRONMENT = {
 
 _lock = threading.Lock()
 _loaded: ModuleType | None = None
+_rehearsed = False
 
 
 def loaded() -> Any:
@@ -32,14 +33,21 @@ def loaded() -> Any:
     return _loaded
 
 
-async def warm() -> Any:
+async def warm(*, rehearsed: bool = False) -> Any:
     """LiteLLM, imported in a thread if need be; callers that come at the same time wait for the same import."""
-    return _loaded or await asyncio.to_thread(load)
+    if _loaded is not None and (_rehearsed or not rehearsed):
+        return _loaded
+    return await asyncio.to_thread(load, rehearsed=rehearsed)
 
 
-def load() -> Any:
-    """LiteLLM, imported here and now."""
-    global _loaded  # noqa: PLW0603  # an import is global too
+def load(*, rehearsed: bool = False) -> Any:
+    """LiteLLM, imported here and now.
+
+    Args:
+        rehearsed: It is going to answer requests itself. What that needs (the official clients, a tokenizer) is a hundred
+            megabytes that models asked on the native lane never use.
+    """
+    global _loaded, _rehearsed  # noqa: PLW0603  # an import is global too
     with _lock:
         if _loaded is None:
             for name, value in ENVIRONMENT.items():
@@ -48,8 +56,12 @@ def load() -> Any:
                 warnings.simplefilter("ignore")  # deprecations inside LiteLLM are not ours to act on
                 litellm = importlib.import_module("litellm")
                 _prepare(litellm)
-                _rehearse(litellm)
             _loaded = litellm
+        if rehearsed and not _rehearsed:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _rehearse(_loaded)
+            _rehearsed = True
     return _loaded
 
 

@@ -42,7 +42,7 @@ class LiteLLMLane:
     async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
         passed, _ = fields.split(asked.options)
-        litellm = await library.warm()
+        litellm = await library.warm(rehearsed=True)
         call = self._call(litellm, model, asked, copy.deepcopy(passed))
         if asked.stream:
             async with aclosing(self._stream(litellm, model, asked, call)) as chunks:

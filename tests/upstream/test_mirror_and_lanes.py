@@ -5,6 +5,7 @@ from proxy.chat.collect import Fold
 from proxy.domain.message import said
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ConfigError, ModelNotFound, UpstreamError
+from proxy.upstream import library
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.mirror import account
 from proxy.upstream.models import Models, mirror_model
@@ -108,6 +109,16 @@ async def test_tokens_are_counted_without_a_network(lanes_for):
     assert lanes.count("gpt", "Hello world") == 2
     assert all(1 <= lanes.count(name, "Hello world") <= 6 for name in ("llama", "odd"))
     assert lanes.count("gpt", "<|endoftext|> is only text") > 3
+
+
+@pytest.mark.parametrize(("by", "times"), [("native", 0), ("litellm", 1)])
+async def test_litellm_prepares_to_answer_itself_only_for_models_that_it_answers(lanes_for, monkeypatch, by, times):
+    rehearsals = []
+    monkeypatch.setattr(library, "_rehearsed", False)
+    monkeypatch.setattr(library, "_rehearse", rehearsals.append)
+    lanes = lanes_for({**entry("one"), "model_info": {"lane": by}}, {**entry("two"), "model_info": {"lane": by}})
+    await lanes.warm()
+    assert len(rehearsals) == times
 
 
 async def test_the_scorer_asks_its_own_model_and_tells_what_it_cost(lanes_for, upstream):

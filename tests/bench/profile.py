@@ -1,6 +1,6 @@
 """One row under py-spy: where its CPU time goes, by function.
 
-py-spy reads the server from outside, so what is measured is not slowed down by it. It needs the right to trace processes.
+py-spy reads the server from outside, without stopping it, so what is measured is not slowed down. It needs the right to trace processes.
 """
 
 from __future__ import annotations
@@ -44,17 +44,8 @@ def profile(row: Row, size: Size, folder: Path, *, stream: int | None = None) ->
             spy = Process(
                 [
                     py_spy,
-                    "record",
-                    "-p",
-                    str(server.process.pid),
-                    "-f",
-                    "raw",
-                    "-r",
-                    str(RATE),
-                    "-d",
-                    "600",
-                    "-o",
-                    str(stacks),
+                    *("record", "--nonblocking", "-p", str(server.process.pid)),
+                    *("-f", "raw", "-r", str(RATE), "-d", "900", "-o", str(stacks)),
                 ],
                 others,
                 folder / "py-spy.log",

@@ -235,7 +235,7 @@ class Chat:
         if found is None:
             return None
         call, replies = found
-        messages = [node.message for node in replies]
+        messages = [record.continuation(request.transcript.prefill, node.message) for node in replies]
         completion = Completion(messages, [call.finish_reason] * len(messages), call.usage, call.envelope)
         chunks = collect.pieces(completion) if turn.stream else [collect.whole(completion)]
         return Answer(_each(chunks), Receipt(**cast("dict[str, Any]", call.receipt)))

@@ -67,15 +67,18 @@ class Cursor:
             chains=_before(index, self.chains),
         )
 
-    def behind(self, nodes: Sequence[Node], chains: Sequence[Hash]) -> Cursor:
-        """The cursor when the next messages have become nodes, one each."""
-        first, last = self.new_from, self.new_from + len(nodes)
+    def behind(self, nodes: Sequence[Node | None], chains: Sequence[Hash]) -> Cursor:
+        """The cursor when the next messages have become nodes, one each; `None` for those that were deleted before."""
+        first = self.new_from
+        adopted = {first + n: node for n, node in enumerate(nodes) if node is not None}
+        newest = adopted[max(adopted)] if adopted else None
         return replace(
             self,
-            node_id=nodes[-1].id,
-            tree_id=nodes[-1].tree_id,
-            new_from=last,
-            nodes={**self.nodes, **{first + n: node.id for n, node in enumerate(nodes)}},
+            node_id=newest.id if newest else self.node_id,
+            tree_id=newest.tree_id if newest else self.tree_id,
+            new_from=first + len(nodes),
+            nodes={**self.nodes, **{i: node.id for i, node in adopted.items()}},
+            skipped=self.skipped | {first + n for n, node in enumerate(nodes) if node is None},
             chains={**self.chains, **dict(enumerate(chains, start=first))},
             found_by=self.found_by if self.known else "adopted",
         )

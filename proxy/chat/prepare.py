@@ -97,7 +97,7 @@ class Preparation:
     async def adopt(
         self, request: Request, tree: Tree, cursor: Cursor, pin: NodeId | None, conversation: str
     ) -> Cursor:
-        """Store history that no node holds yet, up to the turn; returns the cursor behind it.
+        """Store history that no node holds yet, up to the turn; returns the cursor behind it. What was deleted stays deleted.
 
         Raises:
             ContextTooSmall: The turn alone does not fit; nothing was stored.
@@ -107,8 +107,15 @@ class Preparation:
         if first >= last or request.pinned:
             return cursor
         parent_id = pin if pin is not None else cursor.node_id
-        nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text)
-        adopted = cursor.behind(nodes, [link.chain for link in transcript.links[first:last]])
+        links, secret = transcript.links[first:last], request.user.secret
+        exacts = [fingerprint.exact(message, secret) for message in transcript.said[first:last]]
+        before = transcript.links[first - 1].folded if first else fingerprint.NOTHING
+        gone = await self._store.deleted(tree.user_id, exacts, links, before)
+        brought = [message for i, message in enumerate(transcript.said[first:last]) if i not in gone]
+        nodes = new_nodes(brought, tree.id, parent_id, conversation, request.system_text)
+        rest = iter(nodes)
+        placed = [None if i in gone else next(rest) for i in range(len(links))]
+        adopted = cursor.behind(placed, [link.chain for link in links])
         if request.policy not in ("follow", "shadow"):
             compose(await self._draft(request, tree, adopted, nodes), _narrowed(request.window, tree))
         known = await self._store.adopt(
@@ -116,12 +123,15 @@ class Preparation:
                 user_id=tree.user_id,
                 tree_id=tree.id,
                 nodes=nodes,
-                exacts=[fingerprint.exact(node.message, request.user.secret) for node in nodes],
-                seen=rows(transcript, first, last, cursor.prev, nodes, conversation),
+                exacts=[exact for i, exact in enumerate(exacts) if i not in gone],
+                seen=rows(transcript, first, last, cursor.prev, placed, conversation),
             )
         )
         stored = {index: known.get(node_id, node_id) for index, node_id in adopted.nodes.items()}
-        return replace(adopted, nodes=stored, node_id=stored[last - 1], conversation=conversation)
+        at = adopted.node_id
+        return replace(
+            adopted, nodes=stored, node_id=None if at is None else known.get(at, at), conversation=conversation
+        )
 
     async def context(
         self, request: Request, tree: Tree, cursor: Cursor, attachment: Attachment, asked_again: Node | None

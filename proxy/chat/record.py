@@ -198,6 +198,13 @@ def continued(prefill: Message | None, message: Message) -> Message:
     return message if message.text.startswith(begun) else Message({**message.wire, "content": begun + message.text})
 
 
+def continuation(prefill: Message | None, message: Message) -> Message:
+    """A stored reply as the client was answered that had begun it: what the model added, since the client has the rest."""
+    if prefill is None or not message.text.startswith(prefill.text) or not isinstance(message.wire.get("content"), str):
+        return message
+    return Message({**message.wire, "content": message.text.removeprefix(prefill.text)})
+
+
 def _row(recording: Recording, strand: Strand, node: Node) -> Seen:
     link = fingerprint.extend(strand.link, strand.assistants, node.message, recording.user.secret)
     return Seen(

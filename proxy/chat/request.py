@@ -137,9 +137,13 @@ def wording(transcript: Transcript, cursor: Cursor) -> Mapping[NodeId, Message]:
 
 
 def rows(
-    transcript: Transcript, first: int, last: int, prev: Hash, nodes: Sequence[Node], conversation: str
+    transcript: Transcript, first: int, last: int, prev: Hash, nodes: Sequence[Node | None], conversation: str
 ) -> list[Seen]:
-    """Transcript rows for what was said from index `first` up to `last`; without nodes they are asides."""
+    """Transcript rows for what was said from index `first` up to `last`.
+
+    Args:
+        nodes: One a message, `None` for one that was deleted; nothing at all for asides.
+    """
     seen: list[Seen] = []
     for index in range(first, last):
         link = transcript.links[index]
@@ -151,7 +155,7 @@ def rows(
                 folded=link.folded,
                 assistants=link.assistants,
                 role=transcript.said[index].role,
-                meaning="node" if node else "aside",
+                meaning="node" if node else "deleted" if nodes else "aside",
                 node_id=node.id if node else None,
                 tree_id=node.tree_id if node else None,
                 conversation=conversation,

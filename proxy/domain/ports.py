@@ -47,7 +47,7 @@ class Adoption:
     user_id: UserId
     tree_id: TreeId
     nodes: Sequence[Node]
-    """A chain, parents first."""
+    """A chain, parents first; empty when all of the history was deleted before."""
     exacts: Sequence[Hash]
     """One a node."""
     seen: Sequence[Seen]
@@ -164,6 +164,13 @@ class TreeStore(Protocol):
         """The user's zones and the tree's, empty ones left out, widest first."""
         ...
 
+    async def deleted(self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash) -> set[int]:
+        """Which messages of a history that no node holds were deleted, by index: they must not be adopted.
+
+        `before` is the folded hash of the message before the first, or empty.
+        """
+        ...
+
     async def adopt(self, adoption: Adoption) -> Mapping[NodeId, NodeId]:
         """Store history; returns asked-for id to stored id, for messages that were known."""
         ...
@@ -189,7 +196,7 @@ class TreeStore(Protocol):
     async def earlier(
         self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None
     ) -> tuple[Call, list[Node]] | None:
-        """The finished call, with its replies, that answered the same body or idempotency key; the newest."""
+        """The newest call with the same idempotency key, or without one with the same body, and its replies; if it is finished."""
         ...
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -25,7 +24,6 @@ from proxy.store.rows import (
     plain,
     to_call,
     to_decision,
-    to_json,
     to_node,
 )
 from proxy.store.trees import no_tree, tree_of
@@ -139,20 +137,22 @@ def active(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str
 def earlier(
     db: sqlite3.Connection, user_id: UserId, request_hash: Hash, idempotency_key: str | None
 ) -> tuple[Call, list[Node]] | None:
-    """The newest finished call that has replies and answered the same idempotency key, or, without a key, the same body.
+    """The newest call with the same idempotency key, or, without a key, with the same body; if it is finished and has replies.
 
-    A key that was never seen is a new request although its body is known: that is what the client says with it.
+    A key that was never seen is a new request although its body is known: that is what the client says with it. Where the newest
+    call failed, or was cut, or is still open elsewhere, an answer before it is not the one that the client waits for. Deleted
+    answers do not count.
 
     Raises InvalidRequest when the key came with another body before: the old answer would be wrong, a new one unexpected.
     """
     column, value = ("request_hash", request_hash) if idempotency_key is None else ("idempotency_key", idempotency_key)
     sql = f"""
-        SELECT request_hash, {CALL} FROM calls
-        WHERE user_id = ? AND {column} = ? AND status = 'done' AND reply_id IS NOT NULL
-        ORDER BY started_at DESC LIMIT 1
+        SELECT status = 'done', request_hash, {CALL} FROM calls
+        WHERE user_id = ? AND {column} = ? AND (status <> 'done' OR reply_id IS NOT NULL)
+        ORDER BY started_at DESC, rowid DESC LIMIT 1
     """
-    row = db.execute(sql, (user_id, value)).fetchone()
-    if row is None:
+    is_whole, *row = db.execute(sql, (user_id, value)).fetchone() or (False,)
+    if not is_whole:
         return None
     if row[0] != request_hash:
         raise InvalidRequest(
@@ -160,7 +160,7 @@ def earlier(
             param="Idempotency-Key",
             code="idempotency_key_reused",
         )
-    call = to_call(row[1:])
+    call = to_call(tuple(row[1:]))
     sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id = ? AND e.tree_id = ? AND n.call_id = ? ORDER BY n.seq"
     replies = [to_node(row) for row in db.execute(sql, (call.turn_id, call.tree_id, call.id))]
     return (call, replies) if replies else None
@@ -197,12 +197,6 @@ def corrections(db: sqlite3.Connection, user_id: UserId) -> list[Correction]:
         FROM corrections WHERE user_id = ? ORDER BY id
     """
     return [Correction(*row) for row in db.execute(sql, (user_id,))]
-
-
-def tombstones(db: sqlite3.Connection, user_id: UserId, exacts: Sequence[Hash]) -> set[Hash]:
-    """Which of these exact hashes were deleted: an import must not bring them back."""
-    sql = "SELECT exact FROM tombstones WHERE user_id = ? AND exact IN (SELECT value FROM json_each(?))"
-    return {exact for (exact,) in db.execute(sql, (user_id, to_json(list(exacts))))}
 
 
 def no_node(node_id: NodeId) -> NotFound:

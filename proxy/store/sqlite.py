@@ -23,7 +23,7 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call, KeyKind
 from proxy.domain.zone import DataZone, ZoneName
-from proxy.store import exporting, importing, keys, reading, recognising, reshaping, trees, verify, writing
+from proxy.store import buried, exporting, importing, keys, reading, recognising, reshaping, trees, verify, writing
 from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, Reader, Writer, connect, file_of, whole
 from proxy.store.migrations import migrate
@@ -250,8 +250,11 @@ class SqliteStore(ByHand):
         return await self._read(partial(reading.corrections, user_id=user_id))
 
     async def tombstones(self, user_id: UserId, exacts: Sequence[Hash]) -> set[Hash]:
-        """Which of these exact hashes were deleted: an import must not bring them back."""
-        return await self._read(partial(reading.tombstones, user_id=user_id, exacts=exacts))
+        """Which of these exact hashes were deleted, and not brought back by an import."""
+        return await self._read(partial(buried.tombstones, user_id=user_id, exacts=exacts))
+
+    async def deleted(self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash) -> set[int]:
+        return await self._read(partial(buried.deleted, user_id=user_id, exacts=exacts, links=links, before=before))
 
     def snapshot(
         self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None = None, *, newest: bool = False

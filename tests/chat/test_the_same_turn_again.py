@@ -193,6 +193,41 @@ async def test_a_retry_of_what_failed_is_asked_again(road: Road) -> None:
     assert [(node.message.text, node.state) for node in await road.nodes()] == [("Hello", "whole"), ("Here.", "whole")]
 
 
+@pytest.mark.parametrize("how", [{"idempotency_key": "once"}, {"retried": True}])
+async def test_a_retry_of_a_regeneration_that_failed_is_not_answered_with_the_old_reply(
+    road: Road, how: dict[str, Any]
+) -> None:
+    road.upstream.answers = ["The old one.", UpstreamError("overloaded", model="m", status=503), "The new one."]
+    key = {name: value for name, value in how.items() if name == "idempotency_key"}
+    old = await road.ask(user("Hello"))
+    with pytest.raises(UpstreamError):
+        await road.ask(user("Hello"), **key)
+    new = await road.ask(user("Hello"), **how)
+    assert (old.text, new.text) == ("The old one.", "The new one.")
+    again = await road.ask(user("Hello"), **how)
+    assert again.node == new.node
+    assert await road.said() == ["Hello", "The old one.", "The new one."]
+
+
+async def test_a_retry_of_a_regeneration_that_was_cut_is_asked_again(road: Road) -> None:
+    cut = script(*pieces("Half an answer")[:2], UpstreamError("cut", model="m"))
+    road.upstream.answers = ["The old one.", cut, "The new one."]
+    await road.ask(user("Hello"))
+    with pytest.raises(UpstreamError):
+        await road.ask(user("Hello"))
+    assert (await road.ask(user("Hello"), retried=True)).text == "The new one."
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("said", [" me two.", "The answer tells me two."])
+async def test_a_replay_does_not_repeat_what_the_client_had_begun(road: Road, stream: bool, said: str) -> None:
+    road.upstream.answers = [said]
+    asked = [user("What is one and one?"), assistant("The answer tells")]
+    await road.ask(*asked, stream=stream)
+    assert (await road.ask(*asked, stream=stream, retried=True)).text == " me two."
+    assert await road.said() == ["What is one and one?", "The answer tells me two."]
+
+
 async def test_a_deleted_answer_is_not_replayed(road: Road) -> None:
     await road.ask(user("Hello"), idempotency_key="once")
     await road.store.delete(UserId("ann"), (await road.nodes())[0].id)

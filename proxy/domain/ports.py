@@ -164,10 +164,12 @@ class TreeStore(Protocol):
         """The user's zones and the tree's, empty ones left out, widest first."""
         ...
 
-    async def deleted(self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash) -> set[int]:
+    async def deleted(
+        self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash, *, within: bool
+    ) -> set[int]:
         """Which messages of a history that no node holds were deleted, by index: they must not be adopted.
 
-        `before` is the folded hash of the message before the first, or empty.
+        `before` is the folded hash of the message before the first, or empty; `within` says that this one was deleted.
         """
         ...
 

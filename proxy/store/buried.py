@@ -27,13 +27,20 @@ def tombstones(db: sqlite3.Connection, user_id: UserId, exacts: Sequence[Hash]) 
 
 
 def deleted(
-    db: sqlite3.Connection, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash
+    db: sqlite3.Connection,
+    user_id: UserId,
+    exacts: Sequence[Hash],
+    links: Sequence[Link],
+    before: Hash,
+    *,
+    within: bool,
 ) -> set[int]:
     """Which messages of a history that no node holds were deleted: they must not be stored anew.
 
     Args:
         exacts: One a message, as `links`.
         before: The folded hash of the message before the first; empty where there is none.
+        within: Whether that one is known to be deleted.
     """
     buried = tombstones(db, user_id, exacts)
     if not buried:
@@ -42,13 +49,13 @@ def deleted(
     gone = [
         exact in buried and not _is_said(db, user_id, link.folded) for exact, link in zip(exacts, links, strict=True)
     ]
-    found: set[int] = set()
+    found: set[int] = {-1} if within else set()
     for i, link in enumerate(links):
         beside = gone[i] and ((i > 0 and gone[i - 1]) or (i + 1 < len(gone) and gone[i + 1]) or link.weight >= LONG)
         if beside or (exacts[i] in buried and _follows(db, user_id, link.folded, befores[i], within=i - 1 in found)):
             found.add(i)
     # The first of a deleted run is known by what follows it.
-    return found | {i for i in range(len(links) - 1) if gone[i] and i + 1 in found}
+    return found - {-1} | {i for i in range(len(links) - 1) if gone[i] and i + 1 in found}
 
 
 def _is_said(db: sqlite3.Connection, user_id: UserId, folded: Hash) -> bool:

@@ -253,8 +253,12 @@ class SqliteStore(ByHand):
         """Which of these exact hashes were deleted, and not brought back by an import."""
         return await self._read(partial(buried.tombstones, user_id=user_id, exacts=exacts))
 
-    async def deleted(self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash) -> set[int]:
-        return await self._read(partial(buried.deleted, user_id=user_id, exacts=exacts, links=links, before=before))
+    async def deleted(
+        self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash, *, within: bool
+    ) -> set[int]:
+        return await self._read(
+            partial(buried.deleted, user_id=user_id, exacts=exacts, links=links, before=before, within=within)
+        )
 
     def snapshot(
         self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None = None, *, newest: bool = False

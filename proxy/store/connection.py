@@ -28,9 +28,10 @@ MEMORY: Final = ":memory:"
 SHARED: Final = 128
 """Most writes that share one commit; more would make the first wait for the last."""
 
+CACHED_STATEMENTS: Final = 256
 _BUSY_MS: Final = 5_000
 """How long to wait for another process, such as the `graft` command beside a server."""
-_SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
+SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 _PASSING: Final = frozenset(
     (
         sqlite3.SQLITE_BUSY,
@@ -74,15 +75,15 @@ async def connect(file: str, *, durability: str = "process", read_only: bool = F
 
     Raises ConfigError, StoreError.
     """
-    if durability not in _SYNCHRONOUS:
+    if durability not in SYNCHRONOUS:
         raise ConfigError(f"storage.durability {durability!r} is neither 'process' nor 'power'.")
     _prepare(file)
     try:
-        connection = await aiosqlite.connect(file, isolation_level=None, cached_statements=256)
+        connection = await aiosqlite.connect(file, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     except sqlite3.Error as exc:
         raise translated(exc, file) from exc
     try:
-        await whole(connection, partial(_configure, synchronous=_SYNCHRONOUS[durability], read_only=read_only))
+        await whole(connection, partial(configure, synchronous=SYNCHRONOUS[durability], read_only=read_only))
     except BaseException:
         await connection.close()
         raise
@@ -111,12 +112,13 @@ async def whole(connection: aiosqlite.Connection, function: Callable[[sqlite3.Co
 def translated(exc: sqlite3.Error, file: str | None = None) -> StoreError:
     """The error that callers see in place of SQLite's."""
     where = f" {file!r}" if file else ""
-    if _is_passing(exc):
+    if is_passing(exc):
         return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.")
     return StoreError(f"The database{where} refused: {exc}.")
 
 
-def _is_passing(exc: Exception) -> bool:
+def is_passing(exc: Exception) -> bool:
+    """Whether an error says "not now"."""
     code = getattr(exc, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _PASSING
 
@@ -200,7 +202,7 @@ def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Con
     try:
         return _committed(db, functions)
     except Exception as exc:
-        if len(functions) == 1 or _is_passing(exc):
+        if len(functions) == 1 or is_passing(exc):
             raise
     return _committed(db, [partial(_apart, function=function) for function in functions])
 
@@ -266,7 +268,8 @@ def _prepare(file: str) -> None:
         raise ConfigError(f"storage.url: the file {file!r} cannot be opened for writing: {exc.strerror}.") from exc
 
 
-def _configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> None:
+def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> None:
+    """What every connection is set to."""
     db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA synchronous = {synchronous}")

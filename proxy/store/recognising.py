@@ -26,6 +26,7 @@ import msgspec
 from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Sighting
 from proxy.domain.tree import TreeId, UserId
+from proxy.store.retracing import retrace
 from proxy.store.rows import plain, to_seen
 
 LONG: Final = 64
@@ -146,6 +147,13 @@ def recognise(
     """What is known of a history. See `ports.TreeStore.recognise`."""
     if not links:
         return Sighting(-1, "none")
+    return retrace(db, user_id, links, tree_id, conversation) or search(db, user_id, links, tree_id, conversation)
+
+
+def search(
+    db: sqlite3.Connection, user_id: UserId, links: Sequence[Link], tree_id: TreeId | None, conversation: str | None
+) -> Sighting:
+    """The same, by the whole statement; `links` is not empty."""
     rows = db.execute(RECOGNISE, _asked(user_id, links, tree_id, conversation)).fetchall()
     if not rows:
         return Sighting(-1, "none")

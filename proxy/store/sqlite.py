@@ -23,9 +23,22 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call, KeyKind
 from proxy.domain.zone import DataZone, ZoneName
-from proxy.store import buried, exporting, importing, keys, reading, recognising, reshaping, trees, verify, writing
+from proxy.store import (
+    buried,
+    exporting,
+    importing,
+    keys,
+    reading,
+    recognising,
+    reshaping,
+    retracing,
+    trees,
+    verify,
+    writing,
+)
 from proxy.store.by_hand import ByHand
-from proxy.store.connection import MEMORY, Reader, Writer, connect, file_of, whole
+from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, translated, whole
+from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
 from proxy.store.records import Correction, Decision, Key, Outline, Violation
 
@@ -53,6 +66,8 @@ class SqliteStore(ByHand):
         self._connections: tuple[aiosqlite.Connection, ...] = ()
         self._writer: Writer
         self._reader: Reader
+        self._glances: Glances | None = None
+        """For short questions; a database in memory has one connection only."""
         self._users: dict[UserId, User] = {}
         """Users never change, so those seen lately need no question."""
 
@@ -71,11 +86,14 @@ class SqliteStore(ByHand):
             await whole(first, migrate)
             if self._file != MEMORY:
                 second = await connect(self._file, durability=self._durability, read_only=True)
+                self._glances = Glances(self._file, SYNCHRONOUS[self._durability])
             self._connections = (first, second)
             self._writer, self._reader = Writer(first), Reader(second)
             if self._recover:
                 await self.recover()
         except BaseException:
+            if self._glances is not None:
+                self._glances.close()
             for connection in {first, second}:
                 await connection.close()
             raise
@@ -83,6 +101,9 @@ class SqliteStore(ByHand):
     async def close(self) -> None:
         """Finish what was asked so far, then let go of the database."""
         await self._writer.close()
+        if self._glances is not None:
+            self._glances.close()
+            self._glances = None
         for connection in set(self._connections):
             await connection.close()
 
@@ -103,7 +124,7 @@ class SqliteStore(ByHand):
     # Users, trees, zones, keys
 
     async def user(self, user_id: UserId) -> User:
-        user = self._users.get(user_id) or await self._read(partial(trees.find_user, user_id=user_id))
+        user = self._users.get(user_id) or await self._glance(partial(trees.find_user, user_id=user_id))
         if user is None:
             user = await self._write(partial(trees.make_user, user_id=user_id))
         if len(self._users) >= KEPT_USERS:
@@ -112,13 +133,13 @@ class SqliteStore(ByHand):
         return user
 
     async def tree(self, user_id: UserId, name: str) -> Tree:
-        tree = await self._read(partial(trees.find_tree, user_id=user_id, name=name))
+        tree = await self._glance(partial(trees.find_tree, user_id=user_id, name=name))
         if tree is None:
             tree = await self._write(partial(trees.make_tree, user_id=user_id, name=name))
         return tree
 
     async def tree_of(self, user_id: UserId, tree_id: TreeId) -> Tree:
-        return await self._read(partial(trees.tree_of, user_id=user_id, tree_id=tree_id))
+        return await self._glance(partial(trees.tree_of, user_id=user_id, tree_id=tree_id))
 
     async def trees(self, user_id: UserId) -> list[Tree]:
         """The user's trees, the one used last first."""
@@ -139,7 +160,7 @@ class SqliteStore(ByHand):
         await self._write(partial(trees.set_metadata_item, user_id=user_id, tree_id=tree_id, name=name, value=value))
 
     async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
-        return await self._read(partial(trees.zones, user_id=user_id, tree_id=tree_id))
+        return await self._glance(partial(trees.zones, user_id=user_id, tree_id=tree_id))
 
     async def put_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str) -> None:
         """Replace a zone's text; `tree_id` is `None` for zones that hold for all trees. Raises NotFound."""
@@ -159,7 +180,7 @@ class SqliteStore(ByHand):
 
     async def key_by_digest(self, digest: str) -> Key | None:
         """The key with that digest unless it was revoked."""
-        return await self._read(partial(keys.key_by_digest, digest=digest))
+        return await self._glance(partial(keys.key_by_digest, digest=digest))
 
     async def keys(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
@@ -167,7 +188,7 @@ class SqliteStore(ByHand):
 
     async def has_keys(self) -> bool:
         """Whether any key was ever given out, revoked ones included."""
-        return await self._read(keys.has_keys)
+        return await self._glance(keys.has_keys)
 
     async def revoke_key(self, name: str) -> Key:
         """Revoke a key by its id or its shown prefix. Raises NotFound."""
@@ -180,7 +201,7 @@ class SqliteStore(ByHand):
     # Nodes, read
 
     async def node(self, user_id: UserId, node_id: NodeId) -> Node:
-        return await self._read(partial(reading.node, user_id=user_id, node_id=node_id))
+        return await self._glance(partial(reading.node, user_id=user_id, node_id=node_id))
 
     async def path(self, user_id: UserId, node_id: NodeId | None) -> list[Node]:
         if node_id is None:
@@ -223,12 +244,14 @@ class SqliteStore(ByHand):
     async def recognise(
         self, user_id: UserId, links: Sequence[Link], *, tree_id: TreeId | None, conversation: str | None
     ) -> Sighting:
-        return await self._read(
-            partial(recognising.recognise, user_id=user_id, links=links, tree_id=tree_id, conversation=conversation)
-        )
+        if self._glances is not None and links:
+            retraced = await self._glance(lambda db: retracing.retrace(db, user_id, links, tree_id, conversation))
+            if retraced is not None:
+                return retraced
+        return await self._read(lambda db: recognising.recognise(db, user_id, links, tree_id, conversation))
 
     async def active(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:
-        return await self._read(partial(reading.active, user_id=user_id, tree_id=tree_id, key_id=key_id, hint=hint))
+        return await self._glance(partial(reading.active, user_id=user_id, tree_id=tree_id, key_id=key_id, hint=hint))
 
     async def earlier(
         self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None
@@ -333,6 +356,17 @@ class SqliteStore(ByHand):
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         return await self._reader.run(function)
+
+    async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask for a few rows."""
+        if self._glances is not None:
+            try:
+                return self._glances.run(function)
+            except Busy:
+                pass
+            except sqlite3.Error as exc:
+                raise translated(exc) from exc
+        return await self._read(function)
 
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         return await self._writer.run(function)

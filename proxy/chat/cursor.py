@@ -37,6 +37,8 @@ class Cursor:
     """Deleted turns and commands that come back: neither stored nor sent."""
     chains: Mapping[int, Hash] = field(default_factory=dict)
     """Which row of the client's chat a known message is."""
+    said_in: Mapping[int, str] = field(default_factory=dict)
+    """The conversation in which a stored message was said."""
     conversation: str | None = None
     edited: NodeId | None = None
     """The turn that the client's new turn stands in for."""
@@ -65,6 +67,7 @@ class Cursor:
             rewritten=frozenset(i for i in self.rewritten if i < index),
             skipped=frozenset(i for i in self.skipped if i < index),
             chains=_before(index, self.chains),
+            said_in=_before(index, self.said_in),
         )
 
     def behind(self, nodes: Sequence[Node | None], chains: Sequence[Hash]) -> Cursor:
@@ -80,6 +83,7 @@ class Cursor:
             nodes={**self.nodes, **{i: node.id for i, node in adopted.items()}},
             skipped=self.skipped | {first + n for n, node in enumerate(nodes) if node is None},
             chains={**self.chains, **dict(enumerate(chains, start=first))},
+            said_in={**self.said_in, **{i: node.conversation or "" for i, node in adopted.items()}},
             found_by=self.found_by if self.known else "adopted",
         )
 
@@ -109,6 +113,7 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         rewritten=aligned.rewritten,
         skipped=frozenset(i for i, row in rows.items() if row.meaning in ("deleted", "command")),
         chains={i: row.chain for i, row in rows.items()},
+        said_in={i: row.conversation for i, row in rows.items() if i in stored},
         conversation=sighting.lineage[-1].conversation or None,
         edited=edited,
         compacted_from=stored[min(stored)] if aligned.compacted and stored else None,

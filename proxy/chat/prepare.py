@@ -36,6 +36,8 @@ class Prepared:
     draft: Draft | None
     """What the context was composed from; `None` where the client's messages are sent as they came."""
     context: Context
+    said_in: Sequence[str]
+    """The conversations that contributed, each once."""
 
     @property
     def loose(self) -> list[Message]:
@@ -51,7 +53,8 @@ class Prepared:
             context = compose(self.draft, sent)
         except ContextTooSmall as exc:
             context = compose(self.draft, replace(sent, tokens=exc.needed_tokens))
-        return replace(self, context=context) if context.left_out > self.context.left_out else None
+        shorter = replace(self, context=context, said_in=_said_in(context.path))
+        return shorter if context.left_out > self.context.left_out else None
 
     def receipt(self, request: Request, tree: Tree, reply_id: NodeId) -> Receipt:
         """The account of the request, but for what `account` says of the context."""
@@ -76,7 +79,7 @@ class Prepared:
             receipt,
             sent_tokens=self.context.tokens,
             saved_tokens=max(0, linear_tokens - self.context.tokens),
-            context_from=list(dict.fromkeys(node.conversation for node in self.context.path if node.conversation)),
+            context_from=list(self.said_in),
             left_out=self.context.left_out,
         )
 
@@ -141,16 +144,18 @@ class Preparation:
         Raises:
             ContextTooSmall: The turn alone does not fit.
         """
-        path = await self._store.path(tree.user_id, attachment.parent_id)
         if attachment.route == "follow":
-            return Prepared(attachment, None, await self._verbatim(request, tree, path))
+            said_in = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
+            return Prepared(attachment, None, await self._verbatim(request, tree), list(said_in))
+        path = await self._store.path(tree.user_id, attachment.parent_id)
         if asked_again is not None:
             cursor = cursor.at(request.transcript.turn_from)
         if cursor.compacted_from is not None:
             path = path[next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0) :]
         window = _narrowed(request.window, tree)
         draft = await self._draft(request, tree, cursor, await self._counted(request, path, window))
-        return Prepared(attachment, draft, compose(draft, window))
+        context = compose(draft, window)
+        return Prepared(attachment, draft, context, _said_in(context.path))
 
     async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""
@@ -166,13 +171,13 @@ class Preparation:
             zones_as=self._zones(request.turn.model),
         )
 
-    async def _verbatim(self, request: Request, tree: Tree, path: Sequence[Node]) -> Context:
+    async def _verbatim(self, request: Request, tree: Tree) -> Context:
         messages = list(request.turn.messages)
         if tree.system_prompt and not request.turn.system:
             messages.insert(0, said("system", tree.system_prompt))
         zones = await self._store.zones(tree.user_id, tree.id)
         sent = verbatim(messages, zones, self._zones(request.turn.model))
-        return Context(sent, estimate_all(sent), path, 0)
+        return Context(sent, estimate_all(sent), (), 0)
 
     async def _counted(self, request: Request, path: Sequence[Node], window: Window) -> Sequence[Node]:
         """The path with exact counts, where it comes near the window."""
@@ -194,6 +199,10 @@ class Preparation:
         if self._zones_as != "auto":
             return self._zones_as
         return "merge" if self._upstream.takes_one_system(model) else "system"
+
+
+def _said_in(path: Sequence[Node]) -> list[str]:
+    return list(dict.fromkeys(node.conversation for node in path if node.conversation))
 
 
 def _narrowed(window: Window, tree: Tree) -> Window:

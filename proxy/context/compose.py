@@ -60,7 +60,7 @@ class Context:
     tokens: int
     """Estimated."""
     path: Sequence[Node]
-    """The nodes that were kept."""
+    """The nodes that were kept; none where the client's own list was sent."""
     left_out: int
     """Nodes of the path that did not fit."""
 

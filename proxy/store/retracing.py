@@ -64,7 +64,7 @@ def retrace(
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:
     """Of rows that say the same: the named conversation wins, then what is still stored, then the newest."""
     fitting = [row for row in rows if tree_id is None or row[_TREE] is None or row[_TREE] == tree_id]
-    if len(fitting) < 2:  # noqa: PLR2004
+    if len(fitting) < 2:
         return fitting[0] if fitting else None
     return max(fitting, key=lambda row: (row[_CONVERSATION] == conversation, *_newest(row)))
 

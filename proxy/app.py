@@ -6,13 +6,14 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -20,7 +21,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 from proxy import __version__
 from proxy.api import errors, meta
 from proxy.api.auth import Gatekeeper
-from proxy.api.openai import chat_completions, models
+from proxy.api.doorway import Doorway
+from proxy.api.openai import chat_completions, forwarded, models
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.place import Policies
@@ -64,12 +66,14 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     configured = configured_models(settings, env)
     store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
     parts = assemble(settings, store, configured)
-    gatekeeper = Gatekeeper(store, settings.clients.user_headers)
+    gatekeeper = Gatekeeper(store, settings.clients.user_headers, settings.server.cors_origins)
     warm = _Warm(parts, settings)
     hints = tuple(name.lower() for name in settings.clients.conversation_headers)
-    return Litestar(
+    max_body = int(settings.server.max_body_mb * 1_000_000)
+    app = Litestar(
         route_handlers=[
             chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints),
+            forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
             models.router(gatekeeper, configured, int(time.time())),
             routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
             *meta.routes(warm.ready),
@@ -80,7 +84,8 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
             HTTPException: errors.http_error,
             Exception: errors.unexpected,
         },
-        request_max_body_size=int(settings.server.max_body_mb * 1_000_000),
+        cors_config=_cors(settings.server.cors_origins),
+        request_max_body_size=max_body,
         openapi_config=OpenAPIConfig(
             title="Graft",
             version=__version__,
@@ -88,6 +93,20 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
             use_handler_docstrings=True,
             components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
         ),
+    )
+    app.asgi_handler = Doorway(app.asgi_handler, max_body)
+    return app
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    """What a browser is told about scripts of other pages."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["*"],
     )
 
 

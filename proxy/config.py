@@ -41,6 +41,8 @@ class ServerSettings(Section):
     """On another address than loopback, with no key yet: make one for the user `admin` and print it, instead of refusing to start."""
     max_body_mb: float = Field(default=64, gt=0)
     """Larger request bodies are refused with 413."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages, as `https://host:port`, whose scripts may call this server; `*` for all, once there are keys."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

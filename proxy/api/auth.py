@@ -14,7 +14,7 @@ import ipaddress
 import math
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -68,8 +68,15 @@ def digest(key: str) -> str:
 class Gatekeeper:
     """Turns a request into a `Caller`."""
 
-    def __init__(self, keys: KeyStore, user_headers: Sequence[str]) -> None:
+    def __init__(self, keys: KeyStore, user_headers: Sequence[str], origins: Sequence[str] = ()) -> None:
+        """Name who is trusted.
+
+        Args:
+            user_headers: Headers in which the holder of an `app` key names its sub-user.
+            origins: Web pages that may use a server without keys; `*` names none of them.
+        """
         self._keys = keys
+        self._origins = frozenset(origins) - {"*"}
         self._user_headers = tuple(name.lower() for name in user_headers)
         self._known: dict[str, tuple[Key | None, float]] = {}
         self._guarded: tuple[bool, float] = (False, -math.inf)
@@ -88,7 +95,7 @@ class Gatekeeper:
         if request.method in ("POST", "PUT", "PATCH"):
             _demand_json(request.headers)
         if not await self._has_keys():
-            _demand_loopback(request.headers)
+            _demand_loopback(request.headers, self._origins)
             return LOCAL
         key = await self._key(_bearer(request.headers))
         if key.kind == "person":
@@ -140,14 +147,14 @@ def _demand_json(headers: Mapping[str, str]) -> None:
         raise InvalidRequest(f"The body must be sent as application/json, not {kind or 'without a content type'!r}.")
 
 
-def _demand_loopback(headers: Mapping[str, str]) -> None:
+def _demand_loopback(headers: Mapping[str, str], origins: Collection[str]) -> None:
     hint = "Make a key with `graft keys add USER` to use this server from elsewhere."
     if not _is_loopback(_host_of(f"//{headers.get('host', '')}")):
         raise Forbidden(
             f"Without keys this server answers to its own machine's names only, not to Host {headers.get('host')!r}. {hint}"
         )
     origin = headers.get("origin")
-    if origin is not None and not _is_loopback(_host_of(origin)):
+    if origin is not None and origin not in origins and not _is_loopback(_host_of(origin)):
         raise Forbidden(f"Without keys this server refuses requests that the web page {origin!r} makes. {hint}")
 
 

@@ -108,10 +108,14 @@ def _at_fault(exc: ValidationException) -> errors.InvalidRequest:
     return errors.InvalidRequest(f"{told.removeprefix('Value error, ')}: {param!r}.", param=param)
 
 
-def _refused(status: int, message: str) -> Response[dict[str, Any]]:
+def refusal(status: int, message: str) -> dict[str, Any]:
+    """OpenAI's error body for what none of Graft's errors stands for."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
-    body = {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
-    return Response(body, status_code=status, media_type=MediaType.JSON)
+    return {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
+
+
+def _refused(status: int, message: str) -> Response[dict[str, Any]]:
+    return Response(refusal(status, message), status_code=status, media_type=MediaType.JSON)
 
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}

@@ -57,7 +57,16 @@ def encoded(value: object) -> bytes:
 
 
 async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> Chunk:
-    """The one answer to a request that is not streamed. Raises the UpstreamError family."""
+    """The one answer to a chat request that is not streamed. Raises the UpstreamError family."""
+    body = await posted(session, outgoing, model, timeouts)
+    wire = _object(body, model)
+    if "choices" not in wire:
+        raise failures.answered(model, 200, {}, body)
+    return Chunk({"object": "chat.completion", **wire}, body)
+
+
+async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> bytes:
+    """The body of a successful answer, as it came. Raises the UpstreamError family."""
     response: ClientResponse | None = None
     try:
         async with asyncio.timeout(timeouts.whole_s):
@@ -70,10 +79,7 @@ async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Ti
             response.close()
     if response.status != 200:
         raise failures.answered(model, response.status, response.headers, body)
-    wire = _object(body, model)
-    if "choices" not in wire:
-        raise failures.answered(model, response.status, response.headers, body)
-    return Chunk({"object": "chat.completion", **wire}, body)
+    return body
 
 
 async def stream(

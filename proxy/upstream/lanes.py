@@ -12,6 +12,7 @@ from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ConfigError, UpstreamError
 from proxy.upstream import library, mirror, tokens
+from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.litellm_lane import LiteLLMLane
 from proxy.upstream.models import MIRROR, Models
 from proxy.upstream.native_lane import NativeLane
@@ -41,6 +42,7 @@ class Lanes:
         self._litellm = LiteLLMLane(timeouts)
         self._native = NativeLane(self._session, timeouts, self._litellm)
         self._raw = RawLane(self._session, timeouts)
+        self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
 

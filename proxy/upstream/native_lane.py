@@ -75,14 +75,14 @@ class NativeLane:
     def learn(self, model: Model) -> bool:
         """Work out where a model is asked, before a request needs it; whether it can be asked without LiteLLM."""
         with suppress(UpstreamError):  # a request will meet the same trouble and tell it
-            return self._endpoint(library.load(), model) is not None
+            return self.endpoint(library.load(), model) is not None
         return False
 
     def _found(
         self, litellm: Any, model: Model, options: Mapping[str, object], *, stream: bool
     ) -> tuple[Endpoint, Plan] | None:
         """Where and with what the model is asked; `None` when that is the LiteLLM lane's business."""
-        at = self._endpoint(litellm, model)
+        at = self.endpoint(litellm, model)
         if at is None:
             return None
         key = _encode((model.name, stream, options))
@@ -93,7 +93,8 @@ class NativeLane:
             self._plans.keep(key, plan)
         return None if plan is None else (at, plan)
 
-    def _endpoint(self, litellm: Any, model: Model) -> Endpoint | None:
+    def endpoint(self, litellm: Any, model: Model) -> Endpoint | None:
+        """Where a model is asked; `None` where only LiteLLM itself can ask it. Raises the UpstreamError family."""
         if model.name not in self._endpoints:
             try:
                 self._endpoints[model.name] = endpoint.resolve(litellm, model, self._timeouts)

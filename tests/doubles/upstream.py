@@ -1,12 +1,12 @@
 """A real OpenAI-shaped server for tests, with scripted behaviour: `python tests/doubles/upstream.py` prints its port.
 
-It answers `/v1/chat/completions` and `/v1/models`. What it does with a request is told in `scripts.py`. Beside that it has
-a back door for tests:
+It answers `/v1/chat/completions`, `/v1/completions`, `/v1/embeddings` and `/v1/models`. What it does with a chat request is told in
+`scripts.py`; the other two know `status` only. Beside that it has a back door for tests:
 
     POST /_script     {"behaviours": [{"do": "say", "text": "yes"}, ...]}: used up in order; `model` narrows one to a model,
                       `times` uses it more than once
     POST /_release    {"gate": "name", "chunks": 1}: lets a gated stream send so many chunks more
-    GET  /_requests   every chat request since the last reset: headers, body, and how its answer ended
+    GET  /_requests   every request to a model since the last reset: path, headers, body, and how its answer ended
     GET  /_began/N    waits until request N has come
     GET  /_ended/N    waits until the answer to request N has ended: `finished`, or `left` when the client went first
     POST /_reset      forgets everything
@@ -78,10 +78,8 @@ BOOK = web.AppKey("book", Book)
 
 async def chat(request: web.Request) -> web.StreamResponse:
     book, body = request.app[BOOK], await request.json()
-    number = len(book.requests)
-    entry: Json = {"number": number, "headers": dict(request.headers), "body": body, "ended": None}
-    book.requests.append(entry)
-    book.began[number].set()
+    entry = noted(book, request, body)
+    number = entry["number"]
     try:
         response = await answer(request, book, body)
         entry["ended"] = "finished"
@@ -90,6 +88,55 @@ async def chat(request: web.Request) -> web.StreamResponse:
         raise
     finally:
         book.ended[number].set()
+    return response
+
+
+def noted(book: Book, request: web.Request, body: Json) -> Json:
+    number = len(book.requests)
+    entry: Json = {
+        "number": number,
+        "path": request.path_qs,
+        "headers": dict(request.headers),
+        "body": body,
+        "ended": None,
+    }
+    book.requests.append(entry)
+    book.began[number].set()
+    return entry
+
+
+async def embeddings(request: web.Request) -> web.Response:
+    """Vectors of two numbers: the length of a text, and its place in the list."""
+    book, body = request.app[BOOK], await request.json()
+    noted(book, request, body)
+    if (behaviour := book.behaviour(body))["do"] == "status":
+        return failure(request, behaviour)
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    data = [{"object": "embedding", "index": i, "embedding": [len(text), i]} for i, text in enumerate(texts)]
+    usage = {"prompt_tokens": 7, "total_tokens": 7}
+    return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": usage, "extra": "kept"})
+
+
+async def completions(request: web.Request) -> web.StreamResponse:
+    """The prompt said again, a word a chunk."""
+    book, body = request.app[BOOK], await request.json()
+    noted(book, request, body)
+    if (behaviour := book.behaviour(body))["do"] == "status":
+        return failure(request, behaviour)
+    envelope = {"id": "cmpl-double", "object": "text_completion", "created": CREATED, "model": body["model"]}
+    pieces = str(body["prompt"]).split(" ") if body.get("stream") else [str(body["prompt"])]
+    ends = ["stop" if i == len(pieces) - 1 else None for i in range(len(pieces))]
+    made = [
+        {**envelope, "choices": [{"text": piece, "index": 0, "logprobs": None, "finish_reason": end}]}
+        for piece, end in zip(pieces, ends, strict=True)
+    ]
+    if not body.get("stream"):
+        return web.json_response(made[0])
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for chunk in made:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
     return response
 
 
@@ -246,6 +293,8 @@ def create() -> web.Application:
     app.add_routes(
         [
             web.post("/v1/chat/completions", chat),
+            web.post("/v1/completions", completions),
+            web.post("/v1/embeddings", embeddings),
             web.get("/v1/models", models),
             web.get("/v1/models/{name}", model),
             web.post("/_script", script),

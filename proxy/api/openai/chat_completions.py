@@ -21,6 +21,10 @@ from proxy.domain.tree import ROOT
 from proxy.domain.turn import Asked, Chunk, Receipt, Turn
 from proxy.errors import InvalidRequest
 
+MEDIA_TYPE = "text/event-stream; charset=utf-8"
+UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+"""Headers of a stream: nobody on the way shall hold it back."""
+
 _TREE_NAME_MAX = 200
 
 
@@ -39,7 +43,7 @@ def router(
 
     @post("/", status_code=200)
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
-        body = wire.decode(await _body(request))
+        body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body)
         turn = _turn(request.headers, body, models, conversation_headers)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
@@ -61,8 +65,7 @@ def router(
 def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
     frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of)
-    unbuffered = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-    return Stream(frames, media_type="text/event-stream; charset=utf-8", headers={**headers, **unbuffered})
+    return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
 
 
 def placement_headers(receipt: Receipt | None) -> dict[str, str]:
@@ -89,7 +92,8 @@ def header_text(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in safe)[:500].strip()
 
 
-async def _body(request: Request[Any, Any, Any]) -> bytes:
+async def body_of(request: Request[Any, Any, Any]) -> bytes:
+    """The request's body. Raises InvalidRequest where it cannot be read."""
     try:
         return await request.body()
     except ClientException as exc:

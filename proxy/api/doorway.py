@@ -1,0 +1,121 @@
+"""What is settled before a request is routed: bodies that came packed are unpacked, and `HEAD` is a `GET` without its body.
+
+A packed body is refused as soon as what it holds grows past the limit for bodies, so that a small file cannot fill the memory.
+
+Source: RFC 9110, 8.4.1 (content codings) and 9.3.2 (HEAD).
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final, cast
+
+import msgspec
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from proxy.api.errors import refusal
+
+_PACKINGS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+"""What zlib must be told to read each coding."""
+_STEP: Final = 256 * 1024
+
+
+class Refused(Exception):
+    """A body that is not taken, with its status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Doorway:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self._app = app
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and scope["method"] == HttpMethod.HEAD:
+            scope, send = _changed(scope, method=HttpMethod.GET), _bodiless(send)
+        if (packing := _packing(scope)) is not None:
+            try:
+                body = await _unpacked(packing, receive, self._max_body)
+            except Refused as refused:
+                await _refuse(send, refused)
+                return
+            scope, receive = _with_length(scope, len(body)), _again(body, receive)
+        await self._app(scope, receive, send)
+
+
+def _packing(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"content-encoding":
+            coding = value.strip().lower()
+            return None if coding in (b"", b"identity") else coding
+    return None
+
+
+async def _unpacked(packing: bytes, receive: Receive, most: int) -> bytes:
+    """The body as it was before it was packed. Raises Refused."""
+    bits = _PACKINGS.get(packing)
+    if bits is None:
+        name = packing.decode("ascii", "replace")
+        raise Refused(415, f"Bodies packed as {name!r} are not read here: use gzip, deflate, or none.")
+    unpacking = zlib.decompressobj(bits)
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Refused(400, "The client left before the body was complete.")
+        packed, more = message["body"], message["more_body"]
+        while packed:
+            try:
+                part = unpacking.decompress(packed, _STEP)
+            except zlib.error as exc:
+                raise Refused(400, f"The body is not what its Content-Encoding says: {exc}.") from exc
+            size += len(part)
+            if size > most:
+                raise Refused(413, "The request body is larger than this server takes (server.max_body_mb).")
+            parts.append(part)
+            packed = unpacking.unconsumed_tail
+    if not unpacking.eof:
+        raise Refused(400, "The body ends before its packing does.")
+    return b"".join(parts)
+
+
+def _with_length(scope: Scope, length: int) -> Scope:
+    headers = [(n, v) for n, v in scope["headers"] if n not in (b"content-encoding", b"content-length")]
+    return _changed(scope, headers=[*headers, (b"content-length", b"%d" % length)])
+
+
+def _changed(scope: Scope, **changes: object) -> Scope:
+    return cast("Scope", {**scope, **changes})
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body in one message, and then what else the connection has to say."""
+    waiting: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return received
+
+
+def _bodiless(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        await send(cast("Message", {**message, "body": b""}) if message["type"] == "http.response.body" else message)
+
+    return sent
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    content = msgspec.json.encode(refusal(refused.status, refused.message))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})

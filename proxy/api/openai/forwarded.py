@@ -1,0 +1,83 @@
+"""`POST /v1/embeddings` and the legacy `POST /v1/completions`: forwarded to the model's server, never placed and never stored.
+
+Source: OpenAI API reference, create embeddings; create completion (legacy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from litestar import Request, Response, Router, post
+from litestar.response import Stream
+
+from proxy.api import errors, sse
+from proxy.api.auth import Gatekeeper
+from proxy.api.openai import wire
+from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_text
+from proxy.api.openai.models import Catalogue, split
+from proxy.errors import InvalidRequest
+from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
+
+NEEDED: Mapping[Kind, str] = {"embeddings": "input", "completions": "prompt"}
+"""The field that each cannot do without."""
+
+
+def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) -> Router:
+    """The two routes."""
+
+    async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded]:
+        body = wire.decode(await body_of(request))
+        await gatekeeper.caller(request, body)
+        model, _ = split(_checked(kind, body), models.names())
+        return body, await forwarding.forward(kind, model, body)
+
+    @post("/embeddings", status_code=200)
+    async def create_embedding(request: Request[Any, Any, Any]) -> Response[bytes]:
+        _, answer = await forwarded("embeddings", request)
+        return await _whole(answer)
+
+    @post("/completions", status_code=200)
+    async def create_completion(request: Request[Any, Any, Any]) -> Response[Any]:
+        body, answer = await forwarded("completions", request)
+        if not body.get("stream"):
+            return await _whole(answer)
+        first = await anext(answer.pieces, None)  # what fails before the first byte has a status of its own
+        frames = sse.events(_resumed(first, answer.pieces), errors.body_of)
+        return Stream(frames, media_type=MEDIA_TYPE, headers={**_headers(answer), **UNBUFFERED})
+
+    return Router("/v1", route_handlers=[create_embedding, create_completion])
+
+
+def _checked(kind: Kind, body: Mapping[str, Any]) -> str:
+    """The model's name. Raises InvalidRequest for what no server would take."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("The parameter 'model' is missing: name one of GET /v1/models.", param="model")
+    needed = NEEDED[kind]
+    if not isinstance(body.get(needed), str | list) or body[needed] == []:
+        raise InvalidRequest(f"The parameter {needed!r} is missing: a text, or a list.", param=needed)
+    if not isinstance(body.get("stream"), bool | None):
+        raise InvalidRequest("`stream` must be true or false.", param="stream")
+    return model
+
+
+async def _whole(answer: Forwarded) -> Response[bytes]:
+    async with aclosing(answer.pieces) as pieces:
+        async for piece in pieces:
+            return Response(piece, media_type="application/json", headers=_headers(answer))
+    raise InvalidRequest("The upstream gave no answer.")
+
+
+async def _resumed(first: bytes | None, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        if first is not None:
+            yield first
+            async for piece in rest:
+                yield piece
+
+
+def _headers(answer: Forwarded) -> dict[str, str]:
+    dropped = {"x-graft-dropped": header_text(",".join(answer.dropped))} if answer.dropped else {}
+    return {"x-graft-route": "aside", **dropped}

@@ -31,6 +31,8 @@ class Recipe:
     """What stands for the path's parameters, where their names do not say it."""
     slots: tuple[str, ...] = ()
     """Where else an id can stand: `body.NAME`, `query.NAME`, `header.NAME`. The path's parameters need no mention."""
+    refused: int | None = None
+    """The status of an endpoint that the offline model does not have."""
 
 
 CHAT = {"model": "mirror", "messages": MESSAGES}
@@ -39,6 +41,8 @@ PAGED = ("query.after",)
 
 RECIPES: Mapping[str, Recipe] = {
     "POST /v1/chat/completions": Recipe(CHAT, slots=(*PLACED, "body.metadata.graft_parent")),
+    "POST /v1/embeddings": Recipe({"model": "mirror", "input": "Mine?"}, refused=400),
+    "POST /v1/completions": Recipe({"model": "mirror", "prompt": "Mine?"}),
     "GET /v1/models": Recipe(),
     "GET /v1/models/{model:path}": Recipe(path={"model": "mirror"}),
     "POST /api/trees": Recipe({"name": "new"}, slots=("body.name",)),

@@ -1,11 +1,13 @@
 """`SqliteStore`: the trees of all users in one SQLite database. It is `domain.ports.TreeStore`, and what the tree API needs.
 
-This class only says which function runs on which thread; the statements stand in the modules that it names. One server has a
-database at a time: who opens it beside a running server (the `graft` command) says `recover=False`.
+This class only says which function runs on which thread; the statements stand in the modules that it names. Several servers may have
+one database file; what a killed one left open is ended when a server starts that is alone with it (`tenancy`). Who opens it beside
+a server (the `graft` command) says `recover=False` and counts as none.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -41,6 +43,7 @@ from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect,
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
 from proxy.store.records import Correction, Decision, Key, Outline, Violation
+from proxy.store.tenancy import Tenancy
 
 T = TypeVar("T")
 
@@ -56,7 +59,7 @@ class SqliteStore(ByHand):
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`.
             durability: `process`: what was acknowledged survives a crash of the process. `power`: also one of the machine.
-            recover: End what an earlier process left open. Not while a server uses the database.
+            recover: Whether this is a server: then what an earlier one left open is ended, unless another one lives.
 
         Raises ConfigError.
         """
@@ -64,6 +67,7 @@ class SqliteStore(ByHand):
         self._durability = durability
         self._recover = recover
         self._connections: tuple[aiosqlite.Connection, ...] = ()
+        self._tenancy: Tenancy | None = None
         self._writer: Writer
         self._reader: Reader
         self._glances: Glances | None = None
@@ -79,7 +83,14 @@ class SqliteStore(ByHand):
         return store
 
     async def start(self) -> None:
-        """Open the database, made where missing and brought up to date. Raises StoreError."""
+        """Open the database, made where missing and brought up to date. Raises StoreError, ConfigError."""
+        try:
+            await self._open()
+        except BaseException:
+            self._leave()
+            raise
+
+    async def _open(self) -> None:
         first = await connect(self._file, durability=self._durability)
         second = first
         try:
@@ -90,13 +101,26 @@ class SqliteStore(ByHand):
             self._connections = (first, second)
             self._writer, self._reader = Writer(first), Reader(second)
             if self._recover:
-                await self.recover()
+                await self._come()
         except BaseException:
             if self._glances is not None:
                 self._glances.close()
             for connection in {first, second}:
                 await connection.close()
             raise
+
+    async def _come(self) -> None:
+        """Take part as a server, and end what was left open by servers that are no more."""
+        if self._file == MEMORY:
+            return
+        self._tenancy = await asyncio.to_thread(Tenancy.claim, self._file)
+        if self._tenancy.is_first:
+            await self.recover()
+            await asyncio.to_thread(self._tenancy.share)
+
+    def _leave(self) -> None:
+        if self._tenancy is not None:
+            self._tenancy.leave()
 
     async def close(self) -> None:
         """Finish what was asked so far, then let go of the database."""
@@ -106,6 +130,7 @@ class SqliteStore(ByHand):
             self._glances = None
         for connection in set(self._connections):
             await connection.close()
+        self._leave()
 
     async def __aenter__(self) -> Self:
         if not self._connections:

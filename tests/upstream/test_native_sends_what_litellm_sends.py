@@ -1,28 +1,41 @@
 """The native lane sends what `litellm.acompletion` sends, as shipped: both are pointed at one recording server.
 
-Compared are method, path, query, the body as JSON, and the headers that mean something to a provider: who asks (`authorization`,
-`api-key`, `openai-organization`), what the body is (`content-type`) and what the configuration adds. Not compared are headers by which
-a library tells of itself (`user-agent`, `x-stainless-*`, LiteLLM's `http-referer` and `x-title` for OpenRouter) and those of the
-connection.
+Compared are method, path, query, the body as JSON, and all headers but those in `OF_THE_LIBRARY`. Whatever else differs, is refused, or
+is left to the LiteLLM lane, is named in a table with its reason; a difference that is named and does not occur fails, too.
 """
 
 import copy
 import json
-from contextlib import suppress
+from dataclasses import dataclass, replace
 
+import openai
 import pytest
 from aiohttp import web
 
 from proxy.domain.turn import Asked
+from proxy.errors import UpstreamError
 from proxy.upstream import library
-from proxy.upstream.endpoint import BODY_PROVIDERS
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.models import NATIVE_PROVIDERS, models_from_list
 from tests.doubles.upstream import Book, chunks, whole
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore"),
+]  # deprecations inside LiteLLM make it fail before it sends
 
-COMPARED = ("authorization", "api-key", "content-type", "openai-organization", "x-team")
+OF_THE_LIBRARY = {
+    "accept": "OpenAI's client says JSON, for streams too, LiteLLM's own anything",
+    "accept-encoding": "the compressions that each can undo",
+    "connection": "HTTP/1.1 keeps a connection without being told",
+    "content-length": "the same JSON with other white space",
+    "host": "the recording server",
+    "http-referer": "LiteLLM's advertisement of itself to OpenRouter",
+    "user-agent": "the name of the client",
+    "x-stainless-": "OpenAI's client about its platform",
+    "x-title": "LiteLLM's advertisement of itself to OpenRouter",
+}
+"""Headers by which a library tells of itself or of its connection."""
 
 PROVIDERS = {
     "OpenAI": {"model": "openai/gpt-4.1"},
@@ -58,6 +71,35 @@ PROVIDERS = {
         "additional_drop_params": ["seed"],
     },
 }
+
+UNKNOWN = "LiteLLM does not know this model, and drops what it does not know of; the server says itself what it takes"
+REASONING = "LiteLLM drops it for reasoning models, silently; OpenAI tells the client that it is not taken"
+PLAIN = "LiteLLM drops it for models that do not reason, silently; OpenAI tells the client that it is not taken"
+_SAMPLED = ("sampling", "everything")
+
+FORWARDED = {
+    "OpenAI": {("reasoning",): (["reasoning_effort"], PLAIN)},
+    "OpenAI, a name without provider": {("reasoning",): (["reasoning_effort"], PLAIN)},
+    "OpenAI, a reasoning model": {
+        _SAMPLED: (["frequency_penalty", "logit_bias", "presence_penalty", "stop"], REASONING),
+    },
+    "OpenAI, an older reasoning model": {
+        _SAMPLED: (["frequency_penalty", "logprobs", "presence_penalty", "top_logprobs", "top_p"], REASONING),
+        ("tools", "everything"): (["parallel_tool_calls"], REASONING),
+    },
+    "vLLM": {_SAMPLED: (["user"], UNKNOWN)},
+    "llama.cpp": {_SAMPLED: (["user"], UNKNOWN)},
+    "Ollama": {_SAMPLED: (["user"], UNKNOWN)},
+    "with defaults and headers": {_SAMPLED: (["user"], UNKNOWN)},
+}
+"""Documented fields that LiteLLM drops and Graft forwards, by provider and request, with the reason."""
+
+REFUSED = {
+    ("Groq, a model without schemas", "everything"): "tools beside a schema, which LiteLLM would make a tool of",
+    ("Fireworks", "an image"): "the model takes no images",
+    ("Fireworks", "everything"): "the model takes no images",
+}
+"""Requests that LiteLLM refuses before anything is sent, and Graft with it."""
 
 PIXEL = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
@@ -123,16 +165,38 @@ REQUESTS = {
 }
 
 
+AS_TOOL = "LiteLLM asks for a schema by way of a tool, or streams an answer that came whole"
+THINKING = "thinking comes as parts of `content`, where OpenAI's clients expect text"
+
+LEFT_TO_LITELLM = {
+    "Groq": (("a response format", "everything"), AS_TOOL),
+    "Groq, a model without schemas": (("a response format",), AS_TOOL),
+    "Fireworks, a short name": (("everything",), AS_TOOL),
+    "Mistral, thinking": (tuple(REQUESTS), THINKING),
+}
+"""Requests whose answers LiteLLM has to change, so that they take its lane."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as the server received it."""
+
+    method: str
+    path: str
+    query: dict
+    headers: dict
+    body: dict
+
+
 @pytest.fixture
 async def recorder():
-    """A server that answers anything in OpenAI's shape; its address, and what it was asked."""
-    seen = []
+    """A server that answers anything in OpenAI's shape; its address, what it was asked, and whether Graft itself asked."""
+    seen, by_graft = [], []
 
     async def answer(request):
         body = await request.json()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        told = {name: headers[name] for name in COMPARED if name in headers}
-        seen.append((request.method, request.path, dict(request.query), told, body))
+        seen.append(Sent(request.method, request.path, dict(request.query), headers_of(request), body))
+        by_graft.append("graft" in request.headers["user-agent"])
         shaped = {"model": "m", **body}
         if not body.get("stream"):
             return web.json_response(whole(Book(), shaped, {"do": "plain"}))
@@ -146,15 +210,15 @@ async def recorder():
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}/v1", seen
+    yield f"http://127.0.0.1:{port}/v1", seen, by_graft
     await runner.cleanup()
 
 
 async def by_litellm(params, messages, options, *, stream):
-    litellm = await library.warm()
+    litellm = await library.warm(rehearsed=True)
     told = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     answer = await litellm.acompletion(
-        **copy.deepcopy({**params, **_taken(litellm, params, options)}),
+        **copy.deepcopy({**params, **options}),
         **told,
         messages=copy.deepcopy(messages),
         drop_params=True,
@@ -177,37 +241,49 @@ async def by_graft(params, messages, options, *, stream):
 
 
 async def recorded(seen, ask, *request, stream):
+    """What was sent, or the refusal that came before."""
     seen.clear()
-    with suppress(Exception):  # what a provider does not take is refused, by both alike, before anything is sent
+    try:
         await ask(*request, stream=stream)
-    return list(seen)
+    except (openai.BadRequestError, UpstreamError) as exc:
+        assert not seen
+        return exc
+    [sent] = seen
+    return sent
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("request_name", REQUESTS)
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_the_request_is_the_same(recorder, provider, request_name, stream):
-    base, seen = recorder
+    base, seen, by_graft_itself = recorder
     params = {"api_base": base, "api_key": "sk-same", **PROVIDERS[provider]}
     messages, options = REQUESTS[request_name]
     expected = await recorded(seen, by_litellm, params, messages, options, stream=stream)
     sent = await recorded(seen, by_graft, params, messages, options, stream=stream)
-    assert sent == expected
+    if (provider, request_name) in REFUSED:
+        assert isinstance(expected, openai.BadRequestError)
+        assert isinstance(sent, UpstreamError)
+        assert (sent.status, sent.message) == (400, expected.message.partition(": ")[2])
+        return
+    forwarded = forwarded_fields(provider, request_name)
+    assert not forwarded & set(expected.body)
+    assert sent == replace(expected, body={**expected.body, **{name: options[name] for name in forwarded}})
+    assert by_graft_itself[-1] != (request_name in LEFT_TO_LITELLM.get(provider, ((), ""))[0])
 
 
-def _taken(litellm, params, options):
-    """The options as `acompletion` takes them without loss.
+def headers_of(request):
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return {name: value for name, value in headers.items() if not name.startswith(tuple(OF_THE_LIBRARY))}
 
-    It drops what it does not know of a model (`user` for any that is not OpenAI's own), although servers of the providers `openai`
-    and `hosted_vllm` take it, or say themselves that they do not; its way to say so is `extra_body`.
-    """
-    name, provider, _, _ = litellm.get_llm_provider(params["model"], api_base=params["api_base"])
-    if provider not in BODY_PROVIDERS:
-        return options
-    supported = litellm.get_supported_openai_params(name, custom_llm_provider=provider)
-    lost = {field: value for field, value in options.items() if field not in supported}
-    kept = {field: value for field, value in options.items() if field in supported}
-    return {**kept, "extra_body": {**params.get("extra_body", {}), **lost}} if lost else kept
+
+def forwarded_fields(provider, request_name):
+    return {
+        field
+        for requests, (fields, _) in FORWARDED.get(provider, {}).items()
+        if request_name in requests
+        for field in fields
+    }
 
 
 def test_every_native_provider_is_in_the_table():

@@ -120,6 +120,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         reply_tokens=settings.context.reply_tokens,
         margin=settings.context.margin,
         checkpoint_s=settings.storage.checkpoint_s,
+        silence_s=settings.server.keep_alive_s,
     )
     return Parts(store, lanes, router, Chat(store, router, lanes, rules))
 
@@ -130,7 +131,7 @@ def lanes_of(settings: Settings, configured: Models) -> Lanes:
     timeouts = Timeouts(
         connect_s=waits.connect_s, first_token_s=waits.first_token_s, idle_s=waits.idle_s, whole_s=waits.whole_s
     )
-    return Lanes(configured, timeouts, settings.context.window_tokens)
+    return Lanes(configured, timeouts, settings.context.window_tokens, trust_env=waits.trust_env)
 
 
 def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:

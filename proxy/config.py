@@ -43,6 +43,8 @@ class ServerSettings(Section):
     """Larger request bodies are refused with 413."""
     cors_origins: tuple[str, ...] = ()
     """Web pages, as `https://host:port`, whose scripts may call this server; `*` for all, once there are keys."""
+    keep_alive_s: float = Field(default=15.0, gt=0)
+    """Longest silence in a stream before a comment keeps its connection open."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -106,6 +108,8 @@ class UpstreamSettings(Section):
     """Longest silence inside a stream."""
     whole_s: float = Field(default=600.0, gt=0)
     """Longest wait for an answer that is not streamed."""
+    trust_env: bool = True
+    """Providers are asked through the proxies that the environment names, as LiteLLM and httpx do."""
 
 
 class ClientSettings(Section):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from proxy.chat import aside, collect, place, record
 from proxy.chat.again import KnownTurn, Retries, Running, known_turn
@@ -31,6 +31,8 @@ from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -41,6 +43,8 @@ class Rules:
     reply_tokens: int = 4_096
     margin: float = 0.05
     checkpoint_s: float = 3.0
+    silence_s: float = 15.0
+    """How long the client of a stream may hear nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Answer:
     """Ends only when the reply is stored; closing it early stores what was received."""
     receipt: Receipt | None
     """`None` for an aside, which is not stored."""
+    silence_s: float = 15.0
+    """How long the client of a stream may hear nothing; then it is told that the answer is still to come."""
 
 
 class Chat:
@@ -79,7 +85,7 @@ class Chat:
         user = await self._store.user(caller.user_id)
         request = Request(turn, caller, policy, user, read(turn, user), window, started)
         if policy == "off":
-            return Answer(await _begun(aside.answer(self._store, self._upstream, request)), None)
+            return await self._begun(turn, aside.answer(self._store, self._upstream, request))
         body = body_hash(turn, user)
         mark = turn.idempotency_key or body
         while await self._retries.join(user.id, mark):
@@ -126,7 +132,7 @@ class Chat:
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
         relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
-        return Answer(await _begun(relayed), asking.receipt)
+        return await self._begun(again.request.turn, relayed, asking)
 
     async def _answer(self, request: Request, body: Hash, running: Running) -> Answer:
         """The road: cursor, placement, context, the turn made durable, the upstream asked."""
@@ -165,7 +171,7 @@ class Chat:
             behind=shadow,
         )
         relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
-        return Answer(await _begun(relayed), asking.receipt)
+        return await self._begun(turn, relayed, asking)
 
     async def _cursor(self, request: Request) -> Cursor:
         user_id, turn, transcript = request.user.id, request.turn, request.transcript
@@ -262,6 +268,17 @@ class Chat:
         if place.ever_placed(request.turn, request.caller, self._rules.policies):
             self.tasks.start(self._router.warm(tree.user_id, tree.id))
 
+    async def _begun(self, turn: Turn, chunks: AsyncGenerator[Chunk, None], asking: Asking | None = None) -> Answer:
+        """The answer with its first chunk, so that what fails before it is raised here; a stream that is silent for long
+        begins without it.
+        """
+        first: asyncio.Future[Chunk | None] = asyncio.get_running_loop().create_future()
+        if turn.stream:
+            first = await _awaited(_first(chunks), self._rules.silence_s)
+        else:
+            first.set_result(await _first(chunks))
+        return Answer(_resumed(first, chunks), asking.receipt if asking else None, self._rules.silence_s)
+
     def _window(self, turn: Turn) -> Window:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")
         reply = limit if isinstance(limit, int) else self._rules.reply_tokens
@@ -275,22 +292,35 @@ def _strand(request: Request, cursor: Cursor, known: KnownTurn, conversation: st
     return Strand(links[-1], prev, fingerprint.last_assistants(links), conversation)
 
 
-async def _begun(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
-    """The same chunks, the first of them already there: what fails before it is raised here."""
+async def _resumed(
+    first: asyncio.Future[Chunk | None], rest: AsyncGenerator[Chunk, None]
+) -> AsyncGenerator[Chunk, None]:
+    """The same chunks, the first of them there or still waited for."""
     try:
-        first = await anext(chunks)
-    except StopAsyncIteration:
-        return _each(())
-    return _resumed(first, chunks)
-
-
-async def _resumed(first: Chunk, rest: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
-    try:
-        yield first
+        if (chunk := await first) is not None:
+            yield chunk
         async for chunk in rest:
             yield chunk
     finally:
         await rest.aclose()
+
+
+async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:
+    return await anext(chunks, None)
+
+
+async def _awaited(work: Coroutine[Any, Any, T], at_most_s: float) -> asyncio.Future[T]:
+    """Work that is done, or still running when the time is over. Raises what it raises."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait((task,), timeout=at_most_s)
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait((task,))  # it stores what was received
+        raise
+    if task.done():
+        task.result()
+    return task
 
 
 async def _each(chunks: Sequence[Chunk]) -> AsyncGenerator[Chunk, None]:

@@ -20,15 +20,18 @@ class EventReader:
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[bytes] = []
-        self._first = True
+        self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that are complete with `data`."""
-        if self._first:
-            self._first = False
-            data = data.removeprefix(_BOM)
         if self._rest:
             data = self._rest + data
+        if not self._begun:
+            if len(data) < len(_BOM) and _BOM.startswith(data):  # the rest of the mark may be on its way
+                self._rest = data
+                return []
+            self._begun = True
+            data = data.removeprefix(_BOM)
         half = b""
         if b"\r" in data:
             if data.endswith(b"\r"):  # the line feed that belongs to it may be on its way

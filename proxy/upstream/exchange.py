@@ -76,7 +76,7 @@ async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: T
         raise _unanswered(exc, model, "answer", timeouts.whole_s, timeouts) from None
     finally:
         if response is not None:
-            response.close()
+            response.close()  # a body that was read to its end has given its connection back already
     if response.status != 200:
         raise failures.answered(model, response.status, response.headers, body)
     return body
@@ -95,12 +95,13 @@ async def stream(
     watch = Watch(response.content, first_by, timeouts.idle_s)
     finished = False
     try:
-        if response.content_type == "application/json":  # it would not stream
-            yield _as_chunk(_object(await watch.rest(), model))
+        data = await watch.read()
+        if _is_whole(response, data):
+            for chunk in _as_chunks(_object(data + await watch.rest(), model), usage_wanted=usage_wanted):
+                yield chunk
             return
         events = EventReader()
         while not finished:
-            data = await watch.read()
             finished = not data
             for payload in events.end() if finished else events.feed(data):
                 if payload == DONE:
@@ -111,6 +112,7 @@ async def stream(
                     chunk = _chunk(payload, model, usage_wanted=usage_wanted, last=not data)
                     watch.started = True
                     yield chunk
+            data = data and await watch.read()
     except UpstreamError:
         raise
     except Exception as exc:  # noqa: BLE001
@@ -219,13 +221,26 @@ def _chunk(payload: bytes, model: Model, *, usage_wanted: bool, last: bool) -> C
     return Chunk(wire, payload)
 
 
-def _as_chunk(wire: dict[str, Any]) -> Chunk:
-    """A whole answer as the one chunk of a stream."""
-    choices = [
-        {**{name: value for name, value in choice.items() if name != "message"}, "delta": choice.get("message") or {}}
-        for choice in wire.get("choices") or ()
-    ]
-    return Chunk({**wire, "object": "chat.completion.chunk", "choices": choices})
+def _is_whole(response: ClientResponse, begin: bytes) -> bool:
+    """Whether a server that was asked to stream would not, whatever it calls its answer: no event begins with a brace."""
+    begin = begin.lstrip()
+    return begin.startswith(b"{") or (not begin and response.content_type == "application/json")
+
+
+def _as_chunks(wire: dict[str, Any], *, usage_wanted: bool) -> list[Chunk]:
+    """A whole answer as a stream: all of it at once, then its usage."""
+    frame = {**wire, "object": "chat.completion.chunk"}
+    usage = frame.pop("usage", None)
+    choices = [_as_delta(choice) for choice in wire.get("choices") or ()]
+    answer = Chunk({**frame, "choices": choices} | ({"usage": None} if usage_wanted else {}))
+    return [answer, Chunk({**frame, "choices": [], "usage": usage})] if usage else [answer]
+
+
+def _as_delta(choice: Mapping[str, Any]) -> dict[str, Any]:
+    delta = dict(choice.get("message") or {})
+    if delta.get("tool_calls"):
+        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
+    return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}
 
 
 def _object(payload: bytes, model: Model) -> dict[str, Any]:

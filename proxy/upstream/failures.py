@@ -70,6 +70,8 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     }
     if body is None and any(_timed_out(link) for link in chain):
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
+    if body is None and any(_cut_off(link) for link in chain):
+        return cut(model, code="answer_cut")
     if body is None and not headers and any(_unconnected(link) for link in chain):
         return UpstreamUnreachable(f"The provider of model {model.name!r} cannot be reached.", **facts, status=502)
     if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
@@ -119,12 +121,12 @@ def url_not_fetched(model: Model) -> UpstreamError:
     )
 
 
-def cut(model: Model) -> UpstreamUnreachable:
+def cut(model: Model, code: str = "stream_cut") -> UpstreamUnreachable:
     return UpstreamUnreachable(
         f"The connection to the model {model.name!r} was cut before its answer was complete.",
         model=model.name,
         status=502,
-        code="stream_cut",
+        code=code,
     )
 
 
@@ -183,6 +185,17 @@ def _unconnected(exc: BaseException) -> bool:
         or _is(exc, "TransportError", library="httpx")
         or _is(exc, "ClientError", library="aiohttp")
         or isinstance(exc, ConnectionError)
+    )
+
+
+def _cut_off(exc: BaseException) -> bool:
+    """Whether there was a connection, and it ended before the answer did."""
+    return (
+        _is(exc, "ServerDisconnectedError", library="aiohttp")
+        or _is(exc, "ClientPayloadError", library="aiohttp")
+        or _is(exc, "ReadError", library="httpx")
+        or _is(exc, "RemoteProtocolError", library="httpx")
+        or isinstance(exc, ConnectionResetError | BrokenPipeError)
     )
 
 

@@ -34,10 +34,11 @@ class Lanes:
         timeouts: Timeouts | None = None,
         default_window_tokens: int = DEFAULT_WINDOW_TOKENS,
         *,
-        trust_env: bool = False,
+        trust_env: bool = True,
     ) -> None:
         self.models = models
         timeouts = timeouts or Timeouts()
+        self._trust_env = trust_env
         self._session = Session(timeouts, trust_env=trust_env)
         self._litellm = LiteLLMLane(timeouts)
         self._native = NativeLane(self._session, timeouts, self._litellm)
@@ -121,7 +122,8 @@ class Lanes:
         if any(model.lane in ("native", "raw") for model in map(self.models.get, self.models.names())):
             await asyncio.to_thread(trusted)
         if self.models.needs_litellm:
-            await library.warm()
+            litellm = await library.warm()
+            litellm.disable_aiohttp_trust_env = not self._trust_env
             await asyncio.to_thread(self._learn)
 
     @property

@@ -1,20 +1,25 @@
 """One pool of connections for all providers, and how long each stage of an answer may take.
 
 The session is made in the event loop that first needs it and belongs to that loop. It follows no redirects (a key must not
-travel on), keeps no cookies (one user's must not reach another's request), and uses the proxies named in the environment only
-when the operator chose so.
+travel on), keeps no cookies (one user's must not reach another's request), and reads no `.netrc`. The proxies that the environment
+names (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) are used for all but this machine's own addresses, unless the operator
+chose otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from proxy import __version__
+from proxy.errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl
@@ -43,17 +48,17 @@ class Timeouts:
 class Session:
     """The shared connections; opened at first use."""
 
-    def __init__(self, timeouts: Timeouts, *, trust_env: bool = False) -> None:
+    def __init__(self, timeouts: Timeouts, *, trust_env: bool = True) -> None:
         self._connect_s = timeouts.connect_s
-        self._trust_env = trust_env
+        self._proxies = Proxies(urllib.request.getproxies() if trust_env else {})
         self._client: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: set[asyncio.Task[None]] = set()
 
     async def post(self, url: object, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Send a request; returns when the answer's head is there. Raises what aiohttp raises."""
-        client = self._open()
-        return await client.post(url, data=body, headers=headers, allow_redirects=False)  # type: ignore[arg-type]
+        client, proxy = self._open(), self._proxies.of(str(url)) if self._proxies else None
+        return await client.post(url, data=body, headers=headers, proxy=proxy, allow_redirects=False)  # type: ignore[arg-type]
 
     def give_back(self, response: aiohttp.ClientResponse) -> None:
         """Be done with an answer that was read to its last chunk."""
@@ -83,11 +88,48 @@ class Session:
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
                 headers={"User-Agent": USER_AGENT},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._trust_env,
                 max_line_size=_HEADER_BYTES,
                 max_field_size=_HEADER_BYTES,
             )
         return self._client
+
+
+class Proxies:
+    """The proxies that stand between here and a provider; false where there are none. aiohttp would ask for them in a thread each time."""
+
+    def __init__(self, named: Mapping[str, str]) -> None:
+        found = {scheme: named.get(scheme) or named.get("all") for scheme in ("http", "https")}
+        self._named = {scheme: url for scheme, url in found.items() if url}
+        for scheme, url in self._named.items():
+            if not url.startswith(("http://", "https://")):
+                raise ConfigError(
+                    f"The {scheme} proxy that the environment names is none of HTTP. Name another, or set upstream.trust_env to false."
+                )
+        self._of: dict[tuple[str, str], str | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._named)
+
+    def of(self, url: str) -> str | None:
+        """The proxy for an address, or `None` where it is asked directly."""
+        parts = urlsplit(url)
+        asked = parts.scheme, parts.netloc.rpartition("@")[2]
+        if asked not in self._of:
+            self._of[asked] = self._found(*asked, parts.hostname or "")
+        return self._of[asked]
+
+    def _found(self, scheme: str, host: str, name: str) -> str | None:
+        if _is_here(name) or urllib.request.proxy_bypass(host):
+            return None
+        return self._named.get(scheme)
+
+
+def _is_here(name: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 @cache

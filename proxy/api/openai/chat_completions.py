@@ -26,6 +26,7 @@ UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Headers of a stream: nobody on the way shall hold it back."""
 
 _TREE_NAME_MAX = 200
+_HEADER_TEXT_MAX = 500
 
 
 class Fields(Protocol):
@@ -50,7 +51,7 @@ def router(
         answer = await chat.answer(turn, caller)
         headers = placement_headers(answer.receipt)
         if dropped:
-            headers["x-graft-dropped"] = header_text(",".join(dropped))
+            headers["x-graft-dropped"] = header_names(dropped)
         if turn.stream:
             return streamed(answer, headers, usage_wanted=turn.usage_wanted)
         async with aclosing(answer.chunks) as chunks:
@@ -64,7 +65,7 @@ def router(
 
 def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
-    frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of)
+    frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of, answer.silence_s)
     return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
 
 
@@ -89,7 +90,21 @@ def placement_headers(receipt: Receipt | None) -> dict[str, str]:
 def header_text(text: str) -> str:
     """Text that can stand in a header: printable ASCII, the rest escaped."""
     safe = text.replace("\u2026", "...").encode("ascii", "backslashreplace").decode()
-    return "".join(character if character.isprintable() else " " for character in safe)[:500].strip()
+    return "".join(character if character.isprintable() else " " for character in safe)[:_HEADER_TEXT_MAX].strip()
+
+
+def header_names(names: Sequence[str]) -> str:
+    """Names with commas between them; what is no printable ASCII, and a comma inside a name, is escaped as in Python.
+
+    Names beyond the first 500 characters are only counted.
+    """
+    shown, left = "", len(names)
+    for name in names:
+        escaped = name.encode("unicode_escape").decode().replace(",", "\\x2c").replace(" ", "\\x20") or '""'
+        if len(shown) + len(escaped) > _HEADER_TEXT_MAX:
+            break
+        shown, left = f"{shown},{escaped}" if shown else escaped, left - 1
+    return shown if not left else f"{shown},... {left} more".lstrip(",")
 
 
 async def body_of(request: Request[Any, Any, Any]) -> bytes:

@@ -22,11 +22,13 @@ from proxy import __version__
 from proxy.api import errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
+from proxy.api.hints import Hints
 from proxy.api.openai import chat_completions, forwarded, models
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
+from proxy.chat.clients import Clients
 from proxy.chat.place import Policies
-from proxy.config import RoutingSettings, Settings
+from proxy.config import ClientSettings, RoutingSettings, Settings
 from proxy.domain.ports import TreeFeed
 from proxy.errors import ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
@@ -68,11 +70,10 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     parts = assemble(settings, store, configured)
     gatekeeper = Gatekeeper(store, settings.clients.user_headers, settings.server.cors_origins)
     warm = _Warm(parts, settings)
-    hints = tuple(name.lower() for name in settings.clients.conversation_headers)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
         route_handlers=[
-            chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints),
+            chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)),
             forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
             models.router(gatekeeper, configured, int(time.time())),
             routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
@@ -121,8 +122,32 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         margin=settings.context.margin,
         checkpoint_s=settings.storage.checkpoint_s,
         silence_s=settings.server.keep_alive_s,
+        clients=known_clients(settings.clients),
     )
     return Parts(store, lanes, router, Chat(store, router, lanes, rules))
+
+
+def known_clients(clients: ClientSettings) -> Clients:
+    """The rules and profiles that are not switched off."""
+    return Clients(
+        [rule for rule in clients.helpers if rule.name not in clients.helpers_off],
+        [profile for profile in clients.profiles if profile.name not in clients.profiles_off],
+    )
+
+
+def hints_of(clients: ClientSettings) -> Hints:
+    """The names under which clients say something of themselves."""
+    return Hints(
+        conversation_headers=_lower(clients.conversation_headers),
+        task_headers=_lower(clients.task_headers),
+        subagent_headers=_lower(clients.subagent_headers),
+        task_models=frozenset(clients.task_models),
+        marks=frozenset(_lower([name for profile in clients.profiles for name in profile.headers])),
+    )
+
+
+def _lower(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
 
 
 def lanes_of(settings: Settings, configured: Models) -> Lanes:

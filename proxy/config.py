@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from proxy.chat.clients import HelperRule, Profile
+from proxy.chat.known_clients import HELPERS, PROFILES
 from proxy.domain.placement import Fresh, Policy
 from proxy.errors import ConfigError
 
@@ -24,6 +26,8 @@ LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "
 
 PREFIX = "GRAFT__"
 """What the variables begin with."""
+
+Named = TypeVar("Named", HelperRule, Profile)
 
 
 class Section(BaseModel):
@@ -118,11 +122,52 @@ class ClientSettings(Section):
         "x-librechat-conversation-id",
         "x-opencode-session",
         "x-session-id",
+        "x-claude-code-session-id",
+        "thread-id",
         "session-id",
     )
     """Headers in which clients name their chat: they narrow the search for the cursor and never authorise."""
-    user_headers: tuple[str, ...] = ("x-graft-user", "x-openwebui-user-id")
+    user_headers: tuple[str, ...] = ("x-graft-user", "x-openwebui-user-id", "x-librechat-user-id")
     """Headers in which the holder of an `app` key names its sub-user; ignored for `person` keys."""
+    task_headers: tuple[str, ...] = ("x-graft-task", "x-openwebui-task")
+    """Headers in which clients say that a request is a helper's: any value but an empty one."""
+    subagent_headers: tuple[str, ...] = (
+        "x-openai-subagent",
+        "x-openai-memgen-request",
+        "x-parent-session-id",
+        "x-claude-code-agent-id",
+    )
+    """Headers that are there when a sub-agent asks."""
+    task_models: tuple[str, ...] = ()
+    """Names of `model_list` that answer helper requests only."""
+    helpers: tuple[HelperRule, ...] = HELPERS
+    """Helper requests known by their shape; the shipped ones, those of the same name replaced, others added."""
+    helpers_off: tuple[str, ...] = ()
+    """Names of rules that are not used."""
+    profiles: tuple[Profile, ...] = PROFILES
+    """Known clients; merged like `helpers`."""
+    profiles_off: tuple[str, ...] = ()
+    """Names of profiles that are not used."""
+
+    @field_validator("helpers")
+    @classmethod
+    def _with_shipped_helpers(cls, own: tuple[HelperRule, ...]) -> tuple[HelperRule, ...]:
+        return _merged(HELPERS, own)
+
+    @field_validator("profiles")
+    @classmethod
+    def _with_shipped_profiles(cls, own: tuple[Profile, ...]) -> tuple[Profile, ...]:
+        return _merged(PROFILES, own)
+
+    @model_validator(mode="after")
+    def _known_names(self) -> ClientSettings:
+        for key, off, known in (
+            ("helpers_off", self.helpers_off, self.helpers),
+            ("profiles_off", self.profiles_off, self.profiles),
+        ):
+            if unknown := sorted(set(off) - {one.name for one in known}):
+                raise ValueError(f"{key} names {unknown[0]!r}, and there is none of that name")
+        return self
 
 
 class Settings(BaseSettings):
@@ -157,6 +202,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (env_settings, init_settings)  # the environment wins over the file
+
+
+def _merged(shipped: tuple[Named, ...], own: tuple[Named, ...]) -> tuple[Named, ...]:
+    """The shipped rules, those of the same name replaced, and the others behind them."""
+    given = {rule.name: rule for rule in own}
+    known = {rule.name for rule in shipped}
+    return tuple([given.get(rule.name, rule) for rule in shipped] + [rule for rule in own if rule.name not in known])
 
 
 def load(config_file: str | None = None, env: Mapping[str, str] = os.environ) -> Settings:

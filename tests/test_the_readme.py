@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from proxy.cli.main import graft as cli
+from proxy.config import Settings
 from proxy.domain.placement import POLICIES
 from proxy.upstream.discovery import PROVIDERS
 from tests.doubles.served import Linear, Served, clean_environment
@@ -76,8 +77,18 @@ def test_the_table_of_commands_is_complete() -> None:
 def test_the_table_of_reply_headers_is_complete(graft: Served) -> None:
     chat = Linear(graft.client(graft.key()[0]))
     chat.say("How do I bake a bread?", extra_body={"mock_response": "Hm."})
-    told = {name for name in chat.told if name.startswith("x-graft-")}
-    assert told == set(table_under("Headers of a reply"))
+    told = set(chat.told)
+    chat.say("And rolls?", extra_headers={"User-Agent": "QwenCode/1.0"})
+    told |= set(chat.told)
+    chat.say("And a cake?", extra_headers={"X-Graft-Task": "title"})
+    told |= set(chat.told)
+    assert {name for name in told if name.startswith("x-graft-")} == set(table_under("Headers of a reply"))
+
+
+def test_the_tables_of_known_clients_are_complete() -> None:
+    clients = Settings().clients
+    assert table_under("Helper requests") == [rule.name for rule in clients.helpers]
+    assert table_under("Coding agents") == [profile.name for profile in clients.profiles]
 
 
 def test_the_routes_and_policies_are_those_that_exist() -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from proxy.chat import aside, collect, place, record
 from proxy.chat.again import KnownTurn, Retries, Running, known_turn
 from proxy.chat.ask import Asking
+from proxy.chat.clients import Clients
 from proxy.chat.cursor import Cursor, locate
 from proxy.chat.place import Policies
 from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
@@ -45,6 +46,7 @@ class Rules:
     checkpoint_s: float = 3.0
     silence_s: float = 15.0
     """How long the client of a stream may hear nothing."""
+    clients: Clients = field(default_factory=Clients)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class Answer:
     """`None` for an aside, which is not stored."""
     silence_s: float = 15.0
     """How long the client of a stream may hear nothing; then it is told that the answer is still to come."""
+    aside: str | None = None
+    """What an aside was taken for."""
+    client: str | None = None
+    """The client, if it is a known one."""
 
 
 class Chat:
@@ -81,11 +87,25 @@ class Chat:
         """
         started = time.perf_counter()
         window = self._window(turn)
-        policy = place.policy_of(turn, caller, self._rules.policies)
+        profile = self._rules.clients.profile(turn)
+        policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
         request = Request(turn, caller, policy, user, read(turn, user), window, started)
-        if policy == "off":
-            return await self._begun(turn, aside.answer(self._store, self._upstream, request))
+        helper = self._rules.clients.helper(turn)
+        if helper is not None or policy == "off":
+            answer = await self._beside(request, helper or aside.OFF)
+        else:
+            answer = await self._remembered(request)
+        return answer if profile is None else replace(answer, client=profile.name)
+
+    async def _beside(self, request: Request, name: str) -> Answer:
+        """Answer what is not to be remembered, from what it sent."""
+        answer = await self._begun(request.turn, aside.answer(self._store, self._upstream, request, name))
+        return replace(answer, aside=name)
+
+    async def _remembered(self, request: Request) -> Answer:
+        """Answer a turn once, however often the same request comes."""
+        turn, user = request.turn, request.user
         body = body_hash(turn, user)
         mark = turn.idempotency_key or body
         while await self._retries.join(user.id, mark):

@@ -17,9 +17,12 @@ from proxy.domain.ports import TreeStore, Upstream
 from proxy.domain.transcript import Seen
 from proxy.domain.turn import Asked, Chunk
 
+OFF = "policy off"
+"""What is said of a request that is no helper's, but whose policy is `off`."""
 
-async def answer(store: TreeStore, upstream: Upstream, request: Request) -> AsyncGenerator[Chunk, None]:
-    """Forward a request as it is and pass the answer on."""
+
+async def answer(store: TreeStore, upstream: Upstream, request: Request, name: str) -> AsyncGenerator[Chunk, None]:
+    """Forward a request as it is and pass the answer on; it is counted under its name."""
     turn = request.turn
     wires = [message.wire for message in turn.messages]
     fold = Fold()
@@ -29,11 +32,11 @@ async def answer(store: TreeStore, upstream: Upstream, request: Request) -> Asyn
             fold.add(chunk)
             if chunk.is_whole:
                 check_ended(fold.completion(), turn.model)
-                await store.aside(request.user.id, _hashes(request, fold))
+                await store.aside(request.user.id, _hashes(request, fold), name)
             yield chunk
     check_ended(fold.completion(), turn.model)
     if turn.stream:
-        await store.aside(request.user.id, _hashes(request, fold))
+        await store.aside(request.user.id, _hashes(request, fold), name)
 
 
 def _hashes(request: Request, fold: Fold) -> list[Seen]:

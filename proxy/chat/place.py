@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, replace
 
 from proxy.chat.again import KnownTurn
+from proxy.chat.clients import Profile
 from proxy.chat.cursor import Cursor
 from proxy.chat.request import Request
 from proxy.domain.placement import Attachment, Fresh, Policy, Question, Route
@@ -31,9 +32,15 @@ class Policies:
     fresh: Fresh | None = None
 
 
-def policy_of(turn: Turn, caller: Caller, defaults: Policies) -> Policy:
-    """The policy of one request: its own, else its key's, else the default; without a named user nothing is ever placed."""
-    policy = turn.policy or caller.policy or (defaults.person if caller.kind == "person" else "follow")
+def policy_of(turn: Turn, caller: Caller, defaults: Policies, profile: Profile | None = None) -> Policy:
+    """The policy of one request: its own, else its key's, else the default; without a named user nothing is ever placed.
+
+    A client's profile speaks where the default would place: a key's own policy is the word of whoever gave out the key.
+    """
+    default: Policy = defaults.person if caller.kind == "person" else "follow"
+    if profile is not None and default == "auto":
+        default = profile.policy
+    policy = turn.policy or caller.policy or default
     return "follow" if policy in ("auto", "shadow") and not caller.named else policy
 
 

@@ -191,8 +191,8 @@ class TreeStore(Protocol):
 
     async def close_turn(self, turn: CloseTurn) -> None: ...
 
-    async def aside(self, user_id: UserId, seen: Sequence[Seen]) -> None:
-        """Remember an exchange by its hashes only."""
+    async def aside(self, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
+        """Remember an exchange by its hashes only, and count it under the name of what it was."""
         ...
 
     async def earlier(

@@ -27,6 +27,18 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """What a client says of itself beside the conversation. All of it narrows, none of it authorises."""
+
+    agent: str = ""
+    """Its `User-Agent`."""
+    marks: frozenset[str] = frozenset()
+    """Headers that are there, of those that the configuration knows as marks of a client; lower case."""
+    task: str | None = None
+    """Set when the client itself says that this is a helper request: what it calls the task."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """A chat request: what the client sent, checked and otherwise untouched."""
 
@@ -50,6 +62,7 @@ class Turn:
     idempotency_key: str | None = None
     retried: bool = False
     """The client's SDK says that it sends this body again."""
+    client: Client = field(default_factory=Client)
 
     @property
     def said(self) -> list[Message]:

@@ -40,7 +40,22 @@ def version_2(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2]
+def version_3(db: sqlite3.Connection) -> None:
+    """How often requests were answered and not remembered, by the name of what they were: never what was in them."""
+    db.execute(
+        """
+        CREATE TABLE asides (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            name TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            last_at REAL NOT NULL,
+            PRIMARY KEY (user_id, name)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
 

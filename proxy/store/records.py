@@ -75,3 +75,12 @@ class Violation:
     table: str
     row: str
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class AsideCount:
+    """How often one kind of request was answered and not remembered."""
+
+    name: str
+    count: int
+    last_at: float

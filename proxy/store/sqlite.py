@@ -26,6 +26,7 @@ from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call, KeyKind
 from proxy.domain.zone import DataZone, ZoneName
 from proxy.store import (
+    asides,
     buried,
     exporting,
     importing,
@@ -42,7 +43,7 @@ from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, translated, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
-from proxy.store.records import Correction, Decision, Key, Outline, Violation
+from proxy.store.records import AsideCount, Correction, Decision, Key, Outline, Violation
 from proxy.store.tenancy import Tenancy
 
 T = TypeVar("T")
@@ -341,8 +342,12 @@ class SqliteStore(ByHand):
     ) -> None:
         await self._write(lambda db: writing.note_shadow(db, user_id, tree_id, turn_id, call_id, attachment))
 
-    async def aside(self, user_id: UserId, seen: Sequence[Seen]) -> None:
-        await self._write(partial(writing.remember, user_id=user_id, seen=seen, known={}))
+    async def aside(self, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
+        await self._write(partial(asides.note, user_id=user_id, seen=seen, name=name))
+
+    async def asides(self, user_id: UserId) -> list[AsideCount]:
+        """How often which requests of a user were answered and not remembered, the commonest first."""
+        return await self._read(partial(asides.counts, user_id=user_id))
 
     async def count_tokens(self, counts: Mapping[NodeId, int]) -> None:
         await self._write(partial(writing.count_tokens, counts=counts))

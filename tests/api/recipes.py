@@ -84,6 +84,7 @@ RECIPES: Mapping[str, Recipe] = {
         {"messages": MESSAGES, "tree_id": "{tree}", "cursor": "{reply}"},
         slots=("body.tree_id", "body.cursor", "body.conversation"),
     ),
+    "GET /api/asides": Recipe(),
     "GET /api/zones/user": Recipe(),
     "PUT /api/zones/user": Recipe({"text": "Theirs."}),
     "POST /api/zones/user": Recipe({"text": "Theirs."}),

@@ -139,3 +139,43 @@ def test_settings_cannot_be_changed_after_they_are_read() -> None:
     settings = load()
     with pytest.raises(ValidationError, match="frozen"):
         settings.server.port = 1
+
+
+def test_own_rules_are_added_to_the_shipped_ones_or_take_their_place(write) -> None:
+    text = """
+    clients:
+      helpers:
+        - {name: my title, starts_with: ["Name it:"], single_message: true}
+        - {name: open-webui title, starts_with: ["### Title"], plain: true}
+      profiles:
+        - {name: mine, policy: shadow, user_agent: [Mine/]}
+    """
+    clients = load(write(text)).clients
+    rules = {rule.name: rule for rule in clients.helpers}
+    assert list(rules) == [*(rule.name for rule in Settings().clients.helpers), "my title"]
+    assert rules["open-webui title"].starts_with == ("### Title",)
+    assert (clients.profiles[-1].name, clients.profiles[-1].policy) == ("mine", "shadow")
+    assert len(clients.profiles) == len(Settings().clients.profiles) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "clients: {helpers: [{name: x, starts_with: [a]}]}",
+            "clients.helpers.0: Value error, the rule 'x' needs two signs",
+        ),
+        ("clients: {helpers: [{name: x, starts_wiht: [a]}]}", "clients.helpers.0.starts_wiht"),
+        ("clients: {helpers: [{starts_with: [a], plain: true}]}", "clients.helpers.0.name"),
+        ("clients: {profiles: [{name: x, policy: sometimes}]}", "clients.profiles.0.policy"),
+        (
+            "clients: {helpers_off: [opnecode title]}",
+            "helpers_off names 'opnecode title', and there is none of that name",
+        ),
+        ("clients: {profiles_off: [adier]}", "profiles_off names 'adier'"),
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_refused_and_named(write, text, told) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(text))
+    assert told in refused.value.message

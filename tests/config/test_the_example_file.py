@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,18 @@ def keys_of(section: BaseModel, before: str = "") -> Iterator[tuple[str, object]
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from keys_of(value, f"{before}{name}.")
+        elif isinstance(value, tuple):
+            yield before + name, tuple(signs(one) if is_dataclass(one) else one for one in value)
         else:
             yield before + name, value
+
+
+def signs(rule: Any) -> dict[str, Any]:
+    """A rule as it is written: what it does not use left out, lists as JSON has them."""
+    given = {
+        field.name: getattr(rule, field.name) for field in fields(rule) if getattr(rule, field.name) != field.default
+    }
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 def written(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
@@ -63,7 +75,7 @@ def test_every_key_of_the_example_is_explained() -> None:
     bare = [
         line
         for above, line in itertools.pairwise(own)
-        if line.startswith("  ") and line.strip()[0] not in "#-" and not above.strip().startswith("#")
+        if re.match(r"  [^ #-]", line) and not above.strip().startswith("#")
     ]
     assert bare == []
 

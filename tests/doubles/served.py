@@ -174,6 +174,7 @@ class Linear:
     def ask(self, *, stream: bool = True, **options: Any) -> str:
         """Ask for a reply to the history as it stands."""
         headers = {name.replace("_", "-"): value for name, value in self.headers.items()}
+        headers |= options.pop("extra_headers", {})
         raw = self.client.chat.completions.with_raw_response.create(
             model=self.model, messages=self.history, stream=stream, extra_headers=headers, **options
         )

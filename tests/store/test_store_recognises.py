@@ -214,7 +214,7 @@ async def test_asides_and_commands_are_known_by_hash_only(client: Client):
     await client.say("Boats?", "Float.")
     link = client.links([*client.said, said("user", "/graft where")])[-1]
     row = Seen(link.chain, client.links()[-1].chain, link.folded, None, "user", "command", None, None, "chat")
-    await client.store.aside(client.user.id, [row])
+    await client.store.aside(client.user.id, [row], "title")
     sighting = await client.recognise(*client.said, said("user", "/graft where"), NEW)
     assert sighting.anchor == 2
     assert sighting.lineage[-1] == row

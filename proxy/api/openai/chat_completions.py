@@ -13,6 +13,7 @@ from litestar.response import Stream
 
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
+from proxy.api.hints import Hints
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
 from proxy.chat.answer import Answer, Chat
@@ -37,19 +38,17 @@ class Fields(Protocol):
         ...
 
 
-def router(
-    gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, conversation_headers: Sequence[str]
-) -> Router:
+def router(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, hints: Hints) -> Router:
     """The chat completions route."""
 
     @post("/", status_code=200)
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
         body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body)
-        turn = _turn(request.headers, body, models, conversation_headers)
+        turn = _turn(request.headers, body, models, hints)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         answer = await chat.answer(turn, caller)
-        headers = placement_headers(answer.receipt)
+        headers = answer_headers(answer)
         if dropped:
             headers["x-graft-dropped"] = header_names(dropped)
         if turn.stream:
@@ -67,6 +66,16 @@ def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool =
     """An answer as server-sent events; usage that the client did not ask for stays here."""
     frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of, answer.silence_s)
     return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
+
+
+def answer_headers(answer: Answer) -> dict[str, str]:
+    """What was done with a request: where its turn was attached, or what it was taken for, and for whose."""
+    headers = placement_headers(answer.receipt)
+    if answer.aside is not None:
+        headers["x-graft-aside"] = header_text(answer.aside)
+    if answer.client is not None:
+        headers["x-graft-client"] = header_text(answer.client)
+    return headers
 
 
 def placement_headers(receipt: Receipt | None) -> dict[str, str]:
@@ -117,9 +126,7 @@ async def body_of(request: Request[Any, Any, Any]) -> bytes:
         raise InvalidRequest(f"The body cannot be read: {exc.detail}") from exc
 
 
-def _turn(
-    headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, conversation_headers: Sequence[str]
-) -> Turn:
+def _turn(headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, hints: Hints) -> Turn:
     request = wire.check(body)
     model, form = split(request.model, models.names())
     metadata = request.metadata or {}
@@ -132,9 +139,10 @@ def _turn(
         policy=_policy(headers.get("x-graft-route")) or form,
         tree=_tree_name(headers.get("x-graft-tree")),
         parent=parent,
-        hint=next((value for name in conversation_headers if (value := headers.get(name))), None),
+        hint=hints.conversation(headers),
         idempotency_key=headers.get("idempotency-key"),
         retried=headers.get("x-stainless-retry-count", "0") not in ("", "0"),
+        client=hints.client(headers, metadata, model),
     )
 
 

@@ -15,7 +15,7 @@ from proxy.api import errors
 from proxy.api.auth import Gatekeeper
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
-from proxy.api.tree import answers, decisions, nodes, transfer, trees, zones
+from proxy.api.tree import answers, asides, decisions, nodes, transfer, trees, zones
 from proxy.api.tree.wire import rendered
 from proxy.chat.answer import Chat
 from proxy.domain.placement import Fresh
@@ -64,6 +64,7 @@ def router(
             *nodes.writing(store),
             *answers.routes(store, chat, models, fields),
             *decisions.routes(store, turns, fresh),
+            *asides.routes(store),
             *transfer.routes(store, grown),
             *zones.of_user(store),
             *zones.of_trees(store),

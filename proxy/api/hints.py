@@ -1,0 +1,62 @@
+"""What clients say of themselves in headers, in the names that the configuration gives: ids, tasks, marks of the program.
+
+All of it narrows and none of it authorises. A value that is still a template (`{{TASK}}`) was filled in by nobody, and says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy.domain.turn import Client
+
+LONGEST = 200
+"""Letters of a value that are read."""
+NO_TASK = frozenset({"", "default", "none", "null", "undefined", "false", "0"})
+"""What clients write where there is no task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """The names under which clients say something; headers in lower case."""
+
+    conversation_headers: Sequence[str] = ()
+    task_headers: Sequence[str] = ()
+    subagent_headers: Sequence[str] = ()
+    task_models: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    """Headers that clients are known by."""
+
+    def conversation(self, headers: Mapping[str, str]) -> str | None:
+        """The client's own id of the chat."""
+        return first(headers, self.conversation_headers)
+
+    def client(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> Client:
+        """What else a client says of itself."""
+        return Client(
+            agent=headers.get("user-agent", "")[:LONGEST],
+            marks=frozenset(name for name in self.marks if name in headers),
+            task=self._task(headers, metadata, model),
+        )
+
+    def _task(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> str | None:
+        if task := _task_in(first(headers, self.task_headers)) or _task_in(metadata.get("task")):
+            return f"task {task}"
+        if _task_in(first(headers, self.subagent_headers)):
+            return "sub-agent"
+        return f"task model {model}" if model in self.task_models else None
+
+
+def first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
+    """The first of some headers that says anything."""
+    for name in names:
+        value = (headers.get(name) or "").strip()
+        if value and not value.startswith("{{"):
+            return value[:LONGEST]
+    return None
+
+
+def _task_in(value: object) -> str | None:
+    if not isinstance(value, str) or value.strip().lower() in NO_TASK:
+        return None
+    return value.strip()[:LONGEST]

@@ -1,0 +1,184 @@
+"""Who sends a request, and whether it is a helper request: told from its shape, by rules that are configuration.
+
+Frontends and coding agents ask for titles, tags, completions and commit messages behind their user's back. Where a client says so
+itself (`Client.task`), that is enough. Otherwise a rule decides, and a rule needs at least two signs that agree: what begins with
+"### Task:" is a user's own words unless something else says that it is not. Agents that keep their own account of what the model
+gets are known by one sign, since no harm comes of following a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from proxy.domain.fingerprint import fold_text
+from proxy.domain.placement import Policy
+from proxy.domain.turn import Turn
+
+HEAD = 600
+"""Letters in which an opening is looked for. Openings are compared with white space folded, since templates are indented freely."""
+
+TEXTS = ("starts_with", "contains", "first_starts_with", "system_starts_with", "system_contains", "tools")
+"""Signs that say something of the prompt itself."""
+COUNTED = ("contains", "system_contains", "tools")
+"""Signs of which each entry has to be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelperRule:
+    """Signs of one kind of helper request; all that are given must be there."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    name: str
+    """Told to the client in `x-graft-aside`, and counted."""
+    starts_with: tuple[str, ...] = ()
+    """The last message, a user's, begins with one of these."""
+    contains: tuple[str, ...] = ()
+    """It holds each of these, and each is a sign."""
+    first_starts_with: tuple[str, ...] = ()
+    """The first message, system text left out, begins with one of these."""
+    system_starts_with: tuple[str, ...] = ()
+    """The system text begins with one of these."""
+    system_contains: tuple[str, ...] = ()
+    """It holds each of these, and each is a sign."""
+    user_agent: tuple[str, ...] = ()
+    """The client's `User-Agent` holds one of these."""
+    tools: tuple[str, ...] = ()
+    """Each of these tools is on offer."""
+    single_message: bool = False
+    """Nothing else was said: one message beside system text."""
+    plain: bool = False
+    """The answer is not streamed."""
+    asks_json: bool = False
+    """`response_format` asks for JSON."""
+    max_tokens_at_most: int | None = None
+    """The reply is limited to so many tokens, or fewer."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a rule that would take users' own words for a helper request."""
+        given = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "name"}
+        signs = {name: value for name, value in given.items() if value not in ((), False, None)}
+        if sum(len(value) if name in COUNTED else 1 for name, value in signs.items()) < 2:
+            raise ValueError(f"the rule {self.name!r} needs two signs that agree")
+        if not any(name in signs for name in TEXTS):
+            raise ValueError(f"the rule {self.name!r} needs a sign of the prompt itself: one of {', '.join(TEXTS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A client that keeps its own account of the model's context, and what that means for placement. One sign is enough."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    name: str
+    """Told to the client in `x-graft-client`."""
+    policy: Policy = "follow"
+    """Where neither the request nor its key says anything, and placement is on."""
+    user_agent: tuple[str, ...] = ()
+    """The `User-Agent` holds one of these."""
+    headers: tuple[str, ...] = ()
+    """One of these headers is there."""
+    system_starts_with: tuple[str, ...] = ()
+    """The system text begins with one of these."""
+    system_contains: tuple[str, ...] = ()
+    """It holds one of these."""
+
+
+class Shape:
+    """What rules read of a request; each text is folded once, and only when a rule asks."""
+
+    def __init__(self, turn: Turn) -> None:
+        said, system = turn.said, turn.system
+        last = said[-1]
+        self.count = len(said)
+        self.plain = not turn.stream
+        self.agent = turn.client.agent.lower()
+        self.marks = turn.client.marks
+        self.last = last.text if last.role == "user" else ""
+        self.head = fold_text(self.last[:HEAD])
+        self.first_head = self.head if len(said) == 1 else fold_text(said[0].text[:HEAD])
+        self.system = system[0].text if len(system) == 1 else "\n\n".join(message.text for message in system)
+        self.system_head = fold_text(self.system[:HEAD])
+        self._options = turn.options
+
+    @property
+    def asks_json(self) -> bool:
+        wanted = self._options.get("response_format")
+        return isinstance(wanted, Mapping) and wanted.get("type") in ("json_object", "json_schema")
+
+    @property
+    def max_tokens(self) -> int | None:
+        limit = self._options.get("max_completion_tokens") or self._options.get("max_tokens")
+        return limit if isinstance(limit, int) else None
+
+    @property
+    def tools(self) -> frozenset[str]:
+        offered: Any = self._options.get("tools")
+        functions = [tool.get("function") for tool in offered or () if isinstance(tool, Mapping)]
+        return frozenset(str(one.get("name")) for one in functions if isinstance(one, Mapping))
+
+
+class Clients:
+    """The rules and profiles of one server."""
+
+    def __init__(self, helpers: Sequence[HelperRule] = (), profiles: Sequence[Profile] = ()) -> None:
+        self._helpers = tuple(helpers)
+        self._profiles = tuple(profiles)
+
+    def helper(self, turn: Turn) -> str | None:
+        """What kind of helper request this is; `None` for a turn. Whoever names a parent wants to be in the tree."""
+        if turn.parent is not None:
+            return None
+        if turn.client.task is not None:
+            return turn.client.task
+        shape = Shape(turn)
+        return next((rule.name for rule in self._helpers if _helps(rule, shape)), None)
+
+    def profile(self, turn: Turn) -> Profile | None:
+        """The client, if it is a known one."""
+        if not self._profiles:
+            return None
+        shape = Shape(turn)
+        return next((profile for profile in self._profiles if _known(profile, shape)), None)
+
+
+def _helps(rule: HelperRule, shape: Shape) -> bool:
+    """All signs of a rule, the cheapest first."""
+    if (rule.single_message and shape.count != 1) or (rule.plain and not shape.plain):
+        return False
+    if rule.starts_with and not shape.head.startswith(rule.starts_with):
+        return False
+    if rule.first_starts_with and not shape.first_head.startswith(rule.first_starts_with):
+        return False
+    if rule.system_starts_with and not shape.system_head.startswith(rule.system_starts_with):
+        return False
+    if rule.user_agent and not _one_in(rule.user_agent, shape.agent):
+        return False
+    if rule.max_tokens_at_most is not None and not _at_most(shape.max_tokens, rule.max_tokens_at_most):
+        return False
+    if (rule.asks_json and not shape.asks_json) or not shape.tools.issuperset(rule.tools):
+        return False
+    return _holds(shape.last, rule.contains) and _holds(shape.system, rule.system_contains)
+
+
+def _known(profile: Profile, shape: Shape) -> bool:
+    return (
+        _one_in(profile.user_agent, shape.agent)
+        or any(name.lower() in shape.marks for name in profile.headers)
+        or bool(profile.system_starts_with and shape.system_head.startswith(profile.system_starts_with))
+        or any(phrase in shape.system for phrase in profile.system_contains)
+    )
+
+
+def _one_in(names: Sequence[str], agent: str) -> bool:
+    return bool(agent) and any(name.lower() in agent for name in names)
+
+
+def _at_most(limit: int | None, most: int) -> bool:
+    return limit is not None and limit <= most
+
+
+def _holds(text: str, phrases: Sequence[str]) -> bool:
+    return all(phrase in text for phrase in phrases)

@@ -1,0 +1,41 @@
+"""Requests that were answered and not remembered: known again by hash alone, and counted by name."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.domain.transcript import Seen
+from proxy.domain.tree import UserId
+from proxy.store.records import AsideCount
+from proxy.store.rows import plain
+from proxy.store.writing import remember
+
+NAMES: Final = 200
+"""Names that are told apart for one user; a client may call its tasks what it likes."""
+OTHERS: Final = "others"
+
+
+def note(db: sqlite3.Connection, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
+    """Remember one exchange."""
+    remember(db, user_id, seen, {})
+    values = {"user": user_id, "name": plain(name), "others": OTHERS, "names": NAMES, "now": time.time()}
+    db.execute(
+        """
+        INSERT INTO asides (user_id, name, count, last_at)
+        SELECT :user, CASE WHEN EXISTS (SELECT 1 FROM asides WHERE user_id = :user AND name = :name)
+                             OR (SELECT count(*) FROM asides WHERE user_id = :user) < :names
+                           THEN :name ELSE :others END, 1, :now
+        WHERE true
+        ON CONFLICT (user_id, name) DO UPDATE SET count = count + 1, last_at = excluded.last_at
+        """,
+        values,
+    )
+
+
+def counts(db: sqlite3.Connection, user_id: UserId) -> list[AsideCount]:
+    """What was counted for a user, the commonest first."""
+    sql = "SELECT name, count, last_at FROM asides WHERE user_id = ? ORDER BY count DESC, name"
+    return [AsideCount(*row) for row in db.execute(sql, (user_id,))]

@@ -25,7 +25,7 @@ from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, read, rows
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
-from proxy.domain.fingerprint import Hash
+from proxy.domain.fingerprint import Hash, Memo
 from proxy.domain.placement import Attachment, Route
 from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
@@ -75,6 +75,7 @@ class Chat:
         self._rules = rules
         self._prepare = Preparation(store, upstream, rules.zones_as)
         self._retries = Retries()
+        self._memo = Memo()
         self.tasks = Tasks()
 
     async def answer(self, turn: Turn, caller: Caller) -> Answer:
@@ -90,7 +91,7 @@ class Chat:
         profile = self._rules.clients.profile(turn)
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
-        request = Request(turn, caller, policy, user, read(turn, user), window, started)
+        request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
         helper = self._rules.clients.helper(turn)
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)

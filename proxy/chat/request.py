@@ -11,16 +11,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from proxy.chat.cursor import Cursor
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
-from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.fingerprint import Hash, Link, Memo
 from proxy.domain.message import Message
 from proxy.domain.placement import Policy
 from proxy.domain.ports import User
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Caller, Turn
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +82,30 @@ class Request:
         return "\n\n".join(message.text for message in self.turn.system) or None
 
 
-def read(turn: Turn, user: User) -> Transcript:
+def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:
     """Fingerprint what the client sent."""
     said = turn.said
     prefill = said[-1] if len(said) > 1 and said[-1].role == "assistant" else None
     said = said[:-1] if prefill else said
-    return Transcript(said, fingerprint.transcript(said, user.secret), prefill)
+    return Transcript(said, fingerprint.transcript(said, user.secret, memo), prefill)
 
 
 def body_hash(turn: Turn, user: User) -> Hash:
-    """The same for two requests with the same body."""
+    """The same for two requests with the same body.
+
+    Raises InvalidRequest for one nested deeper than the interpreter can follow.
+    """
     messages = [message.wire for message in turn.messages]
     body = [turn.model, turn.stream, turn.tree, turn.parent, turn.policy, turn.options, messages]
-    return fingerprint.keyed(user.secret, "request", fingerprint.canonical(body))
+    return fingerprint.keyed(user.secret, "request", _spelt(body))
+
+
+def _spelt(body: object) -> bytes | str:
+    """A body as JSON, its keys in the order in which they came: a retry brings the same bytes again."""
+    try:
+        return _encode(body)
+    except (UnicodeEncodeError, OverflowError, RecursionError):  # half an emoji, very long integers, absurd depth
+        return fingerprint.canonical(body)
 
 
 def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[NodeId | None, list[Message]]]:

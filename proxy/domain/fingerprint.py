@@ -27,6 +27,9 @@ Hash = str
 _UPDATE = 2_047
 """Bytes hashed at a time: from 2048 on, hashlib hands the interpreter to other threads, which costs more than the hashing."""
 
+_BESIDE = 600
+"""Bytes that a message takes in a `Memo` beside its text."""
+
 _canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 NOTHING: Hash = ""
@@ -46,11 +49,11 @@ class Link:
     """Length of the folded text: a long text is evidence, "Ok." is none."""
 
 
-def keyed(key: bytes, *parts: str) -> Hash:
+def keyed(key: bytes, *parts: str | bytes) -> Hash:
     """The keyed hash of some strings; their boundaries count."""
     pieces: list[bytes] = []
     for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
+        encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         pieces += (len(encoded).to_bytes(8, "big"), encoded)
     whole = b"".join(pieces)
     digest = hashlib.blake2b(key=key, digest_size=16)
@@ -69,15 +72,61 @@ def folded(message: Message, key: bytes) -> Hash:
     return keyed(key, "folded", *_folded_parts(message))
 
 
-def transcript(messages: Iterable[Message], key: bytes) -> list[Link]:
+class Memo:
+    """What was hashed lately. A client sends its whole history with every turn, so all but the end of it was here before.
+
+    Messages are known by their own text, never by a hash of it. Nothing is dropped one by one: when a generation is full it
+    becomes the old one, and what is asked for again moves on into the new.
+    """
+
+    def __init__(self, letters: int = 16_000_000) -> None:
+        """`letters`: about how much text is kept, together with the room that each message takes beside it."""
+        self._limit = letters // 2
+        self._letters = 0
+        self._marks: dict[tuple[bytes, object, str, str | None], tuple[Hash, int]] = {}
+        self._links: dict[tuple[Hash, Hash, Hash], Link] = {}
+        self._old_marks = self._marks
+        self._old_links = self._links
+
+    def extend(self, link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
+        """The same as `extend`, sooner."""
+        mark, weight = self._mark(message, key)
+        at = (link.chain if link else NOTHING, assistants, mark)
+        known = self._links.get(at)
+        if known is None:
+            known = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)
+            self._links[at] = known
+        return known
+
+    def _mark(self, message: Message, key: bytes) -> tuple[Hash, int]:
+        wire = message.wire
+        content, call_id = wire.get("content"), wire.get("tool_call_id")
+        if type(content) is not str or not (call_id is None or type(call_id) is str):
+            return _marked(message, key)
+        if len(wire) > 2 and (wire.get("tool_calls") or wire.get("function_call")):
+            return _marked(message, key)
+        at = (key, wire["role"], content, call_id)
+        known = self._marks.get(at)
+        if known is None:
+            known = self._old_marks.get(at) or _marked(message, key)
+            self._letters += len(content) + _BESIDE
+            if self._letters > self._limit:
+                self._old_marks, self._old_links = self._marks, self._links
+                self._marks, self._links, self._letters = {}, {}, len(content) + _BESIDE
+            self._marks[at] = known
+        return known
+
+
+def transcript(messages: Iterable[Message], key: bytes, memo: Memo | None = None) -> list[Link]:
     """One link a message, system and developer text left out."""
+    one_more = extend if memo is None else memo.extend
     links: list[Link] = []
     link: Link | None = None
     assistants = NOTHING
     for message in messages:
         if message.is_system:
             continue
-        link = extend(link, assistants, message, key)
+        link = one_more(link, assistants, message, key)
         assistants = link.assistants or assistants
         links.append(link)
     return links
@@ -85,11 +134,19 @@ def transcript(messages: Iterable[Message], key: bytes) -> list[Link]:
 
 def extend(link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
     """The link of one more message after `link`; `assistants` is the assistant chain so far."""
-    parts = _folded_parts(message)
-    mark = keyed(key, "folded", *parts)
+    return _linked(link, assistants, message, key, *_marked(message, key))
+
+
+def _linked(link: Link | None, assistants: Hash, message: Message, key: bytes, mark: Hash, weight: int) -> Link:
     chain = keyed(key, "chain", link.chain if link else NOTHING, mark)
     follows = keyed(key, "assistants", assistants, mark) if message.role == "assistant" else None
-    return Link(mark, chain, follows, weight=len(parts[1]))
+    return Link(mark, chain, follows, weight)
+
+
+def _marked(message: Message, key: bytes) -> tuple[Hash, int]:
+    """The folded hash, and the length of the folded text."""
+    parts = _folded_parts(message)
+    return keyed(key, "folded", *parts), len(parts[1])
 
 
 def last_assistants(links: Sequence[Link]) -> Hash:

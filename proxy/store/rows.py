@@ -107,7 +107,7 @@ SEEN: Final = "chain, prev, folded, assistants, role, meaning, node_id, tree_id,
 
 
 def to_seen(row: Row) -> Seen:
-    return Seen(*row)
+    return Seen._make(row)
 
 
 CALL: Final = "id, tree_id, turn_id, reply_id, status, model, started_at, finish_reason, usage, envelope, receipt"

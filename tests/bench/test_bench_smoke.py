@@ -11,6 +11,8 @@ import pytest
 
 from proxy.store.sqlite import SqliteStore
 from tests.bench.__main__ import chosen
+from tests.bench.matching import HABITS, MESSAGES
+from tests.bench.matching import measure as measure_matching
 from tests.bench.measure import FIGURES, TINY, Figures, measure
 from tests.bench.profile import shares
 from tests.bench.report import document, table
@@ -49,3 +51,11 @@ async def test_prepared_trees_have_the_size_that_was_asked_for(tmp_path: Path) -
 def test_samples_count_once_for_each_function_on_a_stack() -> None:
     whole, own, total = shares(["main (a.py:1);walk (a.py:5);walk (a.py:6) 3", "main (a.py:2) 1"])
     assert (whole["main (a.py)"], whole["walk (a.py)"], own["walk (a.py)"], total) == (4, 3, 3, 4)
+
+
+@pytest.mark.anyio
+async def test_matching_is_measured_for_every_habit_in_every_size(tmp_path: Path) -> None:
+    told = await measure_matching([MESSAGES, 2 * MESSAGES], 1, tmp_path)
+    assert told.row_count == 2 * len(HABITS)
+    recognised = [cell for column in told.columns if column.header == "recognised" for cell in column.cells]
+    assert recognised == ["200", "200", "190", "0"] * 2

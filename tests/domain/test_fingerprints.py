@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.domain import fingerprint
-from proxy.domain.fingerprint import NOTHING, canonical, exact, fold_text, folded, keyed, last_assistants, transcript
+from proxy.domain.fingerprint import (
+    NOTHING,
+    Memo,
+    canonical,
+    exact,
+    fold_text,
+    folded,
+    keyed,
+    last_assistants,
+    transcript,
+)
 from proxy.domain.message import Message, said
 from proxy.errors import InvalidRequest
 
@@ -151,3 +161,40 @@ def test_one_more_link_goes_on_where_the_transcript_ended() -> None:
     chat = [said("user", "Hi"), said("assistant", "Hello"), said("user", "And?"), said("assistant", "Well")]
     links = transcript(chat, KEY)
     assert fingerprint.extend(links[2], last_assistants(links[:3]), chat[3], KEY) == links[3]
+
+
+ANY_MESSAGE = st.one_of(
+    st.builds(said, ROLES, WORDS),
+    st.builds(lambda text: message(content=[{"type": "text", "text": text}]), WORDS),
+    st.builds(lambda text, of: message("tool", text, tool_call_id=of), WORDS, st.sampled_from(["a", "b"])),
+    st.builds(call, WORDS),
+    st.builds(lambda text: message("assistant", text, tool_calls=[{"id": text}]), WORDS),
+    st.builds(lambda text: message("assistant", text, function_call={"name": text}, refusal=None), WORDS),
+)
+
+
+@given(st.lists(st.tuples(st.lists(ANY_MESSAGE, max_size=4), st.sampled_from([KEY, OTHER])), max_size=8))
+def test_what_was_hashed_before_is_the_same_when_it_is_remembered(chats: list[tuple[list[Message], bytes]]) -> None:
+    roomy, tight = Memo(), Memo(letters=2_000)
+    for chat, key in [*chats, *chats]:
+        assert transcript(chat, key, roomy) == transcript(chat, key, tight) == transcript(chat, key)
+
+
+def test_a_history_that_comes_again_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    folding = fingerprint.fold_text
+    monkeypatch.setattr(fingerprint, "fold_text", lambda text: hashed.append(text) or folding(text))
+    memo = Memo()
+    chat = [said("user" if i % 2 == 0 else "assistant", f"message {i}") for i in range(20)]
+    for turns in range(1, 20):
+        transcript(chat[: turns + 1], KEY, memo)
+    transcript([said("user", "changed"), *chat[1:]], KEY, memo)
+    assert hashed == [*(one.text for one in chat), "changed"]
+
+
+def test_only_so_much_is_remembered() -> None:
+    memo = Memo(letters=100_000)
+    for i in range(1_000):
+        transcript([said("user", f"{i} {'x' * 1_000}")], KEY, memo)
+    assert len(memo._marks) + len(memo._old_marks) <= 100_000 // 1_000
+    assert len(memo._links) + len(memo._old_links) <= 100_000 // 1_000

@@ -60,6 +60,22 @@ async def steps_of(client: Client, question) -> int:
     return taken
 
 
+async def test_a_history_is_recognised_in_one_statement(client: Client):
+    for i in range(20):
+        await client.say(f"Question {i}", f"Answer {i}. {LONG}")
+    new = said("user", "And now?")
+    reworded = [said("user", f"{one.text} <rules/>") if one.role == "user" else one for one in client.said]
+    ran: list[str] = []
+    reading_connection = client.store._connections[1]
+    await connection.whole(reading_connection, lambda db: db.set_trace_callback(ran.append))
+    for history in (client.said, reworded, client.said[7:], [said("user", "strange"), said("assistant", "news")]):
+        await client.recognise(*history, new)
+    await connection.whole(reading_connection, lambda db: db.set_trace_callback(None))
+    asked = [sql for sql in ran if sql not in ("BEGIN", "COMMIT") and not sql.startswith("--")]
+    assert len(asked) == 4
+    assert all("anchor" in sql for sql in asked)
+
+
 async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):
     for i in range(10):
         await client.say(f"Question {i}", f"Answer {i}. {LONG}")

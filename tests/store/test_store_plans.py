@@ -1,5 +1,7 @@
 """What a question costs does not grow with what is stored: no table is scanned, and no more steps are taken."""
 
+from functools import partial
+
 import pytest
 
 from proxy.domain.message import said
@@ -60,20 +62,23 @@ async def steps_of(client: Client, question) -> int:
     return taken
 
 
-async def test_a_history_is_recognised_in_one_statement(client: Client):
-    for i in range(20):
+@pytest.mark.parametrize("turns", [3, 60])
+async def test_a_history_of_any_length_is_recognised_in_two_statements_at_most(client: Client, turns: int):
+    for i in range(turns):
         await client.say(f"Question {i}", f"Answer {i}. {LONG}")
     new = said("user", "And now?")
     reworded = [said("user", f"{one.text} <rules/>") if one.role == "user" else one for one in client.said]
+    for history in (client.said, reworded, client.said[3:], [said("user", "strange"), said("assistant", "news")]):
+        asked = (client.user.id, client.links([*history, new]), None, None)
+        assert 1 <= len(await client.store._read(partial(statements, asked=asked))) <= 2
+
+
+def statements(db, asked) -> list[str]:
     ran: list[str] = []
-    reading_connection = client.store._connections[1]
-    await connection.whole(reading_connection, lambda db: db.set_trace_callback(ran.append))
-    for history in (client.said, reworded, client.said[7:], [said("user", "strange"), said("assistant", "news")]):
-        await client.recognise(*history, new)
-    await connection.whole(reading_connection, lambda db: db.set_trace_callback(None))
-    asked = [sql for sql in ran if sql not in ("BEGIN", "COMMIT") and not sql.startswith("--")]
-    assert len(asked) == 4
-    assert all("anchor" in sql for sql in asked)
+    db.set_trace_callback(ran.append)
+    recognising.recognise(db, *asked)
+    db.set_trace_callback(None)
+    return [sql for sql in ran if not sql.startswith("--")]
 
 
 async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):

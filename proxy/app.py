@@ -24,13 +24,14 @@ from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.hints import Hints
 from proxy.api.openai import chat_completions, forwarded, models
+from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients import Clients
 from proxy.chat.place import Policies
 from proxy.config import ClientSettings, RoutingSettings, Settings
 from proxy.domain.ports import TreeFeed
-from proxy.errors import ProxyError, StoreUnavailable
+from proxy.errors import ConfigError, ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import embedder
@@ -40,7 +41,7 @@ from proxy.routing.router import GraftRouter, build_llm
 from proxy.store.sqlite import SqliteStore
 from proxy.upstream.discovery import models_from_environment
 from proxy.upstream.lanes import Lanes
-from proxy.upstream.models import Models, models_from_list
+from proxy.upstream.models import FROM_ENVIRONMENT, Models, models_from_list
 from proxy.upstream.session import Timeouts
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     configured = configured_models(settings, env)
     store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
     parts = assemble(settings, store, configured)
-    gatekeeper = Gatekeeper(store, settings.clients.user_headers, settings.server.cors_origins)
+    gatekeeper = Gatekeeper(
+        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env)
+    )
     warm = _Warm(parts, settings)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
@@ -142,8 +145,22 @@ def hints_of(clients: ClientSettings) -> Hints:
         task_headers=_lower(clients.task_headers),
         subagent_headers=_lower(clients.subagent_headers),
         task_models=frozenset(clients.task_models),
+        pass_on=_lower(clients.pass_on),
         marks=frozenset(_lower([name for profile in clients.profiles for name in profile.headers])),
     )
+
+
+def signed_users(clients: ClientSettings, env: Mapping[str, str]) -> SignedUsers | None:
+    """How sub-users are named by signed tokens, where a secret is set. Raises ConfigError."""
+    if clients.user_jwt_secret is None:
+        return None
+    secret = clients.user_jwt_secret.get_secret_value()
+    if secret.startswith(FROM_ENVIRONMENT):
+        name = secret.removeprefix(FROM_ENVIRONMENT)
+        if name not in env:
+            raise ConfigError(f"clients.user_jwt_secret names the variable {name}, which is not set.")
+        secret = env[name]
+    return SignedUsers(_lower(clients.user_jwt_headers), secret.encode())
 
 
 def _lower(names: Sequence[str]) -> tuple[str, ...]:

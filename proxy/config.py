@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from proxy.chat.clients import HelperRule, Profile
@@ -26,6 +26,14 @@ LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "
 
 PREFIX = "GRAFT__"
 """What the variables begin with."""
+
+NEVER_PASSED_ON = frozenset(
+    {
+        *("authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "host", "origin"),
+        *("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "accept-encoding", "expect"),
+    }
+)
+"""Headers that hold keys, or that belong to one connection (RFC 9110, section 7.6.1)."""
 
 Named = TypeVar("Named", HelperRule, Profile)
 
@@ -129,6 +137,12 @@ class ClientSettings(Section):
     """Headers in which clients name their chat: they narrow the search for the cursor and never authorise."""
     user_headers: tuple[str, ...] = ("x-graft-user", "x-openwebui-user-id", "x-librechat-user-id")
     """Headers in which the holder of an `app` key names its sub-user; ignored for `person` keys."""
+    user_jwt_headers: tuple[str, ...] = ("x-openwebui-user-jwt",)
+    """Headers with a signed token whose `sub` names the sub-user."""
+    user_jwt_secret: SecretStr | None = None
+    """What the tokens are signed with (HS256): `os.environ/NAME`. With it, sub-users are named in no other way."""
+    pass_on: tuple[str, ...] = ("x-session-affinity", "x-opencode-session")
+    """Headers of the client that go to the provider as they came; no others do."""
     task_headers: tuple[str, ...] = ("x-graft-task", "x-openwebui-task")
     """Headers in which clients say that a request is a helper's: any value but an empty one."""
     subagent_headers: tuple[str, ...] = (
@@ -148,6 +162,14 @@ class ClientSettings(Section):
     """Known clients; merged like `helpers`."""
     profiles_off: tuple[str, ...] = ()
     """Names of profiles that are not used."""
+
+    @field_validator("pass_on")
+    @classmethod
+    def _harmless(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name.lower() in NEVER_PASSED_ON or name.lower().startswith(("x-graft-", "content-", "proxy-")):
+                raise ValueError(f"{name!r} is never passed on")
+        return names
 
     @field_validator("helpers")
     @classmethod

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from litestar import Request
 
+from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, KeyKind
@@ -68,13 +69,21 @@ def digest(key: str) -> str:
 class Gatekeeper:
     """Turns a request into a `Caller`."""
 
-    def __init__(self, keys: KeyStore, user_headers: Sequence[str], origins: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        keys: KeyStore,
+        user_headers: Sequence[str],
+        origins: Sequence[str] = (),
+        signed: SignedUsers | None = None,
+    ) -> None:
         """Name who is trusted.
 
         Args:
             user_headers: Headers in which the holder of an `app` key names its sub-user.
             origins: Web pages that may use a server without keys; `*` names none of them.
+            signed: Who is named by signed tokens. With them, nobody is named in any other way.
         """
+        self._signed = signed
         self._keys = keys
         self._origins = frozenset(origins) - {"*"}
         self._user_headers = tuple(name.lower() for name in user_headers)
@@ -88,7 +97,7 @@ class Gatekeeper:
             body: The decoded body, where an `app` key's sub-user may be named.
 
         Raises:
-            Unauthenticated: No key, or one that does not exist or was revoked.
+            Unauthenticated: No key, or one that does not exist or was revoked; a sub-user's token that cannot be trusted.
             Forbidden: A server without keys was called from elsewhere than this machine.
             InvalidRequest: A body that is not declared as JSON.
         """
@@ -125,8 +134,10 @@ class Gatekeeper:
         return key
 
     def _sub_user(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
+        if self._signed is not None:
+            return self._signed.user(headers)
         for name in self._user_headers:
-            if value := headers.get(name):
+            if (value := headers.get(name)) and not value.startswith("{{"):  # a template that nobody filled in
                 return value
         for name in ("safety_identifier", "user"):
             if isinstance(value := body.get(name), str) and value:

@@ -26,6 +26,8 @@ class Hints:
     task_models: frozenset[str] = frozenset()
     marks: frozenset[str] = frozenset()
     """Headers that clients are known by."""
+    pass_on: Sequence[str] = ()
+    """Headers that go to the provider as they came."""
 
     def conversation(self, headers: Mapping[str, str]) -> str | None:
         """The client's own id of the chat."""
@@ -37,6 +39,7 @@ class Hints:
             agent=headers.get("user-agent", "")[:LONGEST],
             marks=frozenset(name for name in self.marks if name in headers),
             task=self._task(headers, metadata, model),
+            pass_on={name: value for name in self.pass_on if _can_be_sent(value := headers.get(name, ""))},
         )
 
     def _task(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> str | None:
@@ -60,3 +63,7 @@ def _task_in(value: object) -> str | None:
     if not isinstance(value, str) or value.strip().lower() in NO_TASK:
         return None
     return value.strip()[:LONGEST]
+
+
+def _can_be_sent(value: str) -> bool:
+    return bool(value) and len(value) <= LONGEST and value.isascii() and value.isprintable()

@@ -26,7 +26,7 @@ async def answer(store: TreeStore, upstream: Upstream, request: Request, name: s
     turn = request.turn
     wires = [message.wire for message in turn.messages]
     fold = Fold()
-    asked = Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted)
+    asked = Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on)
     async with aclosing(upstream.ask(asked)) as chunks:
         async for chunk in chunks:
             fold.add(chunk)

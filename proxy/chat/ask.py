@@ -43,4 +43,6 @@ class Asking:
 
     def _ask(self) -> AsyncGenerator[Chunk, None]:
         turn, wires = self._turn, [message.wire for message in self._prepared.context.messages]
-        return self._upstream.ask(Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted))
+        return self._upstream.ask(
+            Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on)
+        )

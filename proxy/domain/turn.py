@@ -36,6 +36,8 @@ class Client:
     """Headers that are there, of those that the configuration knows as marks of a client; lower case."""
     task: str | None = None
     """Set when the client itself says that this is a helper request: what it calls the task."""
+    pass_on: Mapping[str, str] = field(default_factory=dict)
+    """Headers that go to the provider as they came, since the configuration says so; names in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,13 @@ class Asked:
     options: Mapping[str, object]
     stream: bool
     usage_wanted: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The client's headers that are passed on; names in lower case. The configured ones win over them."""
+
+    def beside(self, configured: Mapping[str, str]) -> dict[str, str]:
+        """The configured headers, and those of the client that they do not name."""
+        taken = {name.lower() for name in configured}
+        return {**{name: value for name, value in self.headers.items() if name not in taken}, **configured}
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ class LiteLLMLane:
         unknown = {name: value for name, value in passed.items() if name not in supported}
         if unknown and provider in _BODY_PROVIDERS:
             call["extra_body"] = {**(model.params.get("extra_body") or {}), **unknown}
+        if asked.headers:
+            call["extra_headers"] = asked.beside(model.params.get("extra_headers") or {})
         if asked.stream:
             call["stream"] = True
             if "stream_options" in supported or call["drop_params"]:  # what a provider cannot count, LiteLLM counts

@@ -53,7 +53,8 @@ class NativeLane:
                     yield chunk
             return
         at, plan = found
-        outgoing = Outgoing(at.url, at.headers, _body(at, plan, model, asked))
+        headers = asked.beside(at.headers) if asked.headers else at.headers
+        outgoing = Outgoing(at.url, headers, _body(at, plan, model, asked))
         if not asked.stream:
             yield await exchange.whole(self._session, outgoing, model, at.timeouts)
             return

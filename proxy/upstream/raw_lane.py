@@ -29,7 +29,7 @@ class RawLane:
 
     async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
-        outgoing = Outgoing(url(model), headers(model), body(model, asked))
+        outgoing = Outgoing(url(model), asked.beside(headers(model)), body(model, asked))
         if not asked.stream:
             yield await exchange.whole(self._session, outgoing, model, self._timeouts)
             return

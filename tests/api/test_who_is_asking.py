@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import pytest
 
 from proxy.api import auth
 from proxy.api.auth import LOCAL, Gatekeeper, digest, is_loopback, new_key
+from proxy.api.signed_user import SignedUsers
+from proxy.app import signed_users
+from proxy.config import ClientSettings
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, KeyKind
-from proxy.errors import Forbidden, InvalidRequest, Unauthenticated
+from proxy.errors import ConfigError, Forbidden, InvalidRequest, Unauthenticated
 from tests.api.house import House, open_house
 
 JSON = {"content-type": "application/json"}
@@ -132,6 +137,91 @@ def test_keys_are_long_random_and_kept_as_digests() -> None:
     assert "sk" not in digest("sk")
 
 
+# Signed names
+
+
+SECRET = b"a secret that Open WebUI and Graft share"
+
+
+def token(secret: bytes | None = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    given = {"sub": "ann", "iss": "open-webui", "iat": int(time.time()), "exp": int(time.time()) + 300, **claims}
+    return jwt.encode({name: value for name, value in given.items() if value is not None}, secret, algorithm)
+
+
+def signed_gate() -> Gatekeeper:
+    keys = Keys({"sk": ("app", "app"), "sk-ann": ("ann", "person")})
+    return Gatekeeper(keys, ["x-graft-user"], signed=SignedUsers(["x-openwebui-user-jwt"], SECRET))
+
+
+@pytest.mark.anyio
+async def test_an_apps_sub_user_comes_from_a_signed_token() -> None:
+    caller = await ask(signed_gate(), "sk", {"user": "bob"}, x_openwebui_user_jwt=token(), x_graft_user="eve")
+    assert (caller.user_id, caller.named) == ("app/ann", True)
+
+
+@pytest.mark.anyio
+async def test_where_tokens_are_signed_nobody_is_named_without_one() -> None:
+    caller = await ask(signed_gate(), "sk", {"user": "bob", "safety_identifier": "bob"}, x_graft_user="bob")
+    assert caller == Caller(UserId("app"), "id-sk", "app", None, named=False)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "shown",
+    [
+        token(b"another secret, which is long enough to be one"),
+        token(exp=int(time.time()) - 3600),
+        token(exp=None),
+        token(sub=None),
+        token(sub=""),
+        token(nbf=int(time.time()) + 3600),
+        token(None, "none"),
+        token(SECRET * 2, "HS512"),
+        token()[:-2],
+        ".".join([*token().split(".")[:2], ""]),
+        "ann",
+    ],
+)
+async def test_a_token_that_cannot_be_trusted_is_refused(shown: str) -> None:
+    with pytest.raises(Unauthenticated, match="token that names the user"):
+        await ask(signed_gate(), "sk", x_openwebui_user_jwt=shown)
+
+
+@pytest.mark.anyio
+async def test_a_persons_key_takes_no_name_from_a_token() -> None:
+    for shown in (token(sub="mallory"), token(b"another secret, which is long enough to be one"), "mallory"):
+        caller = await ask(signed_gate(), "sk-ann", x_openwebui_user_jwt=shown)
+        assert caller.user_id == "ann"
+
+
+@pytest.mark.anyio
+async def test_a_token_means_nothing_where_no_secret_is_set() -> None:
+    gate = Gatekeeper(Keys({"sk": ("app", "app")}), ["x-graft-user"])
+    assert not (await ask(gate, "sk", x_openwebui_user_jwt=token())).named
+
+
+def test_a_secret_that_can_be_guessed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 32"):
+        SignedUsers(["x-user"], b"short")
+    assert "share" not in repr(SignedUsers(["x-user"], SECRET))
+
+
+@pytest.mark.anyio
+async def test_a_template_that_nobody_filled_in_is_no_name() -> None:
+    gate = Gatekeeper(Keys({"sk": ("app", "app")}), ["x-graft-user", "x-librechat-user-id"])
+    for sent in ({"x_librechat_user_id": "{{LIBRECHAT_USER_ID}}"}, {"x_graft_user": "{{USER_ID}}"}):
+        assert not (await ask(gate, "sk", **sent)).named
+
+
+def test_the_secret_is_read_from_the_environment() -> None:
+    clients = ClientSettings(user_jwt_secret="os.environ/SHARED")
+    found = signed_users(clients, {"SHARED": SECRET.decode()})
+    assert found == SignedUsers(("x-openwebui-user-jwt",), SECRET)
+    assert signed_users(ClientSettings(), {}) is None
+    with pytest.raises(ConfigError, match="SHARED"):
+        signed_users(clients, {})
+
+
 # Without keys
 
 
@@ -248,3 +338,17 @@ def test_sub_users_of_an_app_see_nothing_of_each_other(house: House) -> None:
     unknown = eve.refused("POST", "/v1/chat/completions", HELLO, status=404, x_graft_parent="n_" + "x" * 22)
     assert error["code"] == unknown["code"]
     assert house.rows("SELECT count(*) FROM nodes WHERE user_id = ?", f"{app}/eve") == [(0,)]
+
+
+def test_a_forged_token_is_answered_as_openai_answers_a_wrong_key() -> None:
+    with open_house(clients={"user_jwt_secret": SECRET.decode()}) as signed:
+        key, app = signed.key(kind="app")
+        bearer = {"authorization": f"Bearer {key}"}
+        forged = {**bearer, "x-openwebui-user-jwt": token(b"another secret, which is long enough to be one")}
+        answer = signed.client.post("/v1/chat/completions", json=HELLO, headers=forged)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")
+        assert signed.rows("SELECT count(*) FROM nodes") == [(0,)]
+        good = {**bearer, "x-openwebui-user-jwt": token()}
+        assert signed.client.post("/v1/chat/completions", json=HELLO, headers=good).status_code == 200
+        assert signed.client.get("/api/trees", headers=good).json()["data"][0]["name"] == "main"
+        assert signed.rows("SELECT DISTINCT user_id FROM nodes") == [(f"{app}/ann",)]

@@ -173,6 +173,8 @@ def test_own_rules_are_added_to_the_shipped_ones_or_take_their_place(write) -> N
             "helpers_off names 'opnecode title', and there is none of that name",
         ),
         ("clients: {profiles_off: [adier]}", "profiles_off names 'adier'"),
+        ("clients: {pass_on: [x-session, Authorization]}", "'Authorization' is never passed on"),
+        ("clients: {pass_on: [X-Graft-User]}", "'X-Graft-User' is never passed on"),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_refused_and_named(write, text, told) -> None:

@@ -70,6 +70,10 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     }
     if body is None and any(_timed_out(link) for link in chain):
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
+    if any(_is(link, "ClientResponseError", library="aiohttp") for link in chain):
+        return UpstreamError(
+            f"The answer of model {model.name!r} cannot be unpacked, or is no HTTP. Check its api_base.", model=model.name
+        )
     if body is None and any(_cut_off(link) for link in chain):
         return cut(model, code="answer_cut")
     if body is None and not headers and any(_unconnected(link) for link in chain):

@@ -16,7 +16,15 @@ MODEL = Model("m", {"model": "openai/x"}, secrets=frozenset({KEY}))
 
 
 @pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("provider", ["openai", "deepseek"])  # asked through OpenAI's client, and through LiteLLM's own
+@pytest.mark.parametrize(
+    ("lane", "provider"),
+    [
+        ("native", "openai"),
+        ("raw", "openai"),
+        ("litellm", "openai"),  # LiteLLM asks through OpenAI's client,
+        ("litellm", "deepseek"),  # or through its own
+    ],
+)
 @pytest.mark.parametrize("status", list(ERRORS))
 async def test_each_status_arrives_with_the_providers_own_body(lanes_for, ask, provider, status, stream):
     lanes = lanes_for(entry("m", f"{provider}/status-{status}"))
@@ -39,6 +47,7 @@ async def test_each_status_arrives_with_the_providers_own_body(lanes_for, ask, p
     }
 
 
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
 async def test_one_status_means_one_request(lanes_for, ask, upstream):
     lanes = lanes_for(entry("m", "openai/status-503"))
     with pytest.raises(UpstreamError):
@@ -46,6 +55,7 @@ async def test_one_status_means_one_request(lanes_for, ask, upstream):
     assert len(upstream.requests()) == 1
 
 
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
 async def test_an_error_that_is_no_json_still_has_its_status(lanes, ask, upstream):
     upstream.script({"do": "status", "code": 502, "body": "<html>Bad gateway</html>"})
     with pytest.raises(UpstreamError) as caught:
@@ -53,6 +63,7 @@ async def test_an_error_that_is_no_json_still_has_its_status(lanes, ask, upstrea
     assert caught.value.status == 502
 
 
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
 async def test_no_key_is_shown_in_the_error_or_in_the_trace_behind_it(lanes_for, ask):
     lanes = lanes_for(entry("m", "openai/status-401"))
     with pytest.raises(UpstreamError) as caught:
@@ -73,6 +84,17 @@ async def test_an_error_while_another_one_is_handled_is_judged_by_itself(lanes_f
     with pytest.raises(UpstreamError) as caught:
         await retried()
     assert (type(caught.value), caught.value.status) == (UpstreamError, 429)
+
+
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_address_with_a_key_in_it_is_not_shown_either(lanes_for, ask, upstream, stream):
+    base = upstream.base_url.replace("http://", "http://ada:pass-word@") + "/nowhere?api_key=sk-in-the-url-12345"
+    with pytest.raises(UpstreamError) as caught:
+        await ask(lanes_for(entry("m", "openai/x", api_base=base)), stream=stream)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "sk-in-the-url-12345" not in told
+    assert "pass-word" not in told
 
 
 @pytest.mark.parametrize(

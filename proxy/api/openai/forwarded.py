@@ -15,7 +15,7 @@ from litestar.response import Stream
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
 from proxy.api.openai import wire
-from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_text
+from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names
 from proxy.api.openai.models import Catalogue, split
 from proxy.errors import InvalidRequest
 from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
@@ -79,5 +79,5 @@ async def _resumed(first: bytes | None, rest: AsyncGenerator[bytes, None]) -> As
 
 
 def _headers(answer: Forwarded) -> dict[str, str]:
-    dropped = {"x-graft-dropped": header_text(",".join(answer.dropped))} if answer.dropped else {}
+    dropped = {"x-graft-dropped": header_names(answer.dropped)} if answer.dropped else {}
     return {"x-graft-route": "aside", **dropped}

@@ -83,7 +83,7 @@ def import_tree(
 
     Importing a file again adds only what is new. A tree that holds nodes already keeps its own title, system prompt and zones.
     """
-    target = Target(name, None if node_id is None else NodeId(node_id))
+    target = Target(name, None if node_id is None else NodeId(node_id), keeps_ids=True)
     with _input(file) as source, _shown("Checking") as tell:
         checked = check(source, form, tell)
 
@@ -99,7 +99,7 @@ def _told(imported: Imported, user: str) -> str:
     made = "Made" if imported.is_new else "Grew"
     told = [f"{made} the tree {imported.tree.name!r} of {user!r}: {imported.added:,} nodes added"]
     told += [f"{imported.known:,} were there before"] if imported.known else []
-    told += [f"{imported.renamed:,} got a new id, since theirs was taken"] if imported.renamed else []
+    told += [f"{imported.renamed:,} got a new id, since theirs was taken or unfit"] if imported.renamed else []
     return ", ".join(told) + "."
 
 

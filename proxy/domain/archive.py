@@ -62,6 +62,9 @@ class Target:
     """A tree's name; else the name in the file. A tree of that name is grown, else it is made."""
     parent: NodeId | None = None
     """A node that the imported ones hang under, in its tree; else they hang from the root."""
+    keeps_ids: bool = False
+    """Whether ids that nobody has are kept. That tells which ones somebody has, so it is for the operator alone; otherwise only ids
+    of the user's own are known again, and all others are made anew, whether somebody has them or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Imported:
     known: int
     """Nodes that were stored before, and were left as they are."""
     renamed: int
-    """Nodes that got another id, because theirs was taken or unfit."""
+    """Nodes that got another id than the file's."""
 
 
 Progress = Callable[[int], None]

@@ -26,6 +26,17 @@ def tombstones(db: sqlite3.Connection, user_id: UserId, exacts: Sequence[Hash]) 
     return {exact for (exact,) in db.execute(sql, (user_id, to_json(list(exacts))))}
 
 
+def any_of(db: sqlite3.Connection, user_id: UserId) -> bool:
+    """Whether the user has deleted anything."""
+    return db.execute("SELECT 1 FROM tombstones WHERE user_id = ? LIMIT 1", (user_id,)).fetchone() is not None
+
+
+def lift(db: sqlite3.Connection, user_id: UserId, exact: Hash, chain: Hash) -> None:
+    """Forget that a message was deleted, since its user has brought it back."""
+    db.execute("DELETE FROM tombstones WHERE user_id = ? AND exact = ?", (user_id, exact))
+    db.execute("DELETE FROM transcripts WHERE user_id = ? AND chain = ? AND meaning = 'deleted'", (user_id, chain))
+
+
 def deleted(
     db: sqlite3.Connection,
     user_id: UserId,

@@ -3,9 +3,15 @@
 Hashes are made anew with the user's own secret, and the router sees the nodes as it sees any others. Every path is remembered as
 if a client had told it, so a client that goes on with an imported chat is recognised.
 
-A node keeps its id where that is free. What is there already is left as it is: a node with the same id and words in the same tree, or,
-in a format without ids, the same words under the same parent. So importing a file twice adds nothing, and a newer file of the
-same tree adds what is new.
+What is there already is left as it is: a node with the same id and words in the same tree, or, in a format without ids, the same
+words under the same parent. So importing a file twice adds nothing, and a newer file of the same tree adds what is new.
+
+Ids are unique among all users, so an id that is kept only where it is free would tell whether somebody else has it. So a node gets an
+id that is drawn from the file's with the user's secret: the same one for the same file, whoever else has what. The operator,
+who sees the database anyway, may keep the file's own ids (`Target.keeps_ids`), where they are free.
+
+What was deleted comes back when its user imports it: that is the user's own wish, and it lifts the marks that keep a client's old
+history from bringing it back.
 """
 
 from __future__ import annotations
@@ -19,10 +25,10 @@ from typing import Final
 
 from proxy.domain import fingerprint
 from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
-from proxy.domain.fingerprint import Hash, Link
+from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.tree import ROOT, Node, NodeId, Tree, UserId, new_id
 from proxy.errors import InvalidRequest
-from proxy.store import reading, trees
+from proxy.store import buried, reading, trees
 from proxy.store.chains import Chains
 from proxy.store.labelling import OURS, SUPERSEDED_BY, supersede
 from proxy.store.planting import Planting
@@ -70,13 +76,13 @@ def _arrive(db: sqlite3.Connection, user_id: UserId, fields: TreeFields, target:
             )
         if parent.state == "unanswered":
             raise InvalidRequest(f"The node {target.parent!r} has no answer yet; nothing can be hung under it.")
-        return _Arrival.begin(db, user_id, tree, fields, is_new=False, under=target.parent)
+        return _Arrival.begin(db, user_id, tree, fields, target, is_new=False)
     name = plain(target.tree if target.tree is not None else fields.name) or ""
     if not name.strip() or len(name) > NAME_MAX:
         raise InvalidRequest(f"{name[:NAME_MAX]!r} is no name for a tree: 1 to {NAME_MAX} characters are needed.")
     known = trees.find_tree(db, user_id, name)
     tree = known or trees.make_tree(db, user_id, name)
-    return _Arrival.begin(db, user_id, tree, fields, is_new=known is None, under=None)
+    return _Arrival.begin(db, user_id, tree, fields, target, is_new=known is None)
 
 
 @dataclass(slots=True)
@@ -91,10 +97,13 @@ class _Arrival:
     takes_fields: bool
     """The tree holds no node yet: what it lacks, the file may tell."""
     under: NodeId | None
+    keeps_ids: bool
     planting: Planting
     chains: Chains
     last_seq: int
     """Nodes beyond this one are the import's own."""
+    lifts: bool
+    """Whether the user has deleted anything."""
     added: int = 0
     known: set[NodeId] = field(default_factory=set)
     renamed: int = 0
@@ -112,19 +121,33 @@ class _Arrival:
         user_id: UserId,
         tree: Tree,
         fields: TreeFields,
+        target: Target,
         *,
         is_new: bool,
-        under: NodeId | None,
     ) -> _Arrival:
+        under = target.parent
         (last_seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM nodes").fetchone()
         is_empty = db.execute("SELECT 1 FROM nodes WHERE tree_id = ? LIMIT 1", (tree.id,)).fetchone() is None
         if is_empty:
-            tree = _filled(db, tree, fields, is_new=is_new)
+            tree = _filled(db, tree, fields, is_new=is_new, keeps_id=target.keeps_ids)
         planting = Planting.begin(db, user_id, tree.id)
         chains = Chains(db, user_id, tree.id, planting.secret, last_seq)
         if under is not None:
             chains.remember_path(under)
-        return cls(db, user_id, tree, fields, is_new, is_empty, under, planting, chains, last_seq)
+        return cls(
+            db,
+            user_id,
+            tree,
+            fields,
+            is_new,
+            is_empty,
+            under,
+            target.keeps_ids,
+            planting,
+            chains,
+            last_seq,
+            lifts=buried.any_of(db, user_id),
+        )
 
     @property
     def done(self) -> int:
@@ -174,6 +197,8 @@ class _Arrival:
             metadata=node.metadata,
         )
         self.planting.plant(planted, exact, parent_id, node.state, link.folded if link else None)
+        if self.lifts:
+            buried.lift(self.db, self.user_id, exact, link.chain if link else NOTHING)
         self._note_superseded(planted)
         if node.system is not None:
             self.spoken[node.id] = stored_id
@@ -205,8 +230,9 @@ class _Arrival:
         if self.is_new:
             return None
         if carried.has_id:
-            sql = "SELECT id FROM nodes WHERE id = ? AND user_id = ? AND tree_id = ? AND exact = ?"
-            row = self.db.execute(sql, (carried.node.id, self.user_id, self.tree.id, exact)).fetchone()
+            sql = "SELECT id FROM nodes WHERE id IN (?, ?) AND user_id = ? AND tree_id = ? AND exact = ?"
+            id_ = carried.node.id
+            row = self.db.execute(sql, (id_, self._drawn(id_), self.user_id, self.tree.id, exact)).fetchone()
             return row[0] if row else None
         if parent_id is not None and parent_id != self.under and parent_id not in self.known:
             return None
@@ -219,10 +245,17 @@ class _Arrival:
 
     def _free_id(self, carried: Carried) -> NodeId:
         id_ = carried.node.id
-        fit = carried.has_id and id_ != ROOT and _FIT.fullmatch(id_)
-        if fit and self.db.execute("SELECT 1 FROM nodes WHERE id = ?", (id_,)).fetchone() is None:
-            return id_
+        if not carried.has_id:
+            return NodeId(new_id("n"))
+        fit = self.keeps_ids and id_ != ROOT and _FIT.fullmatch(id_)
+        for wanted in (id_, self._drawn(id_)) if fit else (self._drawn(id_),):
+            if self.db.execute("SELECT 1 FROM nodes WHERE id = ?", (wanted,)).fetchone() is None:
+                return wanted
         return NodeId(new_id("n"))
+
+    def _drawn(self, id_: NodeId) -> NodeId:
+        """The id that stands for one of a file in this tree: always the same one, and nobody else's."""
+        return NodeId(f"n_{fingerprint.keyed(self.planting.secret, 'import', self.tree.id, id_)[:22]}")
 
     def _system(self, carried: Carried) -> str | None:
         first = carried.system_of
@@ -234,13 +267,13 @@ class _Arrival:
         return text
 
 
-def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool) -> Tree:
+def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool, keeps_id: bool) -> Tree:
     """A tree without nodes, with what the file tells and the tree lacks."""
     taken = db.execute("SELECT 1 FROM trees WHERE id = ?", (fields.id,)).fetchone() is not None
-    keeps_id = is_new and fields.id is not None and not taken and _FIT.fullmatch(fields.id)
+    fit = is_new and fields.id is not None and not taken and _FIT.fullmatch(fields.id)
     filled = replace(
         tree,
-        id=fields.id if keeps_id and fields.id else tree.id,
+        id=fields.id if keeps_id and fit and fields.id else tree.id,
         title=tree.title if tree.title is not None else plain(fields.title),
         system_prompt=tree.system_prompt if tree.system_prompt is not None else plain(fields.system_prompt),
         max_context_tokens=tree.max_context_tokens or fields.max_context_tokens,

@@ -14,9 +14,20 @@ OPEN = {"/health", "/ready"}
 
 MESSAGES = [{"role": "user", "content": "Why is that?"}]
 FILE = {
-    "format": "graft.tree",
-    "tree_id": "copy",
-    "branches": [{"id": 1, "parent_id": None, "attachment_point": None, "messages": MESSAGES}],
+    "graft": 1,
+    "tree": {"id": "t_of_the_file", "name": "copy", "created_at": 1.0, "updated_at": 2.0},
+    "nodes": [
+        {"id": "n_of_the_file", "parent": None, "message": MESSAGES[0], "state": "whole", "created_at": 1.0},
+        {
+            "id": "n_below_it",
+            "parent": None,
+            "message": {"role": "assistant", "content": "It is not."},
+            "state": "whole",
+            "created_at": 2.0,
+            "metadata": {"graft": {"superseded_by": "n_of_the_file"}},
+        },
+    ],
+    "end": {"zones": 0, "nodes": 2},
 }
 
 
@@ -63,7 +74,18 @@ RECIPES: Mapping[str, Recipe] = {
     ),
     "GET /api/trees/{tree_id:str}/shadow": Recipe(slots=("query.before",)),
     "GET /api/trees/{tree_id:str}/export": Recipe(slots=("query.node_id",)),
-    "POST /api/trees/import": Recipe(FILE, slots=("query.tree", "query.parent_id", "body.tree_id")),
+    "POST /api/trees/import": Recipe(
+        FILE,
+        slots=(
+            "query.tree",
+            "query.parent_id",
+            "body.tree.id",
+            "body.tree.name",
+            "body.nodes.0.id",
+            "body.nodes.0.conversation",
+            "body.nodes.1.metadata.graft.superseded_by",
+        ),
+    ),
     "GET /api/nodes/{node_id:str}": Recipe(),
     "PATCH /api/nodes/{node_id:str}": Recipe({"labels": ["mine"]}),
     "DELETE /api/nodes/{node_id:str}": Recipe(),

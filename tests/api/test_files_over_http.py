@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.house import House, Person, Tree
+from tests.api.house import House, Person, Tree, open_house
 
 FORMS = {
     "native": "application/json",
@@ -51,13 +51,26 @@ def test_a_tree_goes_from_one_person_to_another(ada: Person, tree: Tree, house: 
     assert house.ask(lambda store: store.verify()) == []
 
 
-def test_a_deleted_tree_comes_back_byte_for_byte_but_for_its_id(ada: Person, tree: Tree):
+def test_a_deleted_tree_comes_back_byte_for_byte_but_for_its_ids(ada: Person, tree: Tree):
     tree.branch("How do locks work?", "With water.")
     kept = taken(ada, f"{tree.path}/export")
     ada.ok("DELETE", tree.path)
     told = given(ada, kept).json()
     again = taken(ada, f"/api/trees/{told['tree']['id']}/export")
-    assert again.replace(told["tree"]["id"].encode(), tree.id.encode()) == kept
+    number = dict(zip(ids(kept), ids(again), strict=True))
+    assert not set(number) & set(number.values())
+    for old, new in {**number, tree.id: told["tree"]["id"]}.items():
+        again = again.replace(new.encode(), old.encode())
+    assert again == kept
+
+
+def test_without_keys_a_tree_comes_back_with_the_ids_of_the_file(ada: Person, tree: Tree):
+    tree.branch("How do locks work?", "With water.")
+    kept = taken(ada, f"{tree.path}/export")
+    with open_house() as keyless:
+        told = keyless.client.post("/api/trees/import", content=kept, headers={"content-type": "application/json"})
+        assert told.json()["tree"]["id"] == tree.id
+        assert keyless.client.get(f"{tree.path}/export").content == kept
 
 
 @pytest.mark.parametrize(("form", "media"), FORMS.items())

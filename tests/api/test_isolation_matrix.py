@@ -329,6 +329,23 @@ def test_a_stranger_who_repeats_the_owners_words_shares_nothing(pair: Pair):
     assert {node["tree_id"] for node in path} == {stranger.ids["tree"]}
 
 
+def test_an_import_with_the_owners_ids_makes_the_tree_that_any_other_ids_make(pair: Pair):
+    """Also what is stored then says nothing: its ids are the stranger's own, and none of the file's."""
+    owner = pair.owner
+    told: list[dict[str, Any]] = []
+    for kind in ("tree", "turn", "reply"):
+        for value in (owner.ids[kind], nobodys(kind, owner.ids[kind])):
+            stranger = pair.stranger()
+            asked = request_of("POST /api/trees/import", stranger, "body.nodes.0.id", value)
+            asked["json"]["tree"]["id"] = value
+            tree = send(stranger, asked).json()["tree"]["id"]
+            listed = stranger.person.get(f"/api/trees/{tree}/structure")["data"]
+            assert value not in [tree, *(node["id"] for node in listed)]
+            told.append({"ids": [re.sub(r"\w{22}$", "ID", node["id"]) for node in listed], "tree": tree[:2]})
+            stranger.person.ok("DELETE", f"/api/trees/{tree}")
+    assert all(one == told[0] for one in told)
+
+
 def test_without_a_key_nothing_is_told(house: House):
     own = settled(house.person(), "bassoon")
     for endpoint in RECIPES:

@@ -59,9 +59,11 @@ async def brought(
     tree: str | None = None,
     form: str = "auto",
     parent: NodeId | None = None,
+    *,
+    keeps_ids: bool = True,
 ) -> Imported:
     source = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return await moving.bring_in(store, UserId(user), source, Target(tree, parent), form)
+    return await moving.bring_in(store, UserId(user), source, Target(tree, parent, keeps_ids), form)
 
 
 async def everything(store: SqliteStore) -> list[tuple[Any, ...]]:

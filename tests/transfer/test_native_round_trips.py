@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
+from proxy.domain.message import said
 from proxy.domain.tree import Node, NodeId, UserId
 from proxy.store import SqliteStore
 from tests.store.client import Client
@@ -69,6 +70,51 @@ async def test_taken_ids_are_given_anew_and_all_else_stays(tmp_path):
         copied = await exported(store, imported)
         assert _without_ids(copied) == _without_ids(kept)
         assert await exported(store, client.tree) == kept
+        assert await store.verify() == []
+
+
+async def test_a_strangers_import_tells_nothing_of_whose_ids_are_in_the_file():
+    """With ids that nobody has, that somebody else has, or that were deleted, the same comes out."""
+    async with await SqliteStore.open("sqlite://:memory:") as store:
+        client = await Client.of(store, "ada")
+        await client.say("How do locks work?", system="You know canals.")
+        await client.say("And weirs?", under=None)
+        kept = await exported(store, client.tree)
+        taken = await brought(store, kept, "bob", keeps_ids=False)
+        first = await exported(store, taken)
+        again = await brought(store, kept, "bob", keeps_ids=False)
+        assert (again.added, again.known) == (0, 4)
+        await store.delete_tree(UserId("ada"), client.tree.id)
+        free = await brought(store, kept.replace(b'"main"', b'"other"'), "bob", keeps_ids=False)
+        second = await exported(store, free)
+        for told in (first, second):
+            assert _without_ids(told).replace("other", "main") == _without_ids(kept)
+            assert not {one["id"] for one in json.loads(told)["nodes"]} & {
+                one["id"] for one in json.loads(kept)["nodes"]
+            }
+        assert taken.renamed == free.renamed == free.added == 4
+        assert len({taken.tree.id, free.tree.id, client.tree.id}) == 3
+        assert await store.verify() == []
+
+
+async def test_what_was_deleted_comes_back_by_an_import_and_is_known_again():
+    async with await SqliteStore.open("sqlite://:memory:") as store:
+        client = await Client.of(store, "ada")
+        first, _ = await client.say("My pin?", "4711.")
+        await client.say("Thanks", "Bye.")
+        kept = await exported(store, client.tree)
+        exacts = client.exacts([await store.node(UserId("ada"), one) for one in client.nodes])
+        await store.delete(UserId("ada"), first)
+        imported = await brought(store, kept, keeps_ids=False)
+        assert (imported.added, imported.known) == (4, 0)
+        nodes = [json.loads(_without_ids(told))["nodes"] for told in (kept, await exported(store, imported))]
+        assert nodes[0] == nodes[1]
+        assert await store.tombstones(UserId("ada"), exacts) == set()
+        assert await store.deleted(UserId("ada"), exacts, client.links(), "", within=False) == set()
+        for cut in (0, 1, 2):
+            found = await client.recognise(*client.said[cut:], said("user", "New"))
+            assert {row.meaning for row in found.lineage} == {"node"}
+            assert found.anchor == 3 - cut
         assert await store.verify() == []
 
 

@@ -17,6 +17,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 from pydantic import Field
 
+from proxy.api.auth import LOCAL
 from proxy.api.tree.trees import TreeOut
 from proxy.api.tree.wire import ERRORS, NAME_MAX, Asker, InPath, Out
 from proxy.domain.archive import Imported, Target
@@ -111,7 +112,9 @@ def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRout
 
     @get("/trees/{tree_id:str}/export", summary="A tree, or a branch, as a file", responses={200: _FILE, **ERRORS})
     async def export_tree(tree_id: InPath, caller: Asker, form: Form = "native", node_id: Tip = None) -> Stream:
-        """Streamed, as the tree is at this moment. `native` comes back by `POST /api/trees/import` exactly as it was."""
+        """Streamed, as the tree is at this moment. `native` comes back by `POST /api/trees/import` exactly as it was; of the ids,
+        see there.
+        """
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         node = await _node_in(store, caller, tree, node_id)
         name = quote(f"{tree.name}.{formats.SUFFIXES[form]}", safe="")
@@ -130,12 +133,16 @@ def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRout
         parent_id: Under = None,
     ) -> ImportOut:
         """All of it, or nothing where anything is wrong: the error says what, and `param` where. A file that is imported again adds
-        only what is new. A tree that holds nodes keeps its own title, system prompt and zones.
+        only what is new. A tree that holds nodes keeps its own title, system prompt and zones. What you had deleted comes back.
+
+        Nodes that are not in the tree yet get ids of their own, always the same ones for the same file; on a server without keys they
+        keep the file's.
         """
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as kept:
             async for piece in request.stream():
                 kept.write(piece)
-            target = Target(tree, None if parent_id is None else NodeId(parent_id))
+            alone = caller == LOCAL  # on a server without keys, which has an operator and nobody else
+            target = Target(tree, None if parent_id is None else NodeId(parent_id), keeps_ids=alone)
             imported = await moving.bring_in(store, caller.user_id, cast("BinaryIO", kept), target, form)
         grown(imported.tree)
         return ImportOut.of(imported)

@@ -15,11 +15,8 @@ from typing import TYPE_CHECKING
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
 
-from proxy import __version__
-from proxy.api import errors, meta
+from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.hints import Hints
@@ -90,13 +87,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
         },
         cors_config=_cors(settings.server.cors_origins),
         request_max_body_size=max_body,
-        openapi_config=OpenAPIConfig(
-            title="Graft",
-            version=__version__,
-            path="/api/docs",
-            use_handler_docstrings=True,
-            components=Components(security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}),
-        ),
+        openapi_config=docs.config(),
     )
     app.asgi_handler = Doorway(app.asgi_handler, max_body)
     return app

@@ -72,7 +72,8 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
     if any(_is(link, "ClientResponseError", library="aiohttp") for link in chain):
         return UpstreamError(
-            f"The answer of model {model.name!r} cannot be unpacked, or is no HTTP. Check its api_base.", model=model.name
+            f"The answer of model {model.name!r} cannot be unpacked, or is no HTTP. Check its api_base.",
+            model=model.name,
         )
     if body is None and any(_cut_off(link) for link in chain):
         return cut(model, code="answer_cut")

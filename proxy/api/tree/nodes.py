@@ -46,6 +46,7 @@ def reading(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/nodes/{node_id:str}", summary="One node", responses=ERRORS)
     async def get_node(node_id: InPath, caller: Asker) -> NodeOut:
+        """What was said, by whom, and where it hangs."""
         return NodeOut.of(await store.node(caller.user_id, NodeId(node_id)))
 
     @get("/nodes/{node_id:str}/path", summary="From the root to a node", responses=ERRORS)

@@ -56,7 +56,12 @@ Under = Annotated[
     str | None, QueryParameter(max_length=200, description="A node to hang the file's nodes under; else the root.")
 ]
 
-_FILE: Final = ResponseSpec(bytes, description="The file.", media_type=MediaType.JSON, generate_examples=False)
+_FILE: Final = ResponseSpec(
+    dict[str, Any],
+    description="The file; `format` says what is in it.",
+    media_type=MediaType.JSON,
+    generate_examples=False,
+)
 _NOTEBOOK: Final = {
     "tree_id": "lessons",
     "branches": [

@@ -154,6 +154,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @post("/trees", summary="Make a tree", responses=ERRORS)
     async def create_tree(data: JSONBody[TreeIn], caller: Asker) -> TreeOut:
+        """Empty, and the caller's own. A name that another of the caller's trees has is refused."""
         tree = await store.create_tree(
             caller.user_id,
             data.name,
@@ -173,10 +174,12 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/trees/{tree_id:str}", summary="One tree", responses=ERRORS)
     async def get_tree(tree_id: InPath, caller: Asker) -> TreeOut:
+        """What is kept of the tree itself; its nodes are read by `structure`, `children` and `/api/nodes`."""
         return TreeOut.of(await store.tree_of(caller.user_id, TreeId(tree_id)))
 
     @patch("/trees/{tree_id:str}", summary="Rename or change a tree", responses=ERRORS)
     async def update_tree(tree_id: InPath, data: JSONBody[TreePatch], caller: Asker) -> TreeOut:
+        """Fields that are left out stay as they are; metadata changes item by item."""
         changes = {name: getattr(data, name) for name in data.model_fields_set}
         return TreeOut.of(await store.update_tree(caller.user_id, TreeId(tree_id), changes))
 

@@ -54,10 +54,12 @@ def of_user(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/zones/user", summary="The zone of all trees", responses=ERRORS)
     async def get_user_zone(caller: Asker) -> ZoneOut:
+        """Text that is sent with every request of the caller."""
         return await told(caller)
 
     @put("/zones/user", summary="Replace it", responses=ERRORS)
     async def put_user_zone(data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
+        """From the next request on."""
         await store.put_zone(caller.user_id, None, "user", data.text)
         return await told(caller)
 
@@ -69,6 +71,7 @@ def of_user(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @delete("/zones/user", status_code=200, summary="Clear it", responses=ERRORS)
     async def clear_user_zone(caller: Asker) -> ZoneOut:
+        """Nothing is sent for it any more."""
         await store.put_zone(caller.user_id, None, "user", "")
         return await told(caller)
 
@@ -93,10 +96,12 @@ def of_trees(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/trees/{tree_id:str}/zones/{name:str}", summary="One zone of a tree", responses=ERRORS)
     async def get_zone(tree_id: InPath, name: ZonePath, caller: Asker) -> ZoneOut:
+        """`system_prompt` stands in where a client brings no system message; `discussion` is sent with every request in the tree."""
         return await told(caller, tree_id, name)
 
     @put("/trees/{tree_id:str}/zones/{name:str}", summary="Replace a zone", responses=ERRORS)
     async def put_zone(tree_id: InPath, name: ZonePath, data: JSONBody[ZoneIn], caller: Asker) -> ZoneOut:
+        """From the next request in the tree on."""
         await _write(store, caller, tree_id, name, data.text)
         return await told(caller, tree_id, name)
 
@@ -111,6 +116,7 @@ def of_trees(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @delete("/trees/{tree_id:str}/zones/{name:str}", status_code=200, summary="Clear a zone", responses=ERRORS)
     async def clear_zone(tree_id: InPath, name: ZonePath, caller: Asker) -> ZoneOut:
+        """Nothing is sent for it any more."""
         await _write(store, caller, tree_id, name, "")
         return await told(caller, tree_id, name)
 

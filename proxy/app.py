@@ -136,6 +136,9 @@ def hints_of(clients: ClientSettings) -> Hints:
         task_headers=_lower(clients.task_headers),
         subagent_headers=_lower(clients.subagent_headers),
         task_models=frozenset(clients.task_models),
+        message_headers=_lower(clients.message_headers),
+        parent_headers=_lower(clients.parent_headers),
+        reply_headers=_lower(clients.reply_headers),
         pass_on=_lower(clients.pass_on),
         marks=frozenset(_lower([name for profile in clients.profiles for name in profile.headers])),
     )

@@ -135,6 +135,12 @@ class ClientSettings(Section):
         "session-id",
     )
     """Headers in which clients name their chat: they narrow the search for the cursor and never authorise."""
+    message_headers: tuple[str, ...] = ("x-openwebui-user-message-id",)
+    """Headers in which clients name the user's message."""
+    parent_headers: tuple[str, ...] = ("x-openwebui-user-message-parent-id", "x-librechat-parent-message-id")
+    """Headers in which they name the message that it answers."""
+    reply_headers: tuple[str, ...] = ("x-openwebui-message-id", "x-librechat-message-id")
+    """Headers in which they name the reply to come."""
     user_headers: tuple[str, ...] = ("x-graft-user", "x-openwebui-user-id", "x-librechat-user-id")
     """Headers in which the holder of an `app` key names its sub-user; ignored for `person` keys."""
     user_jwt_headers: tuple[str, ...] = ("x-openwebui-user-jwt",)

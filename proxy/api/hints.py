@@ -12,6 +12,8 @@ from proxy.domain.turn import Client
 
 LONGEST = 200
 """Letters of a value that are read."""
+NO_PARENT = frozenset({"none", "null", "undefined", "root", "00000000-0000-0000-0000-000000000000"})
+"""What clients write where a message answers none; the last is LibreChat's."""
 NO_TASK = frozenset({"", "default", "none", "null", "undefined", "false", "0"})
 """What clients write where there is no task."""
 
@@ -26,6 +28,10 @@ class Hints:
     task_models: frozenset[str] = frozenset()
     marks: frozenset[str] = frozenset()
     """Headers that clients are known by."""
+    message_headers: Sequence[str] = ()
+    parent_headers: Sequence[str] = ()
+    reply_headers: Sequence[str] = ()
+    """Headers in which a client names the user's message, what that answers, and the reply to come."""
     pass_on: Sequence[str] = ()
     """Headers that go to the provider as they came."""
 
@@ -39,8 +45,18 @@ class Hints:
             agent=headers.get("user-agent", "")[:LONGEST],
             marks=frozenset(name for name in self.marks if name in headers),
             task=self._task(headers, metadata, model),
+            message_id=first(headers, self.message_headers),
+            parent_id=self._parent(headers),
+            reply_id=first(headers, self.reply_headers),
             pass_on={name: value for name in self.pass_on if _can_be_sent(value := headers.get(name, ""))},
         )
+
+    def _parent(self, headers: Mapping[str, str]) -> str | None:
+        """Empty for a client that says that its message answers none."""
+        named = first(headers, self.parent_headers)
+        if named is not None:
+            return "" if named.lower() in NO_PARENT else named
+        return "" if any(headers.get(name) == "" for name in self.parent_headers) else None
 
     def _task(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> str | None:
         if task := _task_in(first(headers, self.task_headers)) or _task_in(metadata.get("task")):

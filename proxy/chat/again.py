@@ -48,7 +48,13 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
     if last not in cursor.nodes:  # it was an aside, or was deleted: said again, it is new
         return KnownTurn(), cursor.at(last)
     node = await store.node(tree.user_id, cursor.nodes[last])
-    if transcript.fresh and request.policy == "auto" and not await _just_asked(store, request, tree, node):
+    named = cursor.found_by == "ids"
+    if (
+        not named
+        and transcript.fresh
+        and request.policy == "auto"
+        and not await _just_asked(store, request, tree, node)
+    ):
         return KnownTurn(), Cursor()
     if node.message.wire == transcript.said[last].wire:
         return KnownTurn(asked_again=node), cursor

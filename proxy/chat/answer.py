@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from proxy.chat import aside, collect, place, record
+from proxy.chat import aside, client_ids, collect, place, record
 from proxy.chat.again import KnownTurn, Retries, Running, known_turn
 from proxy.chat.ask import Asking
 from proxy.chat.clients import Clients
@@ -174,6 +174,8 @@ class Chat:
         if shadow is not None:
             self.tasks.start(self._note_shadow(shadow, tree, turn_id, call_id))
         asking = Asking(self._upstream, turn, prepared, prepared.receipt(request, tree, NodeId(new_id("n"))))
+        if names := client_ids.names(request, turn_id, asking.receipt.node_id):
+            await store.name_messages(user.id, turn.hint or "", names)
         recording = Recording(
             user=user,
             tree_id=tree.id,
@@ -195,6 +197,8 @@ class Chat:
         return await self._begun(turn, relayed, asking)
 
     async def _cursor(self, request: Request) -> Cursor:
+        if (named := await client_ids.by_ids(self._store, request)) is not None:
+            return named
         user_id, turn, transcript = request.user.id, request.turn, request.transcript
         tree_id = (await self._store.tree(user_id, turn.tree)).id if turn.tree is not None else None
         sighting = await self._store.recognise(user_id, transcript.links, tree_id=tree_id, conversation=turn.hint)

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxy.chat.client_ids import NamedMessages
 from proxy.chat.cursor import Cursor
 from proxy.chat.prepare import Preparation, Prepared
 from proxy.chat.request import Request, read
 from proxy.context.compose import Window
 from proxy.domain.message import Message, said
 from proxy.domain.placement import Attachment
-from proxy.domain.ports import OpenTurn, TreeStore
+from proxy.domain.ports import OpenTurn
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId, new_id, turns
 from proxy.domain.turn import Caller, Turn
@@ -26,7 +27,7 @@ POLICY = "again"
 """What the call says of how its turn was placed."""
 
 
-class StoredTurns(TreeStore, Protocol):
+class StoredTurns(NamedMessages, Protocol):
     """What answering again needs of a store beyond a turn's own road."""
 
     async def children(self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None) -> list[Node]: ...

@@ -52,7 +52,7 @@ class Sighting:
 
     anchor: int
     """Index of the last recognised message in the list that was looked up; -1 when nothing was recognised."""
-    found_by: Literal["chain", "assistants", "tail", "none"]
+    found_by: Literal["ids", "chain", "assistants", "tail", "none"]
     lineage: tuple[Seen, ...] = ()
     """The client's chat up to the anchor, oldest first."""
     continued: Seen | None = None

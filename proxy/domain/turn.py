@@ -36,6 +36,12 @@ class Client:
     """Headers that are there, of those that the configuration knows as marks of a client; lower case."""
     task: str | None = None
     """Set when the client itself says that this is a helper request: what it calls the task."""
+    message_id: str | None = None
+    """What it calls the user's message."""
+    parent_id: str | None = None
+    """What it calls the message that this one answers; empty where it says that there is none."""
+    reply_id: str | None = None
+    """What it will call the reply."""
     pass_on: Mapping[str, str] = field(default_factory=dict)
     """Headers that go to the provider as they came, since the configuration says so; names in lower case."""
 

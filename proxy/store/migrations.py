@@ -55,7 +55,23 @@ def version_3(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3]
+def version_4(db: sqlite3.Connection) -> None:
+    """What clients call their messages. A reply is named before it is stored, so a name may stand for a node that never came."""
+    db.execute(
+        """
+        CREATE TABLE client_messages (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            chat TEXT NOT NULL,               -- the client's own id of it; '' where it sends none
+            message_id TEXT NOT NULL,
+            node_id TEXT NOT NULL,
+            PRIMARY KEY (user_id, chat, message_id)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX client_messages_node ON client_messages (node_id)")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3, version_4]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
 

@@ -176,6 +176,7 @@ def _bury(
         """,
         f"DELETE FROM decisions WHERE node_id IN {doomed}",
         f"DELETE FROM edge_log WHERE node_id IN {doomed}",
+        f"DELETE FROM client_messages WHERE node_id IN {doomed}",
         # The bill stays; the words that were sent and received go.
         f"UPDATE calls SET reply_id = NULL, envelope = '{{}}' WHERE id IN (SELECT call_id FROM nodes WHERE id IN {doomed})",
         f"""

@@ -28,6 +28,7 @@ from proxy.domain.zone import DataZone, ZoneName
 from proxy.store import (
     asides,
     buried,
+    client_ids,
     exporting,
     importing,
     keys,
@@ -275,6 +276,18 @@ class SqliteStore(ByHand):
             if retraced is not None:
                 return retraced
         return await self._read(lambda db: recognising.recognise(db, user_id, links, tree_id, conversation))
+
+    async def name_messages(self, user_id: UserId, chat: str, names: Mapping[str, NodeId]) -> None:
+        await self._write(partial(client_ids.name, user_id=user_id, chat=chat, names=names))
+
+    async def named_message(self, user_id: UserId, chat: str, message_id: str) -> NodeId | None:
+        return await self._glance(partial(client_ids.named, user_id=user_id, chat=chat, message_id=message_id))
+
+    async def first_said(self, user_id: UserId, chat: str) -> NodeId | None:
+        return await self._read(partial(client_ids.first_said, user_id=user_id, chat=chat))
+
+    async def lineage(self, user_id: UserId, chat: str, node_id: NodeId) -> tuple[list[Seen], Seen | None]:
+        return await self._read(partial(client_ids.lineage, user_id=user_id, chat=chat, node_id=node_id))
 
     async def active(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:
         return await self._glance(partial(reading.active, user_id=user_id, tree_id=tree_id, key_id=key_id, hint=hint))

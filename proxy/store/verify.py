@@ -177,6 +177,13 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "client_messages",
+        "names a node of its user, or one that never came",
+        """
+        SELECT c.message_id FROM client_messages c JOIN nodes n ON n.id = c.node_id WHERE n.user_id <> c.user_id
+        """,
+    ),
+    (
         "zones",
         "belongs to a tree of its user",
         """

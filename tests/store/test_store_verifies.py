@@ -38,6 +38,8 @@ async def full(client: Client) -> Client:
     await store.put_zone(user, client.tree.id, "discussion", "Boats.")
     await store.put_zone(user, None, "user", "Ada.")
     await store.add_key(user, "person", "digest", "gk_1")
+    await store.aside(user, [], "title")
+    await store.name_messages(user, "chat", {"m1": client.nodes[0], "m2": NodeId("n_to_come")})
     assert len((await store.search(user, "boats", None, None, 9)).items) == 2
     return client
 
@@ -194,6 +196,11 @@ DAMAGE = {
     "a decision about nothing": ("UPDATE decisions SET node_id = 'n_gone'", "decisions", "about a node"),
     "a decision without its call": ("UPDATE decisions SET call_id = 'call_gone'", "decisions", "about a node"),
     "a correction of nothing": ("UPDATE corrections SET node_id = 'n_gone'", "corrections", "about a node"),
+    "another user's name for a message": (
+        "UPDATE client_messages SET user_id = 'bob'",
+        "client_messages",
+        "names a node of its user",
+    ),
     "a zone of no tree": ("UPDATE zones SET tree_id = 't_gone' WHERE tree_id <> ''", "zones", "belongs to a tree"),
     "words of no node": (
         "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",

@@ -85,6 +85,15 @@ def test_the_table_of_reply_headers_is_complete(graft: Served) -> None:
     assert {name for name in told if name.startswith("x-graft-")} == set(table_under("Headers of a reply"))
 
 
+def test_the_table_of_frontends_headers_is_complete() -> None:
+    section = README.partition("# Ids of frontends\n")[2].partition("\n#")[0]
+    clients = Settings().clients.model_dump()
+    settings = {name for name in clients if name.endswith("_headers")}
+    assert set(re.findall(r"`clients\.(\w+)`", section)) == settings
+    told = {name.lower() for name in re.findall(r"`([A-Z][\w-]+)`", section)}
+    assert told == {header for name in settings for header in clients[name]}
+
+
 def test_the_tables_of_known_clients_are_complete() -> None:
     clients = Settings().clients
     assert table_under("Helper requests") == [rule.name for rule in clients.helpers]

@@ -1,7 +1,5 @@
 """`verify` finds each kind of damage, names the row, and is quiet about a sound database."""
 
-from dataclasses import replace
-
 import pytest
 
 from proxy.domain.message import said
@@ -272,7 +270,7 @@ async def test_a_chat_remembered_from_its_middle_is_sound(client: Client):
     node = cut.node(said("user", "And sails?"), client.nodes[-1], "whole")
     [row] = cut.rows([node])
 
-    row = replace(row, prev=client.links()[-1].chain)
+    row = row._replace(prev=client.links()[-1].chain)
     await client.store.adopt(Adoption(client.user.id, client.tree.id, [node], cut.exacts([node]), [row]))
     assert await client.store.verify() == []
     sighting = await cut.recognise(said("user", "(summary)"), said("user", "And sails?"), said("user", "New"))

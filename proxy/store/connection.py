@@ -29,6 +29,8 @@ SHARED: Final = 128
 """Most writes that share one commit; more would make the first wait for the last."""
 
 CACHED_STATEMENTS: Final = 256
+_LOG_PAGES: Final = 4_000
+"""Pages of the write-ahead log before they are carried into the file (16 MB): a page that changes often is carried once."""
 _BUSY_MS: Final = 5_000
 """How long to wait for another process, such as the `graft` command beside a server."""
 SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
@@ -99,13 +101,19 @@ async def whole(connection: aiosqlite.Connection, function: Callable[[sqlite3.Co
     Raises StoreError.
     """
     try:
+        return await handed_over(connection, function)
+    except sqlite3.Error as exc:
+        raise translated(exc) from exc
+
+
+def handed_over(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    """What becomes of a function on the connection's thread; it fails as SQLite fails. Raises StoreUnavailable."""
+    try:
         db = connection._conn  # noqa: SLF001
     except ValueError as exc:
         raise StoreUnavailable("The store is closed.") from exc
-    try:
-        outcome: T = await connection._execute(function, db)  # type: ignore[no-untyped-call]  # noqa: SLF001
-    except sqlite3.Error as exc:
-        raise translated(exc) from exc
+    outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((outcome, partial(function, db)))  # noqa: SLF001
     return outcome
 
 
@@ -145,52 +153,67 @@ class Writer:
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
         self._waiting: list[_Waiting[Any]] = []
-        self._draining: asyncio.Task[None] | None = None
+        self._busy = False
+        self._idle: asyncio.Future[None] | None = None
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a transaction; returns when it is committed. A caller that is cancelled may find it done all the same."""
         waiting: _Waiting[T] = _Waiting(function, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        if not self._busy:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._commit)  # so that others of this round of the loop share it
         return await waiting.outcome
 
     async def close(self) -> None:
         """Wait for what was asked so far."""
-        while self._draining is not None:
-            await asyncio.wait([self._draining])
+        while self._busy:
+            self._idle = self._idle or asyncio.get_running_loop().create_future()
+            await self._idle
 
-    async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:SHARED], self._waiting[SHARED:]
-                await self._commit(batch)
-        finally:
-            self._draining = None
-
-    async def _commit(self, batch: list[_Waiting[Any]]) -> None:
+    def _commit(self) -> None:
+        """Hand over what waits; what comes meanwhile waits for the next commit."""
+        if not self._waiting:
+            self._busy = False
+            if self._idle is not None:
+                self._idle.set_result(None)
+                self._idle = None
+            return
+        batch, self._waiting = self._waiting[:SHARED], self._waiting[SHARED:]
         functions = [waiting.function for waiting in batch]
         try:
-            outcomes = await whole(self._connection, partial(_in_one_commit, functions=functions))
-        except BaseException as exc:
-            for waiting in batch:
-                if not waiting.outcome.done():
-                    waiting.outcome.set_exception(exc)
-            if not isinstance(exc, Exception):
-                raise
-            return
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if waiting.outcome.done():
-                continue
-            if isinstance(outcome, _Failed):
-                waiting.outcome.set_exception(outcome.error)
-            else:
-                waiting.outcome.set_result(outcome)
+            running = handed_over(self._connection, partial(_in_one_commit, functions=functions))
+        except StoreUnavailable as exc:
+            _settle(batch, [_Failed(exc)] * len(batch))
+            self._commit()
+        else:
+            running.add_done_callback(partial(self._committed, batch))
+
+    def _committed(self, batch: list[_Waiting[Any]], running: asyncio.Future[list[Any]]) -> None:
+        self._commit()
+        if running.cancelled():
+            outcomes: list[Any] = [_Failed(StoreUnavailable("The store is closed."))] * len(batch)
+        elif (error := running.exception()) is not None:
+            outcomes = [_Failed(_in_our_words(error))] * len(batch)
+        else:
+            outcomes = running.result()
+        _settle(batch, outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    error: Exception
+    error: BaseException
+
+
+def _settle(batch: list[_Waiting[Any]], outcomes: list[Any]) -> None:
+    """Tell those that wait, unless they have left."""
+    for waiting, outcome in zip(batch, outcomes, strict=True):
+        if waiting.outcome.done():
+            continue
+        if isinstance(outcome, _Failed):
+            waiting.outcome.set_exception(outcome.error)
+        else:
+            waiting.outcome.set_result(outcome)
 
 
 def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
@@ -232,7 +255,7 @@ def _apart(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], Any]
     return outcome
 
 
-def _in_our_words(exc: Exception) -> Exception:
+def _in_our_words(exc: BaseException) -> BaseException:
     if not isinstance(exc, sqlite3.Error):
         return exc
     error = translated(exc)
@@ -276,6 +299,7 @@ def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> N
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA temp_store = MEMORY")
     db.execute("PRAGMA cache_size = -16000")
+    db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     db.execute("PRAGMA secure_delete = FAST")  # What is deleted is overwritten where that costs no extra write.
     if read_only:
         db.execute("PRAGMA query_only = ON")

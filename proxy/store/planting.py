@@ -8,15 +8,26 @@ everything above it visible too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash
 from proxy.domain.tree import Node, NodeId, TreeId, UserId
 from proxy.store.reading import no_node
 from proxy.store.rows import plain, to_json
-from proxy.store.trees import no_tree, secret_of
+from proxy.store.trees import no_tree
+
+KEYED_WITH: Final = """
+    SELECT u.secret FROM trees t JOIN users u ON u.id = t.user_id WHERE t.id = ? AND t.user_id = ? AND t.deleted_at IS NULL
+"""
+"""What keys the hashes of a tree's user."""
+SHOWN: Final = """
+    SELECT n.visible, e.parent_id, p.visible
+    FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id WHERE n.id = ?
+"""
+"""Whether a node is visible, and the one that it hangs from."""
 
 
 @dataclass(slots=True)
@@ -38,16 +49,18 @@ class Planting:
     @classmethod
     def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Planting:
         """Raises NotFound when the user or the tree is unknown."""
-        secret = secret_of(db, user_id)
-        sql = "SELECT 1 FROM trees WHERE id = ? AND user_id = ? AND deleted_at IS NULL"
-        if db.execute(sql, (tree_id, user_id)).fetchone() is None:
+        row = db.execute(KEYED_WITH, (tree_id, user_id)).fetchone()
+        if row is None:
             raise no_tree(tree_id)
-        return cls(db, user_id, tree_id, secret)
+        return cls(db, user_id, tree_id, row[0])
 
-    def recall_or_plant(self, nodes: Sequence[Node], exacts: Sequence[Hash], *, whole: bool) -> None:
+    def recall_or_plant(
+        self, nodes: Sequence[Node], exacts: Sequence[Hash], folds: Mapping[NodeId, Hash], *, whole: bool
+    ) -> None:
         """Add messages that a client brought, parents first; those that are stored already are recalled instead.
 
         Args:
+            folds: Folded hashes, as far as they are at hand.
             whole: History that was answered elsewhere, visible at once; otherwise a turn that waits for its answer.
 
         Raises NotFound when a parent is unknown.
@@ -56,7 +69,7 @@ class Planting:
             parent_id = self.stored(node.parent_id)
             stored_id = self._recall(parent_id, exact)
             if stored_id is None:
-                self.plant(node, exact, parent_id, "whole" if whole else "unanswered")
+                self.plant(node, exact, parent_id, "whole" if whole else "unanswered", folds.get(node.id))
                 continue
             self.known[node.id] = stored_id
             self._there.add(stored_id)
@@ -105,12 +118,13 @@ class Planting:
         """Make a node whole and visible, and with it every unanswered message right above it."""
         hidden: list[NodeId] = []
         while node_id is not None and node_id not in self._shown:
-            sql = "SELECT n.visible, e.parent_id FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.id = ?"
-            visible, parent_id = self.db.execute(sql, (node_id,)).fetchone()
+            visible, parent_id, above = self.db.execute(SHOWN, (node_id,)).fetchone()
             self._shown.add(node_id)
             if visible is not None:
                 break
             hidden.append(node_id)
+            if above is not None:
+                break
             node_id = parent_id
         for hidden_id in reversed(hidden):
             self.db.execute("UPDATE nodes SET state = 'whole', visible = ? WHERE id = ?", (self._number(), hidden_id))

@@ -25,11 +25,14 @@ from proxy.store.rows import candidates_json, from_json, json_or_null, partial_j
 KILLED = "The server stopped before the answer was complete."
 DELETED = "The turn was deleted before it was answered."
 
+FOLDED = f"coalesce((SELECT folded FROM transcripts WHERE user_id = ? AND chain = ? LIMIT 1), '{NOTHING}')"
+"""The last message of a chain; a chain hash names one message, so any of its rows will do."""
+
 
 def adopt(db: sqlite3.Connection, adoption: Adoption) -> Mapping[NodeId, NodeId]:
     """Store history; see `ports.TreeStore.adopt`. Raises NotFound."""
     planting = Planting.begin(db, adoption.user_id, adoption.tree_id)
-    planting.recall_or_plant(adoption.nodes, adoption.exacts, whole=True)
+    planting.recall_or_plant(adoption.nodes, adoption.exacts, _folds(adoption.seen), whole=True)
     remember(db, adoption.user_id, adoption.seen, planting.known)
     return planting.known
 
@@ -45,7 +48,7 @@ def append(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, nodes: Sequ
 def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
     """Store a turn before the upstream is asked; see `ports.OpenTurn`. Raises NotFound."""
     planting = Planting.begin(db, turn.user_id, turn.tree_id)
-    planting.recall_or_plant(turn.nodes, turn.exacts, whole=False)
+    planting.recall_or_plant(turn.nodes, turn.exacts, _folds(turn.seen), whole=False)
     turn_id = planting.known.get(turn.turn_id, turn.turn_id)
     if not turn.nodes and not planting.has(turn_id):
         raise no_node(turn_id)
@@ -99,8 +102,9 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
         planting = Planting.begin(db, turn.user_id, turn.tree_id)
         if not planting.has(turn.turn_id):
             raise no_node(turn.turn_id)
+        folds = _folds(turn.seen)
         for node, exact in zip(replies, turn.exacts, strict=True):
-            planting.plant(node, exact, turn.turn_id, node.state)
+            planting.plant(node, exact, turn.turn_id, node.state, folds.get(node.id))
         if turn.status == "done":
             supersede(db, turn.user_id, turn.supersedes, replies[0].id)
     remember(db, turn.user_id, turn.seen, {}, deleted=stored_turn is None)
@@ -143,25 +147,21 @@ def remember(
     deleted: bool = False,
 ) -> None:
     """Add transcript rows; a row that is there already becomes the newest among its equals."""
-    folds: dict[Hash, Hash] = {NOTHING: NOTHING}
     now = time.time()
     for row in seen:
-        before = folds.get(row.prev)
-        if before is None:
-            before = folds[row.prev] = _folded_of(db, user_id, row.prev)
-        folds[row.chain] = row.folded
         node_id = None if row.node_id is None or deleted else known.get(row.node_id, row.node_id)
         meaning = "deleted" if deleted else row.meaning
         db.execute(
             "INSERT INTO transcripts (user_id, chain, prev, folded, before, assistants, role, meaning, node_id, tree_id,"
-            " conversation, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            f" conversation, at) VALUES (?, ?, ?, ?, {FOLDED}, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (user_id, chain, coalesce(node_id, meaning)) DO UPDATE SET at = excluded.at",
             (
                 user_id,
                 row.chain,
                 row.prev,
                 row.folded,
-                before,
+                user_id,
+                row.prev,
                 row.assistants,
                 row.role,
                 meaning,
@@ -243,11 +243,9 @@ def count_tokens(db: sqlite3.Connection, counts: Mapping[NodeId, int]) -> None:
     )
 
 
-def _folded_of(db: sqlite3.Connection, user_id: UserId, chain: Hash) -> Hash:
-    """The last message of a chain; a chain hash names one message, so any of its rows will do."""
-    sql = "SELECT folded FROM transcripts WHERE user_id = ? AND chain = ? LIMIT 1"
-    row = db.execute(sql, (user_id, chain)).fetchone()
-    return str(row[0]) if row else NOTHING
+def _folds(seen: Sequence[Seen]) -> dict[NodeId, Hash]:
+    """Folded hashes of nodes, as their transcript rows have them."""
+    return {row.node_id: row.folded for row in seen if row.node_id is not None}
 
 
 def _end_call(db: sqlite3.Connection, turn: CloseTurn, replies: Sequence[Node], error: str | None) -> None:

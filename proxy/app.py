@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 
@@ -20,7 +20,7 @@ from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.hints import Hints
-from proxy.api.openai import chat_completions, forwarded, models
+from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
@@ -73,7 +73,15 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
         route_handlers=[
-            chat_completions.router(gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)),
+            Router(
+                "/v1/chat/completions",
+                route_handlers=[
+                    chat_completions.handler(
+                        gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)
+                    ),
+                    *stored.handlers(gatekeeper, store),
+                ],
+            ),
             forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
             models.router(gatekeeper, configured, int(time.time())),
             routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),

@@ -44,6 +44,8 @@ class Key(Protocol):
     def kind(self) -> KeyKind: ...
     @property
     def policy(self) -> Policy | None: ...
+    @property
+    def honours_store(self) -> bool: ...
 
 
 class KeyStore(Protocol):
@@ -108,10 +110,10 @@ class Gatekeeper:
             return LOCAL
         key = await self._key(_bearer(request.headers))
         if key.kind == "person":
-            return Caller(key.user_id, key.id, "person", key.policy)
+            return Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store)
         sub_user = self._sub_user(request.headers, body or {})
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
-        return Caller(named, key.id, "app", key.policy, named=bool(sub_user))
+        return Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store)
 
     async def _has_keys(self) -> bool:
         guarded, read_at = self._guarded

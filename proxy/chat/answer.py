@@ -22,7 +22,7 @@ from proxy.chat.place import Policies
 from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
 from proxy.chat.reanswer import AskAgain, StoredTurns, reopen
 from proxy.chat.record import Recording, Tasks
-from proxy.chat.request import Request, body_hash, new_nodes, read, rows
+from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo
@@ -255,6 +255,7 @@ class Chat:
                 policy=request.policy,
                 kept=[message.wire for message in prepared.loose],
                 compacted_from=cursor.compacted_from,
+                metadata=noted(request.turn),
             )
         )
         return opened.turn_id

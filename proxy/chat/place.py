@@ -35,8 +35,11 @@ class Policies:
 def policy_of(turn: Turn, caller: Caller, defaults: Policies, profile: Profile | None = None) -> Policy:
     """The policy of one request: its own, else its key's, else the default; without a named user nothing is ever placed.
 
-    A client's profile speaks where the default would place: a key's own policy is the word of whoever gave out the key.
+    A client's profile speaks where the default would place: a key's own policy is the word of whoever gave out the key. What a key
+    lets its clients keep out of the tree (`store: false`) is answered and not stored.
     """
+    if caller.honours_store and turn.options.get("store") is False:
+        return "off"
     default: Policy = defaults.person if caller.kind == "person" else "follow"
     if profile is not None and default == "auto":
         default = profile.policy

@@ -108,6 +108,13 @@ def _spelt(body: object) -> bytes | str:
         return fingerprint.canonical(body)
 
 
+def noted(turn: Turn) -> dict[str, str]:
+    """What the client noted about its request, without what it told Graft there."""
+    metadata = turn.options.get("metadata")
+    notes = metadata.items() if isinstance(metadata, Mapping) else ()
+    return {name: value for name, value in notes if isinstance(value, str) and not name.startswith("graft_")}
+
+
 def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[NodeId | None, list[Message]]]:
     """The client's instructions at the front, and what it said that no node holds, by the stored message it follows.
 

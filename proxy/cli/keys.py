@@ -33,9 +33,14 @@ def keys() -> None:
 @click.option(
     "--policy", type=click.Choice(["auto", "follow", "off", "shadow"]), help="Placement for this key's turns."
 )
+@click.option(
+    "--honour-store",
+    is_flag=True,
+    help="Answer requests with `store: false` without storing them. Some clients send that with every request.",
+)
 @click.option("--label", default="", help="A note for the list of keys.")
 @config_option
-def add(user: str, kind: str, policy: str | None, label: str, config_file: str | None) -> None:
+def add(user: str, kind: str, policy: str | None, honour_store: bool, label: str, config_file: str | None) -> None:
     """Make a key for USER; it is printed once and nothing else is."""
     from proxy.api.auth import digest, new_key
 
@@ -44,7 +49,8 @@ def add(user: str, kind: str, policy: str | None, label: str, config_file: str |
     key = new_key()
 
     async def work(store: Any) -> None:
-        await store.add_key(user, kind=kind, digest=digest(key), prefix=key[:13], label=label, policy=policy)
+        marks = {"digest": digest(key), "prefix": key[:13], "label": label}
+        await store.add_key(user, kind=kind, policy=policy, honours_store=honour_store, **marks)
 
     with_store(config_file, work)
     click.echo(key)

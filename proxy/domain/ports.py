@@ -79,6 +79,8 @@ class OpenTurn:
     """Messages of the client that were sent although no node holds them."""
     compacted_from: NodeId | None = None
     """The first stored node behind a summary of the client's own; kept with the call."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the client noted about its request, for lists of stored completions."""
 
 
 @dataclass(frozen=True, slots=True)

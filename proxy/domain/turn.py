@@ -24,6 +24,8 @@ class Caller:
     """The key's own placement policy, if it has one."""
     named: bool = True
     """False for an app key's request that names no sub-user: it is never placed by the router."""
+    honours_store: bool = False
+    """Whether `store: false` in a request keeps its turn out of the tree."""
 
 
 @dataclass(frozen=True, slots=True)

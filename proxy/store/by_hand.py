@@ -15,9 +15,9 @@ from proxy.domain.transcript import Strand
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import ZoneName
-from proxy.store import browsing, labelling, reports, reshaping, search, trees
+from proxy.store import browsing, completions, labelling, reports, reshaping, search, trees
 from proxy.store.browsing import Page
-from proxy.store.records import Decision, Outline
+from proxy.store.records import Decision, Outline, Stored
 from proxy.store.reports import Move, Shadow
 from proxy.store.search import Hit
 
@@ -146,3 +146,29 @@ class ByHand(_Threads, Protocol):
     async def path_lengths(self, user_id: UserId, node_ids: Sequence[NodeId]) -> dict[NodeId, tuple[int, int]]:
         """Messages and characters from the root to each of these nodes; unknown ones left out."""
         return await self._read(lambda db: reports.path_lengths(db, user_id, node_ids))
+
+    # Answers, as OpenAI's API lists them
+
+    async def stored_page(
+        self,
+        user_id: UserId,
+        after: str | None,
+        limit: int,
+        order: completions.Order,
+        model: str | None,
+        metadata: Mapping[str, str],
+    ) -> Page[Stored]:
+        """The user's completions, after one of them. Raises NotFound for an unknown `after`."""
+        return await self._read(lambda db: completions.page(db, user_id, after, limit, order, model, metadata))
+
+    async def stored(self, user_id: UserId, completion_id: str) -> Stored:
+        """Raises NotFound."""
+        return await self._read(lambda db: completions.one(db, user_id, completion_id))
+
+    async def note_stored(self, user_id: UserId, completion_id: str, metadata: Mapping[str, str]) -> Stored:
+        """Replace what is noted about a completion. Raises NotFound."""
+        return await self._write(lambda db: completions.annotate(db, user_id, completion_id, metadata))
+
+    async def forget_stored(self, user_id: UserId, completion_id: str) -> int:
+        """Take a completion off the list, and out of the tree what nothing goes on from; returns how many nodes went."""
+        return await self._write(lambda db: completions.forget(db, user_id, completion_id))

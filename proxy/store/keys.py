@@ -22,12 +22,14 @@ def add_key(
     prefix: str,
     label: str | None,
     policy: Policy | None,
+    honours_store: bool = False,
 ) -> Key:
     """Keep a new key of a user, who is created where missing."""
     make_user(db, user_id)
     db.execute(
-        "INSERT INTO keys (id, user_id, kind, digest, prefix, label, policy, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (new_id("k"), user_id, kind, digest, prefix, plain(label), policy, time.time()),
+        "INSERT INTO keys (id, user_id, kind, digest, prefix, label, policy, honours_store, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (new_id("k"), user_id, kind, digest, prefix, plain(label), policy, int(honours_store), time.time()),
     )
     key = key_by_digest(db, digest)
     assert key is not None

@@ -71,7 +71,24 @@ def version_4(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX client_messages_node ON client_messages (node_id)")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3, version_4]
+def version_5(db: sqlite3.Connection) -> None:
+    """Calls that can be found as OpenAI's stored completions, and keys that honour `store: false`.
+
+    `completion_id` is the id that the client was told; it goes when the completion is deleted, and both indexes with it. Calls are
+    listed in order of arrival, which is that of their hidden row numbers.
+    """
+    db.execute("ALTER TABLE keys ADD COLUMN honours_store INTEGER NOT NULL DEFAULT 0 CHECK (honours_store IN (0, 1))")
+    db.execute("ALTER TABLE calls ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE calls ADD COLUMN completion_id TEXT")
+    db.execute(
+        "UPDATE calls SET completion_id = coalesce(json_extract(envelope, '$.id'), id)"
+        " WHERE status = 'done' AND reply_id IS NOT NULL"
+    )
+    db.execute("CREATE INDEX calls_completion ON calls (user_id, completion_id) WHERE completion_id IS NOT NULL")
+    db.execute("CREATE INDEX calls_listed ON calls (user_id) WHERE completion_id IS NOT NULL")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3, version_4, version_5]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.domain.message import Role
 from proxy.domain.placement import Attachment, Policy
-from proxy.domain.tree import CallId, NodeId, State, TreeId, UserId
-from proxy.domain.turn import KeyKind
+from proxy.domain.tree import CallId, Node, NodeId, State, TreeId, UserId
+from proxy.domain.turn import Call, KeyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Key:
     created_at: float
     revoked_at: float | None
     last_used_at: float | None
+    honours_store: bool = False
+    """Whether `store: false` in a request under this key keeps its turn out of the tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,17 @@ class Outline:
     created_at: float
     preview: str | None = None
     """The text's first letters, where asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer as OpenAI's API lists it: a call that is done, its replies, and what the client noted about it."""
+
+    id: str
+    """The completion's id, as the client was told."""
+    call: Call
+    replies: Sequence[Node]
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,10 +178,13 @@ def _bury(
         f"DELETE FROM edge_log WHERE node_id IN {doomed}",
         f"DELETE FROM client_messages WHERE node_id IN {doomed}",
         # The bill stays; the words that were sent and received go.
-        f"UPDATE calls SET reply_id = NULL, envelope = '{{}}' WHERE id IN (SELECT call_id FROM nodes WHERE id IN {doomed})",
+        f"""
+        UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL
+        WHERE id IN (SELECT call_id FROM nodes WHERE id IN {doomed})
+        """,
         f"""
         UPDATE calls SET turn_id = NULL, reply_id = NULL, kept = '[]', partial = NULL, envelope = '{{}}', receipt = '{{}}',
-               idempotency_key = NULL, request_hash = ''
+               idempotency_key = NULL, request_hash = '', metadata = '{{}}', completion_id = NULL
         WHERE turn_id IN {doomed}
         """,
         f"DELETE FROM search WHERE rowid IN (SELECT seq FROM nodes WHERE id IN {doomed})",

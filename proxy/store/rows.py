@@ -130,11 +130,12 @@ def to_call(row: Row) -> Call:
     )
 
 
-KEY: Final = "id, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at"
+KEY: Final = "id, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store"
 
 
 def to_key(row: Row) -> Key:
-    return Key(*row)
+    id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store = row
+    return Key(id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, bool(honours_store))
 
 
 DECISION: Final = (

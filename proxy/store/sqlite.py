@@ -201,9 +201,13 @@ class SqliteStore(ByHand):
         prefix: str,
         label: str | None = None,
         policy: Policy | None = None,
+        *,
+        honours_store: bool = False,
     ) -> Key:
         """Keep a new key of a user, who is created where missing."""
-        return await self._write(lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy))
+        return await self._write(
+            lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy, honours_store)
+        )
 
     async def key_by_digest(self, digest: str) -> Key | None:
         """The key with that digest unless it was revoked."""

@@ -20,6 +20,11 @@ PAGE: Final = 1_000
 
 RULES: Final[tuple[tuple[str, str, str], ...]] = (
     (
+        "calls",
+        "is listed as a completion only while it is done and has a reply",
+        "SELECT id FROM calls WHERE completion_id IS NOT NULL AND (status <> 'done' OR reply_id IS NULL)",
+    ),
+    (
         "nodes",
         "hangs somewhere",
         "SELECT id FROM nodes n WHERE NOT EXISTS (SELECT 1 FROM edges e WHERE e.node_id = n.id)",

@@ -55,7 +55,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
     remember(db, turn.user_id, turn.seen, planting.known)
     db.execute(
         "INSERT INTO calls (id, user_id, tree_id, turn_id, status, model, policy, request_hash, idempotency_key, kept,"
-        " compacted_from, started_at) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?)",
+        " compacted_from, metadata, started_at) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             turn.call_id,
             turn.user_id,
@@ -67,6 +67,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
             plain(turn.idempotency_key),
             to_json(turn.kept) if turn.kept else "[]",
             turn.compacted_from,
+            to_json(turn.metadata) if turn.metadata else "{}",
             time.time(),
         ),
     )
@@ -251,7 +252,7 @@ def _folds(seen: Sequence[Seen]) -> dict[NodeId, Hash]:
 def _end_call(db: sqlite3.Connection, turn: CloseTurn, replies: Sequence[Node], error: str | None) -> None:
     db.execute(
         "UPDATE calls SET status = ?, reply_id = ?, partial = NULL, finish_reason = ?, usage = ?, envelope = ?, receipt = ?,"
-        " error = ?, duration_ms = ? WHERE id = ?",
+        " error = ?, duration_ms = ?, completion_id = ? WHERE id = ?",
         (
             turn.status,
             replies[0].id if replies else None,
@@ -261,6 +262,7 @@ def _end_call(db: sqlite3.Connection, turn: CloseTurn, replies: Sequence[Node], 
             to_json(turn.receipt),
             plain(error),
             turn.duration_ms,
+            plain(str(turn.envelope.get("id") or turn.call_id)) if turn.status == "done" and replies else None,
             turn.call_id,
         ),
     )

@@ -52,6 +52,11 @@ PAGED = ("query.after",)
 
 RECIPES: Mapping[str, Recipe] = {
     "POST /v1/chat/completions": Recipe(CHAT, slots=(*PLACED, "body.metadata.graft_parent")),
+    "GET /v1/chat/completions": Recipe(slots=("query.after", "query.metadata[chat]", "query.model")),
+    "GET /v1/chat/completions/{completion_id:str}": Recipe(),
+    "POST /v1/chat/completions/{completion_id:str}": Recipe({"metadata": {"mine": "now"}}),
+    "DELETE /v1/chat/completions/{completion_id:str}": Recipe(),
+    "GET /v1/chat/completions/{completion_id:str}/messages": Recipe(slots=PAGED),
     "POST /v1/embeddings": Recipe({"model": "mirror", "input": "Mine?"}, refused=400),
     "POST /v1/completions": Recipe({"model": "mirror", "prompt": "Mine?"}),
     "GET /v1/models": Recipe(),

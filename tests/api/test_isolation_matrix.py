@@ -29,12 +29,13 @@ KINDS = (
     "reply",
     "decision",
     "chat",
+    "completion",
     "call",
     "tree's name",
     "idempotency key",
     "user",
 )
-"""The kinds of ids that are tried. The first five are tried by every stranger, all of them by one of the owner's own kind."""
+"""The kinds of ids that are tried. The first six are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
 TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
 FICKLE = re.compile(
@@ -82,6 +83,7 @@ def settled(person: Person, word: str) -> Owned:
         "placed": placed,
         "call": person.get(f"/api/nodes/{reply}")["call_id"],
         "chat": chat,
+        "completion": person.get("/v1/chat/completions?order=desc&limit=1")["data"][0]["id"],
         "tree's name": f"{word}-plans",
         "idempotency key": f"{word}-key-77",
         "decision": shadow,
@@ -98,11 +100,14 @@ def house() -> Iterator[House]:
 
 
 def plain(person: Person) -> Owned:
-    """Give somebody the same kinds of things, with nothing that is said by a model."""
+    """Give somebody the same kinds of things, and one answer of the model's."""
     tree = person.tree(name="harmonica-plans")
     turn, reply = tree.branch("Where is the harmonica?", "In the attic.")
     other = tree.branch("How is it tuned?", "With a file.")[1]
-    return Owned(person, {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply})
+    person.say("Where is the harmonica?", x_graft_tree="harmonica-plans")
+    completion = person.get("/v1/chat/completions")["data"][0]["id"]
+    own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
+    return Owned(person, own)
 
 
 class Pair:
@@ -112,7 +117,7 @@ class Pair:
         self.house = house
         self._app_key, self._app = house.key(kind="app")
         self._kind = stranger
-        self.kinds = KINDS if owner == stranger else KINDS[:5]
+        self.kinds = KINDS if owner == stranger else KINDS[:6]
         self._number = 0
         self._spent = True
         self._stranger: Owned
@@ -172,7 +177,7 @@ def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = 
     """The recipe's request with one's own ids, one of them replaced."""
     recipe: Recipe = RECIPES[endpoint]
     method, route = endpoint.split(" ")
-    defaults = {"tree_id": "{tree}", "node_id": "{reply}"}
+    defaults = {"tree_id": "{tree}", "node_id": "{reply}", "completion_id": "{completion}"}
     parts: dict[str, Any] = {
         "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},
         "query": dict(recipe.query),
@@ -219,6 +224,8 @@ def nobodys(kind: str, value: str) -> str:
     """A value like the owner's that nobody has."""
     if re.fullmatch(r"(n|t|call)_\w{22}", value):
         return new_id(value.partition("_")[0])
+    if value.startswith("chatcmpl-"):
+        return f"{value[:-6]}000000"
     if value.isdigit():
         return str(int(value) + 100_000)
     return value.replace(SECRET, "saxophone") if SECRET in value else f"nobody{value[6:]}"
@@ -247,8 +254,8 @@ def test_a_stranger_learns_nothing_and_changes_nothing(pair: Pair, endpoint: str
     for slot in slots_of(endpoint):
         for kind in pair.kinds:
             value = owner.ids[kind]
-            if slot == "query.before" and not value.isdigit():
-                continue
+            if value.isdigit() != (slot == "query.before") and slot in ("query.before", "query.q"):
+                continue  # only numbers stand there; and as a word a number may be the stranger's own
             unknown = nobodys(kind, value)
             expected = pair.ask(endpoint, slot, unknown)
             answer = pair.ask(endpoint, slot, value)

@@ -37,7 +37,9 @@ class Keys:
         self.asked += 1
         for key, (user, kind) in self.valid.items():
             if digest(key) == mark:
-                return SimpleNamespace(id=f"id-{key}", user_id=UserId(user), kind=kind, policy=None)
+                return SimpleNamespace(
+                    id=f"id-{key}", user_id=UserId(user), kind=kind, policy=None, honours_store=False
+                )
         return None
 
     async def has_keys(self) -> bool:

@@ -87,8 +87,8 @@ class Served:
         """A new key, and the user that it belongs to."""
         user = user or f"user{next(self._users)}"
         shown = new_key()
-        kind = options.get("kind", "person")
-        work = lambda store: store.add_key(user, kind, digest(shown), shown[:13], None, options.get("policy"))  # noqa: E731
+        kind = options.pop("kind", "person")
+        work = lambda store: store.add_key(user, kind, digest(shown), shown[:13], None, **options)  # noqa: E731
         self.ask(work)
         return shown, user
 

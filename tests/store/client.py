@@ -121,8 +121,9 @@ class Client:
         status: str = "done",
         key: str = "k",
         hint: str | None = None,
+        completion: str | None = "chatcmpl-1",
     ) -> list[NodeId]:
-        """The answer to a turn, one reply a text."""
+        """The answer to a turn, one reply a text; `completion` is what the provider called it."""
         state = "whole" if status == "done" else "interrupted"
         replies = [self.node(said("assistant", text), turn_id, state, call_id=call_id) for text in texts]
         await self.store.close_turn(
@@ -137,7 +138,7 @@ class Client:
                 status=status,
                 finish_reason="stop" if status == "done" else None,
                 usage={"total_tokens": 3},
-                envelope={"id": "chatcmpl-1"},
+                envelope={"id": completion} if completion else {},
                 receipt={"route": "continue"},
                 active_key=key,
                 hint=hint,

@@ -64,6 +64,11 @@ BOBS = "(SELECT id FROM nodes WHERE user_id = 'bob' ORDER BY seq LIMIT 1)"
 ELSEWHERE = "(SELECT n.id FROM nodes n JOIN trees t ON t.id = n.tree_id WHERE t.name = 'other' LIMIT 1)"
 
 DAMAGE = {
+    "a completion without an answer": (
+        "UPDATE calls SET completion_id = 'chatcmpl-1' WHERE status = 'open'",
+        "calls",
+        "is listed as a completion",
+    ),
     "a node without an edge": (f"DELETE FROM edges WHERE node_id = {FLOAT}", "nodes", "hangs somewhere"),
     "an edge without a node": (f"DELETE FROM nodes WHERE id = {FLOAT}", "edges", "belongs to a node"),
     "a parent that is gone": (

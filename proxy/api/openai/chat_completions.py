@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import Any, Protocol, cast
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, post
 from litestar.exceptions import ClientException
+from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from proxy.api import errors, sse
@@ -38,8 +39,8 @@ class Fields(Protocol):
         ...
 
 
-def router(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, hints: Hints) -> Router:
-    """The chat completions route."""
+def handler(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, hints: Hints) -> HTTPRouteHandler:
+    """The route under `/v1/chat/completions`."""
 
     @post("/", status_code=200)
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
@@ -59,7 +60,7 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat
                 return Response(content, media_type="application/json", headers=headers)
         raise InvalidRequest("The upstream gave no answer.")
 
-    return Router("/v1/chat/completions", route_handlers=[create_chat_completion])
+    return create_chat_completion
 
 
 def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:

@@ -13,10 +13,10 @@ from litestar.serialization import default_serializer
 
 from proxy.api import errors
 from proxy.api.auth import Gatekeeper
+from proxy.api.encoding import rendered
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
 from proxy.api.tree import answers, asides, decisions, nodes, transfer, trees, zones
-from proxy.api.tree.wire import rendered
 from proxy.chat.answer import Chat
 from proxy.domain.placement import Fresh
 from proxy.domain.ports import TurnRouter

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-import msgspec
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from proxy.api.encoding import rendered
 from proxy.domain.tree import ROOT, NodeId
 from proxy.domain.turn import Caller
 from proxy.store.labelling import OURS
@@ -95,17 +94,3 @@ After = Annotated[str | None, QueryParameter(description="The last id of the pag
 def parent_of(told: str | None) -> NodeId | None:
     """The node that a body names; `None` for the root."""
     return None if told in (None, ROOT) else NodeId(str(told))
-
-
-def rendered(value: Any) -> bytes:
-    """JSON also of what msgspec refuses: half an emoji cut by a client, integers of any length."""
-    try:
-        return msgspec.json.encode(value, enc_hook=_plain)
-    except (UnicodeEncodeError, OverflowError):
-        return json.dumps(value, default=_plain, separators=(",", ":")).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="python")
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -26,7 +26,7 @@ from typing import Final
 from proxy.domain import fingerprint
 from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
 from proxy.domain.fingerprint import NOTHING, Hash, Link
-from proxy.domain.tree import ROOT, Node, NodeId, Tree, UserId, new_id
+from proxy.domain.tree import ROOT, Node, NodeId, Tree, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store import buried, reading, trees
 from proxy.store.chains import Chains
@@ -81,7 +81,7 @@ def _arrive(db: sqlite3.Connection, user_id: UserId, fields: TreeFields, target:
     if not name.strip() or len(name) > NAME_MAX:
         raise InvalidRequest(f"{name[:NAME_MAX]!r} is no name for a tree: 1 to {NAME_MAX} characters are needed.")
     known = trees.find_tree(db, user_id, name)
-    tree = known or trees.make_tree(db, user_id, name)
+    tree = known or trees.make_tree(db, user_id, name, _kept_id(db, fields) if target.keeps_ids else None)
     return _Arrival.begin(db, user_id, tree, fields, target, is_new=known is None)
 
 
@@ -129,7 +129,7 @@ class _Arrival:
         (last_seq,) = db.execute("SELECT coalesce(max(seq), 0) FROM nodes").fetchone()
         is_empty = db.execute("SELECT 1 FROM nodes WHERE tree_id = ? LIMIT 1", (tree.id,)).fetchone() is None
         if is_empty:
-            tree = _filled(db, tree, fields, is_new=is_new, keeps_id=target.keeps_ids)
+            tree = _filled(db, tree, fields, is_new=is_new)
         planting = Planting.begin(db, user_id, tree.id)
         chains = Chains(db, user_id, tree.id, planting.secret, last_seq)
         if under is not None:
@@ -267,13 +267,17 @@ class _Arrival:
         return text
 
 
-def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool, keeps_id: bool) -> Tree:
+def _kept_id(db: sqlite3.Connection, fields: TreeFields) -> TreeId | None:
+    """The tree's id in the file, if it is fit and nobody has it."""
+    if fields.id is None or not _FIT.fullmatch(fields.id):
+        return None
+    return None if db.execute("SELECT 1 FROM trees WHERE id = ?", (fields.id,)).fetchone() else fields.id
+
+
+def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: bool) -> Tree:
     """A tree without nodes, with what the file tells and the tree lacks."""
-    taken = db.execute("SELECT 1 FROM trees WHERE id = ?", (fields.id,)).fetchone() is not None
-    fit = is_new and fields.id is not None and not taken and _FIT.fullmatch(fields.id)
     filled = replace(
         tree,
-        id=fields.id if keeps_id and fit and fields.id else tree.id,
         title=tree.title if tree.title is not None else plain(fields.title),
         system_prompt=tree.system_prompt if tree.system_prompt is not None else plain(fields.system_prompt),
         max_context_tokens=tree.max_context_tokens or fields.max_context_tokens,
@@ -281,10 +285,8 @@ def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: b
         created_at=fields.created_at if is_new and fields.created_at is not None else tree.created_at,
     )
     db.execute(
-        "UPDATE trees SET id = ?, title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, created_at = ?"
-        " WHERE id = ?",
+        "UPDATE trees SET title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, created_at = ? WHERE id = ?",
         (
-            filled.id,
             filled.title,
             filled.system_prompt,
             filled.max_context_tokens,

@@ -47,13 +47,13 @@ def find_tree(db: sqlite3.Connection, user_id: UserId, name: str) -> Tree | None
     return to_tree(row) if row else None
 
 
-def make_tree(db: sqlite3.Connection, user_id: UserId, name: str) -> Tree:
-    """The user's tree of that name, created where missing."""
+def make_tree(db: sqlite3.Connection, user_id: UserId, name: str, tree_id: TreeId | None = None) -> Tree:
+    """The user's tree of that name, created where missing; under a free id, if one is given."""
     now = time.time()
     make_user(db, user_id)
     db.execute(
         "INSERT INTO trees (id, user_id, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (new_id("t"), user_id, name, now, now),
+        (tree_id or new_id("t"), user_id, name, now, now),
     )
     tree = find_tree(db, user_id, name)
     assert tree is not None

@@ -7,6 +7,7 @@ import pytest
 from proxy.domain.message import said
 from proxy.store import connection, reading, recognising
 from tests.store.client import LONG, Client
+from tests.transfer import growing
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +115,66 @@ async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):
     for question, before, after in zip(questions, small, large, strict=True):
         assert after <= before * 1.1 + 2, question.__name__
     assert await steps_of(client, news) > 100
+
+
+async def test_no_statement_of_any_question_or_change_scans_a_table(client: Client, url: str):
+    """Whatever the store asks for is traced, and its plan looked at: what a user has stored is found by an index."""
+    store, user, tree = client.store, client.user.id, client.tree.id
+    turn, reply = await client.say("Boats?", LONG)
+    other, _ = await (await client.another("two")).say("Bread?", LONG, under=None)
+    gone, _ = await (await client.another("three")).say("Delete me", LONG, under=None)
+    async with store.snapshot(user, tree) as copy:
+        kept = await growing.written(copy)
+    asked: list[str] = []
+    for held in set(store._connections):
+        await connection.whole(held, lambda db: db.set_trace_callback(asked.append))
+    await store.structure_page(user, tree, turn, 10)
+    await store.children_page(user, tree, None, turn, 10)
+    await store.subtree_page(user, turn, reply, 10)
+    await store.tree_page(user, tree, 10)
+    await store.search(user, "boats", tree, None, 10)
+    await store.search_titles(user, "main")
+    await store.annotate(user, turn, ["good"], {"a": 1})
+    await store.point(user, "key", None, reply)
+    await store.placed(user, turn)
+    await store.move(user, turn, other, "move")
+    await store.moves(user, turn)
+    await store.call_behind(user, reply)
+    await store.call_behind(user, turn)
+    await store.answered_by(user, turn)
+    await store.strands(user, reply)
+    await store.before(user, reply)
+    await store.shadows(user, tree, None, 10)
+    await store.path_lengths(user, [reply])
+    exacts = client.exacts([await store.node(user, gone)])
+    await store.delete(user, gone)
+    await store.deleted(user, exacts, client.links()[:1], "", within=False)
+    await store.earlier(user, request_hash="h", idempotency_key=None)
+    await store.earlier(user, request_hash="h", idempotency_key="k")
+    for number, name in enumerate(("again", "again", "main")):
+        await growing.brought(store, kept, "ada", name, keeps_ids=bool(number))
+    await growing.brought(store, '[{"role": "user", "content": "And weirs?"}]', "ada", None, parent=reply)
+    async with store.snapshot(user, tree) as copy:
+        await growing.written(copy)
+    for held in set(store._connections):
+        await connection.whole(held, lambda db: db.set_trace_callback(None))
+    questions = {sql for sql in asked if sql.lstrip().split()[0] in ("SELECT", "WITH", "UPDATE", "DELETE")}
+    assert len(questions) > 60
+    for sql in questions:
+        for step in await store._read(lambda db, sql=sql: plan(db, sql, ())):
+            assert not (step.startswith("SCAN") and scans_a_table(step)), (step, sql)
+
+
+async def test_a_page_of_a_structure_costs_the_same_however_large_the_tree(client: Client):
+    store, user, tree = client.store, client.user.id, client.tree.id
+
+    async def page(after):
+        assert len((await store.structure_page(user, tree, after, 50)).items) == 50
+
+    await client.adopt(*(said("user" if i % 2 else "assistant", f"message {i}") for i in range(100)))
+    small = await steps_of(client, lambda: page(client.nodes[20]))
+    for chat in range(20):
+        other = await client.another(f"chat {chat}")
+        await other.adopt(*(said("user" if i % 2 else "assistant", f"message {i} of {chat}") for i in range(100)))
+    large = await steps_of(client, lambda: page(client.nodes[20]))
+    assert large <= small * 1.1 + 2

@@ -49,6 +49,8 @@ def align(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) ->
 def _blocks(marks: Sequence[Hash], known: Sequence[Hash]) -> list[tuple[int, int, int, int, bool]]:
     """Runs of both lists in order, as `(i, i_end, j, j_end, equal)`."""
     head = _common(marks, known)
+    if head == len(marks) == len(known):
+        return [(0, head, 0, head, True)]
     tail = _common(marks[head:][::-1], known[head:][::-1])
     i_end, j_end = len(marks) - tail, len(known) - tail
     # Backwards, so that of two runs of the same length the later one is taken.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from proxy.chat.cursor import Cursor
@@ -26,6 +26,8 @@ NEAR = 0.5
 """Share of the window from which nodes are counted exactly instead of estimated."""
 TIGHTER = 0.5
 """Share of what was sent that is tried once more when the upstream says that it was too long."""
+
+_RECEIPT = tuple(part.name for part in fields(Receipt))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Prepared:
 
 def kept(receipt: Receipt) -> Wire:
     """A receipt as it is kept with its call."""
-    return asdict(receipt)
+    return {name: getattr(receipt, name) for name in _RECEIPT}
 
 
 class Preparation:

@@ -88,13 +88,17 @@ class GraftRouter:
             model = await self._grove.follow(question.user_id, question.tree_id)
             if not model.nodes and question.cursor is None:
                 return _undisputed(None, "The tree is empty.")
-            embedded = await self._on_thread(lambda: self._embedded(model, question))
-            scene = await self._on_thread(lambda: self._scene(model, question, embedded))
+            embedded, scene = await self._on_thread(lambda: self._judged(model, question))
             tips = frozenset(model.tips() if scene is not None else ())
         attachment = embedded
         if scene is not None and self._build_llm is not None:
             attachment = await self._ask(self._build_llm, scene, question, embedded, tips)
         return replace(attachment, spent_ms=(time.perf_counter() - started) * 1000)
+
+    def _judged(self, model: TreeModel, question: Question) -> tuple[Attachment, Scene | None]:
+        """The embedded scorer's answer, and what to ask the LLM about it."""
+        embedded = self._embedded(model, question)
+        return embedded, self._scene(model, question, embedded)
 
     def _embedded(self, model: TreeModel, question: Question) -> Attachment:
         try:

@@ -31,12 +31,15 @@ from proxy.store.trees import no_tree, tree_of
 PAGE: Final = 2_000
 """Nodes of a slice read at once; other questions get their turn between pages."""
 PREVIEW: Final = 80
+SHORT: Final = 64
+"""Most nodes that are read on the event loop."""
 
 PATH: Final = f"""
     WITH RECURSIVE up (node_id, parent_id, depth) AS (
         SELECT node_id, parent_id, 0 FROM edges WHERE node_id = :node
         UNION ALL
         SELECT e.node_id, e.parent_id, up.depth + 1 FROM up JOIN edges e ON e.node_id = up.parent_id
+        LIMIT :most
     )
     SELECT {NODE.replace("e.parent_id", "up.parent_id")}
     FROM up CROSS JOIN nodes n ON n.id = up.node_id AND n.user_id = :user LEFT JOIN systems s ON s.id = n.system_id
@@ -59,11 +62,21 @@ def node(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Node:
     return to_node(row)
 
 
+def short_path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[Node] | None:
+    """The same as `path` where it takes a glance; `None` where it has more than `SHORT` nodes. Raises NotFound."""
+    found = [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": SHORT + 1})]
+    return None if len(found) > SHORT else _answered(found, node_id)
+
+
 def path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId | None) -> list[Node]:
     """Root to node; see `ports.TreeStore.path`. Raises NotFound."""
     if node_id is None:
         return []
-    found = [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id})]
+    return _answered([to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": -1})], node_id)
+
+
+def _answered(found: list[Node], node_id: NodeId) -> list[Node]:
+    """A path, given from its end, as others may see it. Raises NotFound for a node that is not there."""
     if not found:
         raise no_node(node_id)
     waiting = list(takewhile(lambda one: one.state == "unanswered", found))

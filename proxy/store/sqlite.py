@@ -237,6 +237,10 @@ class SqliteStore(ByHand):
     async def path(self, user_id: UserId, node_id: NodeId | None) -> list[Node]:
         if node_id is None:
             return []
+        if self._glances is not None:
+            short = await self._glance(partial(reading.short_path, user_id=user_id, node_id=node_id))
+            if short is not None:
+                return short
         return await self._read(partial(reading.path, user_id=user_id, node_id=node_id))
 
     async def children(self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None) -> list[Node]:
@@ -261,7 +265,9 @@ class SqliteStore(ByHand):
         return await self._read(partial(reading.structure, user_id=user_id, tree_id=tree_id, preview=preview))
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
-        page, more = await self._read(partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark))
+        first = partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark)
+        # Whoever has a mark lacks no more than what was said since, as a rule.
+        page, more = await (self._read(first) if mark is None else self._glance(partial(first, limit=reading.SHORT)))
         nodes: list[FeedNode] = list(page.nodes)
         reset = page.reset
         while more:

@@ -95,7 +95,7 @@ def _graft(name: str, what: str, lane: str, policy: Policy, nodes: int, embedder
     def start(place: Place) -> Server:
         folder = place.folder / name
         folder.mkdir()
-        same = nodes > 1_000 or policy == "auto"
+        same = nodes > 1_000 or (policy == "auto" and embedder == "minilm")
         names = trees.user_names(2 if same else place.users)
         key = trees.prepare(folder / "graft.db", policy, len(names), nodes)
         port = free_port()

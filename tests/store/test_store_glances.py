@@ -7,8 +7,10 @@ import pytest
 
 from proxy.domain.tree import UserId
 from proxy.errors import StoreError
+from proxy.store import reading
 from proxy.store.glancing import Busy
 from proxy.store.sqlite import SqliteStore
+from tests.store.client import Client
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +36,24 @@ async def test_a_question_that_would_wait_goes_to_the_thread(tmp_path: Path, mon
         monkeypatch.setattr(store._glances, "run", busy)
         assert (await store.tree_of(ADA, tree.id)).id == tree.id
         assert asked == 1
+
+
+async def test_a_long_path_is_read_whole(client: Client) -> None:
+    for i in range(reading.SHORT // 2 + 1):
+        await client.say(f"Question {i}", f"Answer {i}")
+    path = await client.store.path(client.user.id, client.at)
+    assert [node.id for node in path] == client.nodes
+    short = await client.store.path(client.user.id, client.nodes[reading.SHORT - 1])
+    assert [node.id for node in short] == client.nodes[: reading.SHORT]
+
+
+async def test_what_was_said_since_a_mark_comes_whole(client: Client) -> None:
+    await client.say("Hello", "Hi!")
+    mark = (await client.store.slice(client.user.id, client.tree.id, None)).mark
+    for i in range(reading.SHORT):
+        await client.say(f"Question {i}", f"Answer {i}")
+    since = await client.store.slice(client.user.id, client.tree.id, mark)
+    assert [node.id for node in since.nodes] == client.nodes[2:]
 
 
 async def test_a_glance_cannot_write(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ async def test_no_question_scans_a_table(client: Client):
     await client.say("Boats?", LONG)
     questions = {
         "recognise": (recognising.RECOGNISE, recognise_values(client)),
-        "path": (reading.PATH, {"user": "ada", "node": "n"}),
+        "path": (reading.PATH, {"user": "ada", "node": "n", "most": 9}),
         "slice": (reading.SLICE, ("t", 0, 10)),
     }
     for name, (sql, values) in questions.items():

@@ -117,6 +117,8 @@ def check_tool_pairs(messages: Sequence[Wire], *, parent_named: bool) -> None:
     Raises:
         InvalidRequest
     """
+    if not any(message["role"] == "tool" or message.get("tool_calls") for message in messages):
+        return
     open_calls: list[str] | None = [] if not parent_named else None
     for index, message in enumerate(messages):
         role = message["role"]

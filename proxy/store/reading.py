@@ -72,7 +72,9 @@ def path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId | None) -> lis
     """Root to node; see `ports.TreeStore.path`. Raises NotFound."""
     if node_id is None:
         return []
-    return _answered([to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": -1})], node_id)
+    return _answered(
+        [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": -1})], node_id
+    )
 
 
 def _answered(found: list[Node], node_id: NodeId) -> list[Node]:

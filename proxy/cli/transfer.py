@@ -89,7 +89,7 @@ def import_tree(
 
         async def work(store: SqliteStore) -> Imported:
             with _shown("Storing", checked.nodes) as tell:
-                return await store.bring_in(UserId(user), checked.items(), target, tell)
+                return await store.bring_in(UserId(user), checked, target, tell)
 
         imported = with_store(config_file, work)
     click.echo(_told(imported, user), err=True)

@@ -124,7 +124,7 @@ class ArchiveStore(Protocol):
     ) -> Imported:
         """Store what a file holds, all of it or nothing.
 
-        `items` is read on another thread than the caller's; whatever it raises undoes the import.
+        `items` is read on another thread than the caller's, perhaps more than once; whatever it raises undoes the import.
 
         Raises NotFound, InvalidRequest, StoreError.
         """

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import aiosqlite
+import anyio
 
-from proxy.domain.archive import Imported, Item, Progress, Target
+from proxy.domain.archive import Imported, Item, Progress, Target, TreeFields
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.placement import Attachment, FeedNode, Mark, Policy, TreeSlice
 from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, User
@@ -36,6 +37,7 @@ from proxy.store import (
     recognising,
     reshaping,
     retracing,
+    staging,
     trees,
     verify,
     writing,
@@ -70,6 +72,7 @@ class SqliteStore(ByHand):
         self._recover = recover
         self._connections: tuple[aiosqlite.Connection, ...] = ()
         self._tenancy: Tenancy | None = None
+        self._stages = asyncio.Lock()
         self._writer: Writer
         self._reader: Reader
         self._glances: Glances | None = None
@@ -349,7 +352,32 @@ class SqliteStore(ByHand):
     async def bring_in(
         self, user_id: UserId, items: Iterable[Item], target: Target, progress: Progress | None = None
     ) -> Imported:
+        if target.parent is None and self._file != MEMORY and await asyncio.to_thread(staging.is_worth_it, items):
+            staged = await self._bring_in_staged(await self.user(user_id), items, target, progress)
+            if staged is not None:
+                return staged
         return await self._write(lambda db: importing.bring_in(db, user_id, items, target, progress))
+
+    async def _bring_in_staged(
+        self, user: User, items: Iterable[Item], target: Target, progress: Progress | None
+    ) -> Imported | None:
+        """The same by way of a stage; `None` where it is no way, and nothing was done."""
+        first = next(iter(items), None)
+        name = target.tree or (first.name if isinstance(first, TreeFields) else "")
+        if any(tree.name == name for tree in await self.trees(user.id)):
+            return None
+        async with self._stages:
+            stage = staging.Stage()
+            try:
+                imported = await asyncio.to_thread(stage.fill, user, items, target, progress)
+                await whole(self._connections[0], stage.attach)
+                try:
+                    return await self._write(partial(staging.copy, imported=imported))
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await whole(self._connections[0], stage.detach)
+            finally:
+                stage.close()
 
     async def open_turn(self, turn: OpenTurn) -> Opened:
         return await self._write(partial(writing.open_turn, turn=turn))

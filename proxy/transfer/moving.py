@@ -19,10 +19,13 @@ BLOCK: Final = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A file that can be imported."""
+    """A file that can be imported: its items, from the first one each time that they are gone through."""
 
     items: Callable[[], Iterator[Item]]
     nodes: int
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.items()
 
 
 def check(source: BinaryIO, form: Readable = "auto", progress: Progress | None = None) -> Checked:
@@ -45,7 +48,7 @@ async def bring_in(
     Raises InvalidRequest, NotFound, StoreError.
     """
     checked = await anyio.to_thread.run_sync(check, source, form)
-    return await store.bring_in(user_id, checked.items(), target)
+    return await store.bring_in(user_id, checked, target)
 
 
 async def blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

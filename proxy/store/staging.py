@@ -1,0 +1,111 @@
+"""Large imports made ready beside the database, so that chat turns wait for a moment only.
+
+The file is read, hashed and indexed into a database of its own (`importing` does not know the difference); then whole tables are
+copied in one transaction. So the lock on the real database is held for the copying alone, and all of the file comes or nothing.
+
+That goes for a tree that is not there yet. Where it is, or where one of the ids is taken meanwhile, the import takes the plain way.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from proxy.domain.archive import Imported, Item, Progress, Target
+from proxy.domain.ports import User
+from proxy.store import buried, importing, trees
+from proxy.store.connection import configure, translated
+from proxy.store.migrations import migrate
+
+LARGE: Final = 2_000
+"""Items from which an import is made ready beside the database."""
+
+_COPIED: Final = {
+    "trees": "",
+    "zones": "",
+    "nodes": "ORDER BY n.seq",
+    "edges": "",
+    "transcripts": "ORDER BY n.id",
+}
+"""What is copied, in which order: rows that others point at come first."""
+_NODE_SYSTEM: Final = """
+    (SELECT m.id FROM staged.systems s JOIN main.systems m ON m.user_id = s.user_id AND m.hash = s.hash WHERE s.id = n.system_id)
+"""
+_TAKEN: Final = """
+    SELECT 1 FROM staged.nodes s JOIN main.nodes n ON n.id = s.id
+    UNION ALL SELECT 1 FROM staged.trees s JOIN main.trees t ON t.id = s.id OR (t.user_id = s.user_id AND t.name = s.name)
+    LIMIT 1
+"""
+_LIFTED: Final = "DELETE FROM main.{} WHERE user_id = ? AND {}"
+
+
+class Stage:
+    """A file made ready. Close it in any case."""
+
+    def __init__(self) -> None:
+        handle, self.file = tempfile.mkstemp(prefix="graft-import-", suffix=".db")  # for nobody else to read
+        os.close(handle)
+
+    def close(self) -> None:
+        """Nothing of it stays."""
+        Path(self.file).unlink(missing_ok=True)
+
+    def fill(self, user: User, items: Iterable[Item], target: Target, progress: Progress | None) -> Imported:
+        """Import into the stage; on a thread of its own. Raises InvalidRequest, StoreError."""
+        db = sqlite3.connect(self.file, isolation_level=None)
+        try:
+            configure(db, synchronous="OFF", read_only=False)
+            db.execute("PRAGMA journal_mode = MEMORY")
+            db.execute("PRAGMA cache_size = -64000")
+            migrate(db)
+            db.execute("BEGIN")
+            db.execute("INSERT INTO users (id, secret, created_at) VALUES (?, ?, 0)", (user.id, user.secret))
+            imported = importing.bring_in(db, user.id, items, target, progress)
+            db.execute("COMMIT")
+        except sqlite3.Error as exc:
+            raise translated(exc) from exc
+        finally:
+            db.close()
+        return imported
+
+    def attach(self, db: sqlite3.Connection) -> None:
+        """Show the stage to a connection, outside of any transaction."""
+        db.execute("ATTACH ? AS staged", (self.file,))
+
+    def detach(self, db: sqlite3.Connection) -> None:
+        db.execute("DETACH staged")
+
+
+def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:
+    """Copy an attached stage, in one transaction; `None` where something of it is taken, and then nothing was done."""
+    if db.execute(_TAKEN).fetchone() is not None:
+        return None
+    user_id = imported.tree.user_id
+    if buried.any_of(db, user_id):
+        db.execute(_LIFTED.format("tombstones", "exact IN (SELECT exact FROM staged.nodes)"), (user_id,))
+        deleted = "meaning = 'deleted' AND chain IN (SELECT chain FROM staged.transcripts)"
+        db.execute(_LIFTED.format("transcripts", deleted), (user_id,))
+    systems = "user_id, hash, content"
+    db.execute(f"INSERT OR IGNORE INTO main.systems ({systems}) SELECT {systems} FROM staged.systems")
+    for table, order in _COPIED.items():
+        names = _columns(db, table)
+        values = ", ".join(_NODE_SYSTEM if name == "system_id" else f"n.{name}" for name in names)
+        db.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {values} FROM staged.{table} n {order}")
+    tree = trees.tree_of(db, user_id, imported.tree.id)
+    return Imported(tree, imported.is_new, imported.added, imported.known, imported.renamed)
+
+
+def is_worth_it(items: Iterable[Item]) -> bool:
+    """Whether there is so much that chat turns would wait for it."""
+    return sum(1 for _ in islice(items, LARGE)) == LARGE
+
+
+def _columns(db: sqlite3.Connection, table: str) -> list[str]:
+    """The columns whose values are copied: not the numbers that each database gives its rows."""
+    told = db.execute(f"PRAGMA main.table_info({table})").fetchall()
+    return [name for _, name, kind, _, _, key in told if not (key == 1 and kind == "INTEGER")]

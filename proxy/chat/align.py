@@ -39,7 +39,9 @@ def align(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) ->
         if equal:
             found.update(zip(range(i, i_end), rows[j:j_end], strict=True))
             continue
-        for index, row in _reworded(said[i:i_end], rows[j:j_end], head=j == 0):
+        for index, row in _reworded(
+            said[i:i_end], rows[j:j_end], head=j == 0, answered=rows[j_end].role == "assistant"
+        ):
             found[i + index] = row
             rewritten.add(i + index)
     first = min(found)
@@ -67,16 +69,25 @@ def _common(a: Sequence[Hash], b: Sequence[Hash]) -> int:
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _reworded(said: Sequence[Message], rows: Sequence[Seen], *, head: bool) -> list[tuple[int, Seen]]:
+def _reworded(said: Sequence[Message], rows: Sequence[Seen], *, head: bool, answered: bool) -> list[tuple[int, Seen]]:
     """Messages that stand where others stood: as many, in the same roles. Only stored ones; a deleted one never had these words.
 
     Clients change their user's words; an assistant's words are ours. So where a head with replies in it is new, that is no
-    rewording but the client's summary. Example turns may have come to stand before a reworded first message.
+    rewording but the client's summary. Example turns may have come to stand before a reworded first message, and changing files
+    before any: what stands right before a known reply is the turn that it answered.
+
+    Args:
+        head: Whether the rows are the first of the chat.
+        answered: Whether what comes next is a reply that is known.
     """
     begins = head and len(rows) == 1
-    if len(said) != len(rows) and not (begins and len(said) > 1):
+    if len(said) == len(rows) or (begins and len(said) > 1):
+        pairs = list(enumerate(rows, start=len(said) - len(rows)))
+        if all(said[n].role == row.role and row.meaning == "node" for n, row in pairs):
+            return [] if head and any(row.role == "assistant" for row in rows) else pairs
+    if head or not answered or not said or not rows:
         return []
-    pairs = list(enumerate(rows, start=len(said) - len(rows)))
-    if any(said[n].role != row.role or row.meaning != "node" for n, row in pairs):
-        return []
-    return [] if head and any(row.role == "assistant" for row in rows) else pairs
+    question = rows[-1]
+    return (
+        [(len(said) - 1, question)] if said[-1].role == question.role == "user" and question.meaning == "node" else []
+    )

@@ -20,7 +20,7 @@ class KnownTurn:
     """What the store holds of the client's new turn."""
 
     asked_again: Node | None = None
-    """The stored turn, word for word."""
+    """The stored turn, word for word; or the reply that the client wants gone on with, as its system text says."""
     edited: Node | None = None
     """The stored turn in whose place the client puts a new one."""
 
@@ -56,7 +56,7 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
         and not await _just_asked(store, request, tree, node)
     ):
         return KnownTurn(), Cursor()
-    if node.message.wire == transcript.said[last].wire:
+    if node.message.role == "assistant" or node.message.wire == transcript.said[last].wire:
         return KnownTurn(asked_again=node), cursor
     return KnownTurn(edited=node), replace(cursor.at(last), node_id=node.parent_id)
 

@@ -4,6 +4,7 @@ names a parent                                       pinned
 the same turn again                                  the stored turn; nothing is placed
 policy `follow` or `shadow`                          follow: the cursor
 ends in a tool result, or goes on from a prefill     continue: the cursor
+ends in the result of a tool that lives in the text  continue: the cursor
 a turn in place of an earlier one (an edit)          fork: beside the earlier one
 more of a turn that is stored without its reply      continue: the cursor
 a new user turn                                      the router: continue, return, fork or root
@@ -14,6 +15,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from proxy.chat import loops
 from proxy.chat.again import KnownTurn
 from proxy.chat.clients import Profile
 from proxy.chat.cursor import Cursor
@@ -86,6 +88,8 @@ def unrouted(request: Request, cursor: Cursor, known: KnownTurn) -> Attachment |
     at = known.edited.parent_id if known.edited else cursor.node_id
     if any(message.role in ("tool", "function") for message in transcript.said[transcript.turn_from :]):
         return _given(at, "continue", "goes on after a tool result")
+    if loops.goes_on(transcript.said, transcript.turn_from):
+        return _given(at, "continue", "goes on after a tool result in the text")
     if transcript.prefill:
         return _given(at, "continue", "goes on from a reply that the client began")
     if known.edited:

@@ -85,7 +85,9 @@ class Request:
 def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:
     """Fingerprint what the client sent."""
     said = turn.said
-    prefill = said[-1] if len(said) > 1 and said[-1].role == "assistant" else None
+    # Behind a reply, system text is the output of what it called: gptme runs code blocks so.
+    begun = len(said) > 1 and turn.messages[-1].role == "assistant"
+    prefill = said[-1] if begun else None
     said = said[:-1] if prefill else said
     return Transcript(said, fingerprint.transcript(said, user.secret, memo), prefill)
 

@@ -83,7 +83,7 @@ class Memo:
         """`letters`: about how much text is kept, together with the room that each message takes beside it."""
         self._limit = letters // 2
         self._letters = 0
-        self._marks: dict[tuple[bytes, object, str, str | None], tuple[Hash, int]] = {}
+        self._marks: dict[tuple[bytes, object, str, str], tuple[Hash, int]] = {}
         self._links: dict[tuple[Hash, Hash, Hash], Link] = {}
         self._old_marks = self._marks
         self._old_links = self._links
@@ -100,19 +100,20 @@ class Memo:
 
     def _mark(self, message: Message, key: bytes) -> tuple[Hash, int]:
         wire = message.wire
-        content, call_id = wire.get("content"), wire.get("tool_call_id")
-        if type(content) is not str or not (call_id is None or type(call_id) is str):
+        content = wire.get("content")
+        if type(content) is not str and content is not None:
             return _marked(message, key)
-        if len(wire) > 2 and (wire.get("tool_calls") or wire.get("function_call")):
-            return _marked(message, key)
-        at = (key, wire["role"], content, call_id)
+        calls = (wire.get("tool_calls"), wire.get("function_call"), wire.get("tool_call_id")) if len(wire) > 2 else None
+        told = repr(calls) if calls and any(calls) else ""
+        at = (key, wire["role"], content or "", told)
         known = self._marks.get(at)
         if known is None:
             known = self._old_marks.get(at) or _marked(message, key)
-            self._letters += len(content) + _BESIDE
+            size = len(content or "") + len(told) + _BESIDE
+            self._letters += size
             if self._letters > self._limit:
                 self._old_marks, self._old_links = self._marks, self._links
-                self._marks, self._links, self._letters = {}, {}, len(content) + _BESIDE
+                self._marks, self._links, self._letters = {}, {}, size
             self._marks[at] = known
         return known
 

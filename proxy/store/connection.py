@@ -31,8 +31,10 @@ SHARED: Final = 128
 CACHED_STATEMENTS: Final = 256
 _LOG_PAGES: Final = 4_000
 """Pages of the write-ahead log before they are carried into the file (16 MB): a page that changes often is carried once."""
-_BUSY_MS: Final = 5_000
-"""How long to wait for another process, such as the `graft` command beside a server."""
+CACHE_KB: Final = 16_000
+
+_BUSY_MS: Final = 15_000
+"""How long to wait for another process, such as the `graft` command beside a server: a large import is copied in seconds."""
 SYNCHRONOUS: Final = {"process": "NORMAL", "power": "FULL"}
 _PASSING: Final = frozenset(
     (
@@ -298,7 +300,7 @@ def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> N
     db.execute(f"PRAGMA synchronous = {synchronous}")
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA temp_store = MEMORY")
-    db.execute("PRAGMA cache_size = -16000")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     db.execute("PRAGMA secure_delete = FAST")  # What is deleted is overwritten where that costs no extra write.
     if read_only:

@@ -19,11 +19,13 @@ from typing import Final
 from proxy.domain.archive import Imported, Item, Progress, Target
 from proxy.domain.ports import User
 from proxy.store import buried, importing, trees
-from proxy.store.connection import configure, translated
+from proxy.store.connection import CACHE_KB, configure, translated
 from proxy.store.migrations import migrate
 
 LARGE: Final = 2_000
 """Items from which an import is made ready beside the database."""
+
+AT_HAND_KB: Final = 128_000
 
 _COPIED: Final = {
     "trees": "",
@@ -74,11 +76,17 @@ class Stage:
         return imported
 
     def attach(self, db: sqlite3.Connection) -> None:
-        """Show the stage to a connection, outside of any transaction."""
+        """Show the stage to a connection, outside of any transaction.
+
+        Rows with random keys touch most pages of an index, so many are kept at hand while they are copied.
+        """
         db.execute("ATTACH ? AS staged", (self.file,))
+        db.execute(f"PRAGMA main.cache_size = -{AT_HAND_KB}")
 
     def detach(self, db: sqlite3.Connection) -> None:
+        """Undo `attach`."""
         db.execute("DETACH staged")
+        db.execute(f"PRAGMA main.cache_size = -{CACHE_KB}")
 
 
 def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:

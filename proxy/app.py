@@ -26,6 +26,7 @@ from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients import Clients
+from proxy.chat.offer import Between
 from proxy.chat.place import Policies
 from proxy.config import ClientSettings, RoutingSettings, Settings
 from proxy.domain.ports import TreeFeed
@@ -126,6 +127,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         checkpoint_s=settings.storage.checkpoint_s,
         silence_s=settings.server.keep_alive_s,
         clients=known_clients(settings.clients),
+        ask_between=Between(*settings.routing.ask_between) if settings.routing.ask else None,
     )
     return Parts(store, lanes, router, Chat(store, router, lanes, rules))
 

@@ -100,6 +100,17 @@ class RoutingSettings(Section):
     """Seconds for one placement; then the embedded answer stands."""
     gate: float = Field(default=0.9, ge=0, le=1)
     """Confidence from which the embedded scorer's answer is not shown to the LLM; 1 asks the LLM about every turn."""
+    ask: bool = False
+    """Between two thresholds a turn stays where its client is, and a line behind the reply offers the other place."""
+    ask_between: tuple[float, float] = (0.3, 0.7)
+    """The two thresholds: chances that the other place is right."""
+
+    @field_validator("ask_between")
+    @classmethod
+    def _in_order(cls, between: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= between[0] < between[1] <= 1:
+            raise ValueError("two chances between 0 and 1, the lower one first")
+        return between
 
 
 class ContextSettings(Section):

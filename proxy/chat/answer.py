@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from proxy.chat import aside, client_ids, collect, place, record
+from proxy.chat import accept, aside, client_ids, collect, offer, place, record
+from proxy.chat.accept import MovableTurns, accepted
 from proxy.chat.again import KnownTurn, Retries, Running, known_turn
 from proxy.chat.ask import Asking
+from proxy.chat.beginning import begun, each
 from proxy.chat.clients import Clients
 from proxy.chat.cursor import Cursor, locate
+from proxy.chat.offer import Between, Offer, without_lines
 from proxy.chat.place import Policies
 from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
-from proxy.chat.reanswer import AskAgain, StoredTurns, reopen
+from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
 from proxy.context.compose import Window
@@ -31,8 +34,6 @@ from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Rules:
     silence_s: float = 15.0
     """How long the client of a stream may hear nothing."""
     clients: Clients = field(default_factory=Clients)
+    ask_between: Between | None = None
+    """Where an unsure turn is asked about; `None` asks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Answer:
 class Chat:
     """Answers turns and remembers them."""
 
-    def __init__(self, store: StoredTurns, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
+    def __init__(self, store: MovableTurns, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
         self._store = store
         self._router = router
         self._upstream = upstream
@@ -87,6 +90,7 @@ class Chat:
             UpstreamError: The provider failed before the first byte; the turn stays stored as unanswered.
         """
         started = time.perf_counter()
+        turn, accepts = without_lines(turn)
         window = self._window(turn)
         profile = self._rules.clients.profile(turn)
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
@@ -96,7 +100,7 @@ class Chat:
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)
         else:
-            answer = await self._remembered(request)
+            answer = await self._remembered(request, accepts=accepts)
         return answer if profile is None else replace(answer, client=profile.name)
 
     async def _beside(self, request: Request, name: str) -> Answer:
@@ -104,8 +108,8 @@ class Chat:
         answer = await self._begun(request.turn, aside.answer(self._store, self._upstream, request, name))
         return replace(answer, aside=name)
 
-    async def _remembered(self, request: Request) -> Answer:
-        """Answer a turn once, however often the same request comes."""
+    async def _remembered(self, request: Request, *, accepts: bool) -> Answer:
+        """Answer a turn once, however often the same request comes; it may say yes to an offer."""
         turn, user = request.turn, request.user
         body = body_hash(turn, user)
         mark = turn.idempotency_key or body
@@ -117,6 +121,8 @@ class Chat:
             if (turn.retried or turn.idempotency_key) and (earlier := await self._replay(request, body)):
                 self._retries.end(running, whole=True)
                 return earlier
+            if accepts and (answer := await self._accept(request, body, running)):
+                return answer
             return await self._answer(request, body, running)
         except BaseException:
             self._retries.end(running, whole=False)
@@ -132,6 +138,39 @@ class Chat:
         started = time.perf_counter()
         window = self._window(Turn(wish.model, (), wish.options))
         again = await reopen(self._store, self._prepare, wish, caller, window, started)
+        return await self._reopened(again, wish, caller, started, lambda _: self._warm(again.request, again.tree))
+
+    async def _accept(self, request: Request, body: Hash, running: Running) -> Answer | None:
+        """Answer a yes to an offer: the turn that it is about, from the place that was offered."""
+        turn, caller = request.turn, request.caller
+        cursor = await self._cursor(request)
+        if (said := await accepted(self._store, request, cursor)) is None:
+            return None
+        wish = AskAgain(
+            turn=said.turn,
+            model=turn.model,
+            options=turn.options,
+            stream=turn.stream,
+            supersedes=said.moved,
+            usage_wanted=turn.usage_wanted,
+            pass_on=turn.client.pass_on,
+        )
+        again = await reopen(self._store, self._prepare, wish, caller, request.window, request.started)
+        strands = [*again.strands, accept.strand(again, request)]
+        again = replace(again, opening=accept.opened(again, request, cursor, body), strands=strands)
+        closed = partial(self._closed, again.request, again.tree, running)
+        return await self._reopened(again, wish, caller, request.started, closed, hint=turn.hint)
+
+    async def _reopened(
+        self,
+        again: Reopened,
+        wish: AskAgain,
+        caller: Caller,
+        started: float,
+        closed: Callable[[bool], None],
+        hint: str | None = None,
+    ) -> Answer:
+        """Ask for another reply to a stored turn, and record it."""
         await self._store.open_turn(again.opening)
         receipt = again.prepared.receipt(again.request, again.tree, NodeId(new_id("n")))
         asking = Asking(self._upstream, again.request.turn, again.prepared, receipt)
@@ -147,9 +186,9 @@ class Chat:
             receipt=lambda: kept(asking.receipt),
             model=wish.model,
             active_key=caller.key_id,
-            hint=None,
+            hint=hint,
             started=started,
-            closed=lambda _: self._warm(again.request, again.tree),
+            closed=closed,
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
         relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
@@ -166,14 +205,17 @@ class Chat:
         known, cursor = await known_turn(store, request, tree, cursor)
         conversation = turn.hint or cursor.conversation or new_id("c")
         cursor = await self._prepare.adopt(request, tree, cursor, pin.id if pin else None, conversation)
-        attachment = await self._attach(request, tree, cursor, known)
+        attachment, offered = await self._asked(request, cursor, await self._attach(request, tree, cursor, known))
         prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
         call_id = CallId(new_id("call"))
         shadow = self._shadow(request, tree, cursor, known)
         turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
         if shadow is not None:
             self.tasks.start(self._note_shadow(shadow, tree, turn_id, call_id))
-        asking = Asking(self._upstream, turn, prepared, prepared.receipt(request, tree, NodeId(new_id("n"))))
+        receipt = prepared.receipt(request, tree, NodeId(new_id("n")))
+        if offered is not None:
+            receipt = replace(receipt, offered=offered.place, offer_line=offered.line)
+        asking = Asking(self._upstream, turn, prepared, receipt)
         if names := client_ids.names(request, turn_id, asking.receipt.node_id):
             await store.name_messages(user.id, turn.hint or "", names)
         recording = Recording(
@@ -194,6 +236,8 @@ class Chat:
             behind=shadow,
         )
         relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
+        if offered is not None:
+            relayed = offer.appended(relayed, offered.line)
         return await self._begun(turn, relayed, asking)
 
     async def _cursor(self, request: Request) -> Cursor:
@@ -212,6 +256,16 @@ class Chat:
         if (attachment := place.settled(request, cursor, known)) is not None:
             return attachment
         return await self._routed(request, tree, cursor)
+
+    async def _asked(self, request: Request, cursor: Cursor, attachment: Attachment) -> tuple[Attachment, Offer | None]:
+        """The router's answer; where it is unsure, and may ask, the client's place with an offer of the other one."""
+        between, at = self._rules.ask_between, cursor.node_id
+        if between is None or request.policy != "auto" or attachment.scorer == "none" or at is None:
+            return attachment, None
+        if not offer.may_ask(request.turn) or (weighed := offer.weigh(attachment, at, between)) is None:
+            return attachment, None
+        placed, other = weighed
+        return placed, await offer.offer(self._store, request.user.id, other, at)
 
     async def _routed(self, request: Request, tree: Tree, cursor: Cursor) -> Attachment:
         asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
@@ -269,8 +323,9 @@ class Chat:
         call, replies = found
         messages = [record.continuation(request.transcript.prefill, node.message) for node in replies]
         completion = Completion(messages, [call.finish_reason] * len(messages), call.usage, call.envelope)
-        chunks = collect.pieces(completion) if turn.stream else [collect.whole(completion)]
-        return Answer(_each(chunks), Receipt(**cast("dict[str, Any]", call.receipt)))
+        receipt = Receipt(**cast("dict[str, Any]", call.receipt))
+        chunks = each(collect.pieces(completion) if turn.stream else [collect.whole(completion)])
+        return Answer(offer.appended(chunks, receipt.offer_line) if receipt.offer_line else chunks, receipt)
 
     def _shadow(
         self, request: Request, tree: Tree, cursor: Cursor, known: KnownTurn
@@ -295,15 +350,10 @@ class Chat:
             self.tasks.start(self._router.warm(tree.user_id, tree.id))
 
     async def _begun(self, turn: Turn, chunks: AsyncGenerator[Chunk, None], asking: Asking | None = None) -> Answer:
-        """The answer with its first chunk, so that what fails before it is raised here; a stream that is silent for long
-        begins without it.
-        """
-        first: asyncio.Future[Chunk | None] = asyncio.get_running_loop().create_future()
-        if turn.stream:
-            first = await _awaited(_first(chunks), self._rules.silence_s)
-        else:
-            first.set_result(await _first(chunks))
-        return Answer(_resumed(first, chunks), asking.receipt if asking else None, self._rules.silence_s)
+        """The answer, once it has begun or its client has heard nothing for too long."""
+        silence_s = self._rules.silence_s
+        started = await begun(chunks, waits_s=silence_s if turn.stream else None)
+        return Answer(started, asking.receipt if asking else None, silence_s)
 
     def _window(self, turn: Turn) -> Window:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")
@@ -316,39 +366,3 @@ def _strand(request: Request, cursor: Cursor, known: KnownTurn, conversation: st
     links = request.transcript.links
     prev = cursor.prev if known.asked_again else links[-1].chain
     return Strand(links[-1], prev, fingerprint.last_assistants(links), conversation)
-
-
-async def _resumed(
-    first: asyncio.Future[Chunk | None], rest: AsyncGenerator[Chunk, None]
-) -> AsyncGenerator[Chunk, None]:
-    """The same chunks, the first of them there or still waited for."""
-    try:
-        if (chunk := await first) is not None:
-            yield chunk
-        async for chunk in rest:
-            yield chunk
-    finally:
-        await rest.aclose()
-
-
-async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:
-    return await anext(chunks, None)
-
-
-async def _awaited(work: Coroutine[Any, Any, T], at_most_s: float) -> asyncio.Future[T]:
-    """Work that is done, or still running when the time is over. Raises what it raises."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.wait((task,), timeout=at_most_s)
-    except asyncio.CancelledError:
-        task.cancel()
-        await asyncio.wait((task,))  # it stores what was received
-        raise
-    if task.done():
-        task.result()
-    return task
-
-
-async def _each(chunks: Sequence[Chunk]) -> AsyncGenerator[Chunk, None]:
-    for chunk in chunks:
-        yield chunk

@@ -20,7 +20,7 @@ from proxy.domain.placement import Attachment
 from proxy.domain.ports import OpenTurn
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId, new_id, turns
-from proxy.domain.turn import Caller, Turn
+from proxy.domain.turn import Caller, Client, Turn
 from proxy.errors import InvalidRequest
 
 POLICY = "again"
@@ -66,6 +66,9 @@ class AskAgain:
     stream: bool = False
     supersedes: bool = False
     """Whether the replies before were given from the wrong place."""
+    usage_wanted: bool = False
+    pass_on: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the client that go to the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,15 @@ async def reopen(
     tree = await store.tree_of(user.id, last.tree_id)
     system = [said("system", last.system)] if last.system is not None else []
     messages: list[Message] = [*system, *(node.message for node in asked)]
-    turn = Turn(model=wish.model, messages=messages, options=wish.options, stream=wish.stream, tree=tree.name)
+    turn = Turn(
+        model=wish.model,
+        messages=messages,
+        options=wish.options,
+        stream=wish.stream,
+        usage_wanted=wish.usage_wanted,
+        tree=tree.name,
+        client=Client(pass_on=wish.pass_on),
+    )
     request = Request(turn, caller, "auto", user, read(turn, user), window, started)
     attachment = Attachment(first.parent_id, "pinned", "answered again where it hangs", 1.0, "none")
     prepared = await preparation.context(request, tree, Cursor(), attachment, None)

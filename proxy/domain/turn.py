@@ -140,6 +140,10 @@ class Receipt:
     unsure: bool = False
     overhead_ms: float = 0.0
     """Time spent inside Graft before the upstream was asked."""
+    offered: str | None = None
+    """Another place that the reply's last line offers: a node's id, or `root`."""
+    offer_line: str | None = None
+    """That line, which is Graft's and no part of the reply."""
 
 
 @dataclass(frozen=True, slots=True)

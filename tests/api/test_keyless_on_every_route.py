@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.house import House, Person, open_house
 from tests.api.recipes import RECIPES
-from tests.api.test_isolation_matrix import Owned, request_of
+from tests.api.test_isolation_matrix import Owned, plain, request_of
 
 EVIL = "http://evil.example"
 FORMS = (
@@ -41,11 +41,9 @@ WRITES = [endpoint for endpoint in RECIPES if endpoint.split(" ")[0] in ("POST",
 def alone() -> Iterator[Owned]:
     """The user of a server without keys, with something of their own."""
     with open_house() as house:
-        person = Person(house, {}, "local")
-        tree = person.tree(name="plans")
-        turn, reply = tree.branch("Where is the key?", "Under the mat.")
-        other = tree.branch("And the cat?", "On it.")[1]
-        yield Owned(person, {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply})
+        owned = plain(Person(house, {}, "local"))
+        house.settle()
+        yield owned
 
 
 def everything(house: House) -> dict[str, list[tuple[Any, ...]]]:

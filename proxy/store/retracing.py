@@ -13,27 +13,37 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.domain.fingerprint import Link
-from proxy.domain.transcript import Sighting
+from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import TreeId, UserId
 from proxy.store.rows import SEEN, Row, plain, to_json, to_seen
 
 LONGEST: Final = 400
 """Messages of a history that is retraced; a longer one is worth a search on a thread of its own."""
 
+_COLUMNS: Final = ", ".join(f"t.{name.strip()}" for name in SEEN.split(","))
+
+
+def _next(chain: str, number: int) -> str:
+    """What a client said behind a chain last time, as the row of that number."""
+    return f"""
+    SELECT * FROM (
+        SELECT {_COLUMNS}, t.at, t.id, {number} FROM transcripts t
+        WHERE t.user_id = :user AND t.prev = {chain} AND t.role = 'user' AND t.meaning = 'node'
+          AND (:conversation IS NULL OR t.conversation = :conversation) AND (:tree IS NULL OR t.tree_id = :tree)
+        ORDER BY t.conversation IS :conversation DESC, t.at DESC, t.id DESC LIMIT 1
+    )"""
+
+
 ROWS: Final = f"""
-    SELECT {", ".join(f"t.{name.strip()}" for name in SEEN.split(","))}, t.at, t.id
-    FROM json_each(?) AS asked CROSS JOIN transcripts t ON t.user_id = ? AND t.chain = asked.value
+    SELECT {_COLUMNS}, t.at, t.id, NULL
+    FROM json_each(:chains) AS asked CROSS JOIN transcripts t ON t.user_id = :user AND t.chain = asked.value
+    UNION ALL {_next(":last", 0)}
+    UNION ALL {_next(":before", 1)}
 """
-"""All rows of some chains."""
-NEXT: Final = f"""
-    SELECT {SEEN} FROM transcripts
-    WHERE user_id = :user AND prev = :chain AND role = 'user' AND meaning = 'node'
-      AND (:conversation IS NULL OR conversation = :conversation) AND (:tree IS NULL OR tree_id = :tree)
-    ORDER BY conversation IS :conversation DESC, at DESC, id DESC LIMIT 1
-"""
+"""All rows of some chains, and what was said next behind the last two of them."""
 PARENT: Final = "SELECT parent_id FROM edges WHERE node_id = ?"
 
-_CHAIN, _PREV, _MEANING, _NODE, _TREE, _CONVERSATION, _AT, _ID = 0, 1, 5, 6, 7, 8, 9, 10
+_CHAIN, _PREV, _MEANING, _NODE, _TREE, _CONVERSATION, _AT, _ID, _AFTER = 0, 1, 5, 6, 7, 8, 9, 10, 11
 _WIDTH: Final = 9
 
 
@@ -45,20 +55,32 @@ def retrace(
     if last > LONGEST or links[last].assistants is not None:
         return None
     named = plain(conversation)
+    chains = [link.chain for link in links]
+    asked = {
+        "user": user_id,
+        "chains": to_json(chains),
+        "last": chains[last],
+        "before": chains[last - 1] if last else None,
+        "conversation": named,
+        "tree": tree_id,
+    }
     rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in db.execute(ROWS, (to_json([link.chain for link in links]), user_id)):
-        rows[row[_CHAIN]].append(row)
-    anchor, row = last, _best(rows.get(links[last].chain, ()), tree_id, named)
+    after: dict[int, Seen] = {}
+    for row in db.execute(ROWS, asked):
+        if row[_AFTER] is None:
+            rows[row[_CHAIN]].append(row)
+        else:
+            after[row[_AFTER]] = to_seen(row[:_WIDTH])
+    back = 0
+    row = _best(rows.get(chains[last], ()), tree_id, named)
     if row is None and last > 0:
-        anchor, row = last - 1, _best(rows.get(links[last - 1].chain, ()), tree_id, named)
+        back, row = 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
     if row is None:
         return Sighting(-1, "none") if last == 0 else None
     lineage = _back(db, rows, row)
     if lineage is None:
         return None
-    asked = {"user": user_id, "chain": row[_CHAIN], "conversation": named, "tree": tree_id}
-    found = db.execute(NEXT, asked).fetchone()
-    return Sighting(anchor, "chain", tuple(to_seen(one[:_WIDTH]) for one in lineage), to_seen(found) if found else None)
+    return Sighting(last - back, "chain", tuple(to_seen(one[:_WIDTH]) for one in lineage), after.get(back))
 
 
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:

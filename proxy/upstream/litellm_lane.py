@@ -28,6 +28,9 @@ _NEVER_RETRY = {"num_retries": 0, "max_retries": 0}
 _NO_SERVER_TOOLS = {"_skip_mcp_handler": True}
 """Without this LiteLLM imports a package that is not installed as soon as a request has tools."""
 
+_LOST = frozenset({"metadata", "prompt_cache_retention"})
+"""Fields that LiteLLM says it passes on: the first it takes for its own logging, the second it forgets."""
+
 _BODY_PROVIDERS = frozenset({"openai", "hosted_vllm"})
 """Providers that take a field which LiteLLM does not know, or drops, as part of the body."""
 
@@ -108,6 +111,8 @@ class LiteLLMLane:
         call = {"timeout": self._timeout(), "drop_params": True, **_NEVER_RETRY, **model.params}
         known = {name: value for name, value in passed.items() if name in supported}
         unknown = {name: value for name, value in passed.items() if name not in supported}
+        if provider in _BODY_PROVIDERS and _is_newer_choice(known.get("tool_choice")):
+            unknown["tool_choice"] = known.pop("tool_choice")
         if unknown and provider in _BODY_PROVIDERS:
             call["extra_body"] = {**(model.params.get("extra_body") or {}), **unknown}
         if asked.headers:
@@ -196,6 +201,11 @@ async def _pieces(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
             yield dumped
 
 
+def _is_newer_choice(tool_choice: object) -> bool:
+    """Whether a tool is chosen in a way that LiteLLM refuses: custom tools, or a list of allowed ones."""
+    return isinstance(tool_choice, Mapping) and "function" not in tool_choice
+
+
 def _supports(litellm: Any, model: Model) -> tuple[str, frozenset[str]]:
     try:
         name, provider, _, _ = litellm.get_llm_provider(
@@ -206,5 +216,4 @@ def _supports(litellm: Any, model: Model) -> tuple[str, frozenset[str]]:
         supported = litellm.get_supported_openai_params(name, custom_llm_provider=provider) or []
     except Exception as exc:  # noqa: BLE001
         raise failures.translate(exc, model) from None
-    # LiteLLM takes `metadata` for its own logging, which is no place for a client's text.
-    return provider, (frozenset(supported) & fields.CHAT_FIELDS) - {"metadata"}
+    return provider, (frozenset(supported) & fields.CHAT_FIELDS) - _LOST

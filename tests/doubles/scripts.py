@@ -17,6 +17,7 @@ name (`status-429` carries an argument). Everything else is answered plainly.
     hang                            never answers
     status   code=, retry_after=    an error status with OpenAI's body
     chunks   chunks=                the given chunk objects, as they are; `whole=` for a plain request
+    bytes    pieces=, headers=      the given bytes (as Latin-1 text), a write each; with `name=`, each waits for its gate
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ BEHAVIOURS = [
     "hang",
     "status",
     "chunks",
+    "bytes",
 ]
 _MARKER = re.compile(r"\[\[(\w+)((?:\s+\w+=\S+)*)\s*\]\]")
 

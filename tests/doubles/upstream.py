@@ -147,6 +147,8 @@ async def answer(request: web.Request, book: Book, body: Json) -> web.StreamResp
         await asyncio.Event().wait()
     if do == "status":
         return failure(request, behaviour)
+    if do == "bytes":
+        return await verbatim(request, book, behaviour)
     if do == "slow":
         await asyncio.sleep(float(behaviour.get("delay_s", 0.05)))
     if body.get("stream"):
@@ -210,6 +212,17 @@ async def stream(request: web.Request, book: Book, body: Json, behaviour: Json) 
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
     if behaviour["do"] not in ("eof", "error"):
         await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
+    return response
+
+
+async def verbatim(request: web.Request, book: Book, behaviour: Json) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream", **behaviour.get("headers", {})})
+    await response.prepare(request)
+    for piece in behaviour["pieces"]:
+        if "name" in behaviour:
+            await book.gates[behaviour["name"]].acquire()
+        await response.write(piece.encode("latin-1"))
     await response.write_eof()
     return response
 

@@ -269,7 +269,7 @@ class Chat:
 
     async def _routed(self, request: Request, tree: Tree, cursor: Cursor) -> Attachment:
         asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
-        return await place.routed(self._router, asked)
+        return place.under_greeting(request, cursor, await place.routed(self._router, asked))
 
     async def _first_of_turn(self, request: Request, cursor: Cursor, turn_id: NodeId) -> NodeId | None:
         """What the stored turn hangs from: the parent of its first message."""

@@ -7,7 +7,8 @@ ends in a tool result, or goes on from a prefill     continue: the cursor
 ends in the result of a tool that lives in the text  continue: the cursor
 a turn in place of an earlier one (an edit)          fork: beside the earlier one
 more of a turn that is stored without its reply      continue: the cursor
-a new user turn                                      the router: continue, return, fork or root
+a new user turn                                      the router: continue, return, fork or root; instead of the root,
+                                                     what the assistant opened the chat with
 """
 
 from __future__ import annotations
@@ -133,6 +134,13 @@ async def routed(router: TurnRouter, asked: Question) -> Attachment:
     if asked.fresh == "root":
         return Attachment(None, "root", "a chat without history begins at the root", confidence=1.0, scorer="none")
     return await router.attach(asked)
+
+
+def under_greeting(request: Request, cursor: Cursor, attachment: Attachment) -> Attachment:
+    """A first turn that joins nothing stays under the words with which the assistant began: they open this very chat."""
+    if attachment.route != "root" or not request.transcript.greeted or cursor.node_id is None:
+        return attachment
+    return replace(attachment, parent_id=cursor.node_id, route="continue")
 
 
 def _given(parent_id: NodeId | None, route: Route, reason: str) -> Attachment:

@@ -53,6 +53,11 @@ class Transcript:
         return index
 
     @property
+    def greeted(self) -> bool:
+        """Whether all that stands before the turn is how the assistant began."""
+        return self.turn_from > 0 and all(message.role == "assistant" for message in self.said[: self.turn_from])
+
+    @property
     def loops(self) -> bool:
         """Whether the turn goes on with results of tools that a reply in this history called."""
         return self.turn_from > 0 and self.said[self.turn_from].role in ("tool", "function")

@@ -27,9 +27,17 @@ Json = dict[str, Any]
 
 
 def model_list(upstream: UpstreamDouble) -> list[Json]:
-    params = {"model": "openai/gpt-double", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY}
-    info = {"max_input_tokens": 100_000}
-    return [{"model_name": lane, "litellm_params": params, "model_info": {**info, "lane": lane}} for lane in LANES]
+    """Each lane with a model that LiteLLM does not know, and two with one of OpenAI's that reasons."""
+    named = {lane: ("gpt-double", lane) for lane in LANES}
+    named |= {f"{lane}-reasoning": ("o4-mini", lane) for lane in ("native", "litellm")}
+    return [
+        {
+            "model_name": name,
+            "litellm_params": {"model": f"openai/{model}", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY},
+            "model_info": {"max_input_tokens": 100_000, "lane": lane},
+        }
+        for name, (model, lane) in named.items()
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +82,7 @@ class Chat:
     @property
     def is_verbatim(self) -> bool:
         """Whether the provider's own bytes come back."""
-        return self.lane != "litellm"
+        return not self.lane.startswith("litellm")
 
     def post(self, messages: list[Json], *, script: Json | None = None, **fields: Any) -> httpx.Response:
         """Ask; the answer's every byte."""

@@ -92,11 +92,10 @@ class Chat:
         started = time.perf_counter()
         turn, accepts = without_lines(turn)
         window = self._window(turn)
-        profile = self._rules.clients.profile(turn)
+        helper, profile = self._rules.clients.known(turn)
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
         request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
-        helper = self._rules.clients.helper(turn)
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)
         else:

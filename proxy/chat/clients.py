@@ -9,7 +9,7 @@ gets are known by one sign, since no harm comes of following a client.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from proxy.domain.fingerprint import fold_text
@@ -90,15 +90,16 @@ class Shape:
     """What rules read of a request; each text is folded once, and only when a rule asks."""
 
     def __init__(self, turn: Turn) -> None:
-        said, system = turn.said, turn.system
-        last = said[-1]
-        self.count = len(said)
+        system = [message for message in turn.messages if message.is_system]
+        self.count = len(turn.messages) - len(system)
+        last = next(message for message in reversed(turn.messages) if not message.is_system)
+        first = next(message for message in turn.messages if not message.is_system)
         self.plain = not turn.stream
         self.agent = turn.client.agent.lower()
         self.marks = turn.client.marks
         self.last = last.text if last.role == "user" else ""
         self.head = fold_text(self.last[:HEAD])
-        self.first_head = self.head if len(said) == 1 else fold_text(said[0].text[:HEAD])
+        self.first_head = self.head if self.count == 1 else fold_text(first.text[:HEAD])
         self.system = system[0].text if len(system) == 1 else "\n\n".join(message.text for message in system)
         self.system_head = fold_text(self.system[:HEAD])
         self._options = turn.options
@@ -124,24 +125,32 @@ class Clients:
     """The rules and profiles of one server."""
 
     def __init__(self, helpers: Sequence[HelperRule] = (), profiles: Sequence[Profile] = ()) -> None:
-        self._helpers = tuple(helpers)
-        self._profiles = tuple(profiles)
+        self._helpers = tuple(replace(rule, user_agent=_lower(rule.user_agent)) for rule in helpers)
+        self._profiles = tuple(
+            replace(profile, user_agent=_lower(profile.user_agent), headers=_lower(profile.headers))
+            for profile in profiles
+        )
+
+    def known(self, turn: Turn) -> tuple[str | None, Profile | None]:
+        """What kind of helper request this is, if it is one, and who sends it, if that is known.
+
+        Whoever names a parent wants to be in the tree.
+        """
+        if not self._helpers and not self._profiles:
+            return (turn.client.task if turn.parent is None else None), None
+        shape = Shape(turn)
+        profile = next((profile for profile in self._profiles if _known(profile, shape)), None)
+        if turn.parent is not None or turn.client.task is not None:
+            return (turn.client.task if turn.parent is None else None), profile
+        return next((rule.name for rule in self._helpers if _helps(rule, shape)), None), profile
 
     def helper(self, turn: Turn) -> str | None:
-        """What kind of helper request this is; `None` for a turn. Whoever names a parent wants to be in the tree."""
-        if turn.parent is not None:
-            return None
-        if turn.client.task is not None:
-            return turn.client.task
-        shape = Shape(turn)
-        return next((rule.name for rule in self._helpers if _helps(rule, shape)), None)
+        """What kind of helper request this is; `None` for a turn."""
+        return self.known(turn)[0]
 
     def profile(self, turn: Turn) -> Profile | None:
         """The client, if it is a known one."""
-        if not self._profiles:
-            return None
-        shape = Shape(turn)
-        return next((profile for profile in self._profiles if _known(profile, shape)), None)
+        return self.known(turn)[1]
 
 
 def _helps(rule: HelperRule, shape: Shape) -> bool:
@@ -158,7 +167,7 @@ def _helps(rule: HelperRule, shape: Shape) -> bool:
         return False
     if rule.max_tokens_at_most is not None and not _at_most(shape.max_tokens, rule.max_tokens_at_most):
         return False
-    if (rule.asks_json and not shape.asks_json) or not shape.tools.issuperset(rule.tools):
+    if (rule.asks_json and not shape.asks_json) or (rule.tools and not shape.tools.issuperset(rule.tools)):
         return False
     return _holds(shape.last, rule.contains) and _holds(shape.system, rule.system_contains)
 
@@ -166,14 +175,18 @@ def _helps(rule: HelperRule, shape: Shape) -> bool:
 def _known(profile: Profile, shape: Shape) -> bool:
     return (
         _one_in(profile.user_agent, shape.agent)
-        or any(name.lower() in shape.marks for name in profile.headers)
+        or any(name in shape.marks for name in profile.headers)
         or bool(profile.system_starts_with and shape.system_head.startswith(profile.system_starts_with))
         or any(phrase in shape.system for phrase in profile.system_contains)
     )
 
 
 def _one_in(names: Sequence[str], agent: str) -> bool:
-    return bool(agent) and any(name.lower() in agent for name in names)
+    return bool(agent) and any(name in agent for name in names)
+
+
+def _lower(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
 
 
 def _at_most(limit: int | None, most: int) -> bool:

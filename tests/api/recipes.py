@@ -47,7 +47,14 @@ class Recipe:
 
 
 CHAT = {"model": "mirror", "messages": MESSAGES}
-PLACED = ("header.x-graft-parent", "header.x-graft-tree", "header.x-openwebui-chat-id", "header.idempotency-key")
+NAMED = ("header.x-openwebui-user-message-id", "header.x-openwebui-user-message-parent-id")
+PLACED = (
+    "header.x-graft-parent",
+    "header.x-graft-tree",
+    "header.x-openwebui-chat-id",
+    "header.idempotency-key",
+    *NAMED,
+)
 PAGED = ("query.after",)
 
 RECIPES: Mapping[str, Recipe] = {

@@ -34,6 +34,7 @@ KINDS = (
     "tree's name",
     "idempotency key",
     "user",
+    "message",
 )
 """The kinds of ids that are tried. The first six are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
@@ -67,7 +68,8 @@ def settled(person: Person, word: str) -> Owned:
     )
     reply = told["x-graft-node"]
     turn = person.get(f"/api/nodes/{reply}")["parent_id"]
-    placed = person.say("Why is that so?", x_graft_tree=f"{word}-plans", x_graft_parent=reply)["x-graft-node"]
+    named = {"x_openwebui_user_message_id": f"{word}-message", "x_openwebui_message_id": f"{word}-message-2"}
+    placed = person.say("Why is that so?", x_graft_tree=f"{word}-plans", x_graft_parent=reply, **named)["x-graft-node"]
     person.ok("PUT", f"{tree.path}/zones/discussion", {"text": f"About a {word}."})
     person.ok("PUT", "/api/zones/user", {"text": f"Plays the {word}."})
     person.ok("PUT", f"{tree.path}/active", {"node_id": reply})
@@ -88,6 +90,7 @@ def settled(person: Person, word: str) -> Owned:
         "idempotency key": f"{word}-key-77",
         "decision": shadow,
         "user": person.user,
+        "message": f"{word}-message-2",
         "words": f"Tell how a {word} is tuned.",
     }
     return Owned(person, ids)

@@ -19,6 +19,9 @@ from proxy.domain.turn import Turn
 HEAD = 600
 """Letters in which an opening is looked for. Openings are compared with white space folded, since templates are indented freely."""
 
+FRONT = 4_000
+"""Letters of the system text in which phrases are looked for: a program says at the front what it is."""
+
 TEXTS = ("starts_with", "contains", "first_starts_with", "system_starts_with", "system_contains", "tools")
 """Signs that say something of the prompt itself."""
 COUNTED = ("contains", "system_contains", "tools")
@@ -100,7 +103,8 @@ class Shape:
         self.last = last.text if last.role == "user" else ""
         self.head = fold_text(self.last[:HEAD])
         self.first_head = self.head if self.count == 1 else fold_text(first.text[:HEAD])
-        self.system = system[0].text if len(system) == 1 else "\n\n".join(message.text for message in system)
+        text = system[0].text if len(system) == 1 else "\n\n".join(message.text for message in system)
+        self.system = text[:FRONT]
         self.system_head = fold_text(self.system[:HEAD])
         self._options = turn.options
 

@@ -7,6 +7,7 @@ the decoded body to the cursor: read (fold and hash), one query, alignment. Ever
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import tempfile
 import time
@@ -91,10 +92,25 @@ async def match(store: SqliteStore, user: User, memo: Memo | None, body: bytes) 
     return [1000 * (end - begin) for begin, end in pairwise(clock)], sighting.anchor
 
 
+def yardstick(times: int) -> float:
+    """What a busy machine makes of a piece of work that never changes, in CPU milliseconds."""
+    text = b"x" * (MESSAGES * LETTERS)
+    taken: list[float] = []
+    for _ in range(times):
+        begun = time.process_time()
+        hashlib.blake2b(text, digest_size=16).digest()
+        taken.append(1000 * (time.process_time() - begun))
+    return median(taken)
+
+
 async def measure(sizes: Sequence[int], times: int, folder: Path) -> Table:
     """A row for each size of the tree and each habit."""
-    table = Table(title=f"Matching {MESSAGES} messages, {MESSAGES * LETTERS // 1000} kB: median CPU ms")
-    for column in ("nodes", "the client sends", "recognised", *PARTS, "all", "all, after a restart"):
+    size_kb = MESSAGES * LETTERS // 1000
+    table = Table(
+        title=f"Matching {MESSAGES} messages, {size_kb} kB: median CPU ms",
+        caption=f"For scale: BLAKE2b alone over {size_kb} kB takes {yardstick(times):.2f} ms here and now.",
+    )
+    for column in ("nodes", "the client sends", "recognised", *PARTS, "all", "best tenth", "after a restart"):
         table.add_column(column, justify="left" if column == "the client sends" else "right")
     async with SqliteStore(f"sqlite:///{folder}/graft.db") as store:
         user = await store.user(UserId("bench"))
@@ -115,7 +131,8 @@ async def measure(sizes: Sequence[int], times: int, folder: Path) -> Table:
                 parts = [median(cost[i] for cost, _ in warm) for i in range(len(PARTS))]
                 known = str(warm[0][1] + 1)
                 whole, first = (median(sum(cost) for cost, _ in costs) for costs in (warm, cold))
-                table.add_row(f"{stored}", name, known, *(f"{ms:.2f}" for ms in (*parts, whole, first)))
+                best = sorted(sum(cost) for cost, _ in warm)[len(warm) // 10]
+                table.add_row(f"{stored}", name, known, *(f"{ms:.2f}" for ms in (*parts, whole, best, first)))
     return table
 
 

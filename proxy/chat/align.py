@@ -33,6 +33,8 @@ def align(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) ->
     rows = sighting.lineage
     marks = [link.folded for link in links[: sighting.anchor + 1]]
     known = [row.folded for row in rows]
+    if marks == known:
+        return Aligned(dict(enumerate(rows)), frozenset(), compacted=False)
     found: dict[int, Seen] = {sighting.anchor: rows[-1]}
     rewritten: set[int] = set()
     for i, i_end, j, j_end, equal in _blocks(marks[:-1], known[:-1]):

@@ -10,41 +10,50 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import TreeId, UserId
-from proxy.store.rows import SEEN, Row, plain, to_json, to_seen
+from proxy.store.rows import SEEN, plain, to_json
 
 LONGEST: Final = 400
 """Messages of a history that is retraced; a longer one is worth a search on a thread of its own."""
 
-_COLUMNS: Final = ", ".join(f"t.{name.strip()}" for name in SEEN.split(","))
+_COLUMNS: Final = f"json_array({', '.join(f't.{name.strip()}' for name in SEEN.split(','))})"
 
 
-def _next(chain: str, number: int) -> str:
-    """What a client said behind a chain last time, as the row of that number."""
+def _next(chain: str) -> str:
+    """What a client said behind a chain last time."""
     return f"""
-    SELECT * FROM (
-        SELECT {_COLUMNS}, t.at, t.id, {number} FROM transcripts t
+        SELECT {_COLUMNS} FROM transcripts t
         WHERE t.user_id = :user AND t.prev = {chain} AND t.role = 'user' AND t.meaning = 'node'
           AND (:conversation IS NULL OR t.conversation = :conversation) AND (:tree IS NULL OR t.tree_id = :tree)
-        ORDER BY t.conversation IS :conversation DESC, t.at DESC, t.id DESC LIMIT 1
-    )"""
+        ORDER BY t.conversation IS :conversation DESC, t.at DESC, t.id DESC LIMIT 1"""
 
 
 ROWS: Final = f"""
-    SELECT {_COLUMNS}, t.at, t.id, NULL
-    FROM json_each(:chains) AS asked CROSS JOIN transcripts t ON t.user_id = :user AND t.chain = asked.value
-    UNION ALL {_next(":last", 0)}
-    UNION ALL {_next(":before", 1)}
+    SELECT (
+        SELECT json_group_array(json_array({_COLUMNS}, t.at, t.id))
+        FROM json_each(:chains) AS asked CROSS JOIN transcripts t ON t.user_id = :user AND t.chain = asked.value
+    ), ({_next(":last")}), ({_next(":before")})
 """
-"""All rows of some chains, and what was said next behind the last two of them."""
+"""All rows of some chains as one text, which costs less than many rows of many columns; and what was said behind the last two."""
 PARENT: Final = "SELECT parent_id FROM edges WHERE node_id = ?"
 
-_CHAIN, _PREV, _MEANING, _NODE, _TREE, _CONVERSATION, _AT, _ID, _AFTER = 0, 1, 5, 6, 7, 8, 9, 10, 11
-_WIDTH: Final = 9
+
+class Row(NamedTuple):
+    """A row, and how new it is."""
+
+    seen: Seen
+    at: float
+    id: int
+
+
+_rows: Final = msgspec.json.Decoder(list[Row]).decode
+_seen: Final = msgspec.json.Decoder(Seen).decode
 
 
 def retrace(
@@ -64,53 +73,51 @@ def retrace(
         "conversation": named,
         "tree": tree_id,
     }
+    known, *after = db.execute(ROWS, asked).fetchone()
     rows: defaultdict[str, list[Row]] = defaultdict(list)
-    after: dict[int, Seen] = {}
-    for row in db.execute(ROWS, asked):
-        if row[_AFTER] is None:
-            rows[row[_CHAIN]].append(row)
-        else:
-            after[row[_AFTER]] = to_seen(row[:_WIDTH])
+    for row in _rows(known):
+        rows[row.seen.chain].append(row)
     back = 0
-    row = _best(rows.get(chains[last], ()), tree_id, named)
-    if row is None and last > 0:
-        back, row = 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
-    if row is None:
+    found = _best(rows.get(chains[last], ()), tree_id, named)
+    if found is None and last > 0:
+        back, found = 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
+    if found is None:
         return Sighting(-1, "none") if last == 0 else None
-    lineage = _back(db, rows, row)
+    lineage = _back(db, rows, found)
     if lineage is None:
         return None
-    return Sighting(last - back, "chain", tuple(to_seen(one[:_WIDTH]) for one in lineage), after.get(back))
+    continued = None if after[back] is None else _seen(after[back])
+    return Sighting(last - back, "chain", tuple(lineage), continued)
 
 
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:
     """Of rows that say the same: the named conversation wins, then what is still stored, then the newest."""
-    fitting = [row for row in rows if tree_id is None or row[_TREE] is None or row[_TREE] == tree_id]
+    fitting = [row for row in rows if tree_id is None or row.seen.tree_id is None or row.seen.tree_id == tree_id]
     if len(fitting) < 2:
         return fitting[0] if fitting else None
-    return max(fitting, key=lambda row: (row[_CONVERSATION] == conversation, *_newest(row)))
+    return max(fitting, key=lambda row: (row.seen.conversation == conversation, *_newest(row)))
 
 
-def _back(db: sqlite3.Connection, rows: dict[str, list[Row]], row: Row) -> list[Row] | None:
+def _back(db: sqlite3.Connection, rows: dict[str, list[Row]], row: Row) -> list[Seen] | None:
     """The chat up to a row, oldest first; `None` when it does not keep to the chains that were asked for."""
-    chat = row[_CONVERSATION]
-    lineage = [row]
-    while row[_PREV]:
-        before = rows.get(row[_PREV])
+    chat = row.seen.conversation
+    lineage = [row.seen]
+    while row.seen.prev:
+        before = rows.get(row.seen.prev)
         if not before:
             return None
-        row = before[0] if len(before) == 1 else _before(db, before, row, chat)
-        lineage.append(row)
+        row = before[0] if len(before) == 1 else _before(db, before, row.seen, chat)
+        lineage.append(row.seen)
     lineage.reverse()
     return lineage
 
 
-def _before(db: sqlite3.Connection, rows: Sequence[Row], row: Row, chat: str) -> Row:
+def _before(db: sqlite3.Connection, rows: Sequence[Row], seen: Seen, chat: str) -> Row:
     """Of the rows that a row may follow: one of the same chat, then the one that its node hangs from."""
-    found = db.execute(PARENT, (row[_NODE],)).fetchone()
+    found = db.execute(PARENT, (seen.node_id,)).fetchone()
     parent_id = found[0] if found else None
-    return max(rows, key=lambda one: (one[_CONVERSATION] == chat, one[_NODE] == parent_id, *_newest(one)))
+    return max(rows, key=lambda one: (one.seen.conversation == chat, one.seen.node_id == parent_id, *_newest(one)))
 
 
 def _newest(row: Row) -> tuple[bool, float, int]:
-    return row[_MEANING] == "node", row[_AT], row[_ID]
+    return row.seen.meaning == "node", row.at, row.id

@@ -6,8 +6,9 @@ Cues are English. In another language they are silent, and vectors and shared wo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w-]+|\b\d[\d.,:/-]*\b", re.MULTILINE)
@@ -327,12 +328,13 @@ def names(text: str) -> frozenset[str]:
     return frozenset(match[0].lower().rstrip(".,:") for match in _NAME.finditer(text) if match[0] not in ("I", "I'm"))
 
 
-def spelling(text: str) -> dict[str, str]:
-    """Each stem with the word as it was written, for reasons shown to people."""
+@lru_cache(maxsize=16)
+def spelling(text: str) -> Mapping[str, str]:
+    """Each stem with the word as it was written, for reasons shown to people: several a turn."""
     spelt: dict[str, str] = {}
     for match in _WORD.finditer(text):
         spelt.setdefault(stem(match[0].lower().replace("\u2019", "'")), match[0])
-    return spelt
+    return MappingProxyType(spelt)
 
 
 def _any(*phrases: str) -> re.Pattern[str]:

@@ -286,6 +286,8 @@ async def test_a_long_stream_is_kept_on_the_way_and_survives_a_kill(
         await anext(answer.chunks)
     waiting = asyncio.ensure_future(anext(answer.chunks))
     await kept.wait()
+    assert store._tenancy is not None
+    store._tenancy.leave()
     async with SqliteStore(url) as after:  # as if the first process were gone
         nodes = [node async for node in after.nodes(UserId("ann"), (await after.tree(UserId("ann"), "main")).id)]
         assert [(node.message.text, node.state) for node in nodes] == [

@@ -207,6 +207,11 @@ HELPERS: Final[tuple[HelperRule, ...]] = (
     ),
     # Memory extraction.
     HelperRule(
+        "qwen code memory",  # an agent of its own, tool calls and all
+        system_starts_with=("You are now acting as the managed memory extraction subagent",),
+        system_contains=("update persistent managed memory",),
+    ),
+    HelperRule(
         "mem0 facts",
         system_starts_with=("You are a Personal Information Organizer, specialized in accurately storing facts",),
         asks_json=True,
@@ -253,7 +258,10 @@ PROFILES: Final[tuple[Profile, ...]] = (
     Profile(
         "qwen code",
         user_agent=("QwenCode/",),
-        system_starts_with=("You are Qwen Code, an interactive CLI agent",),
+        system_starts_with=(
+            "You are Qwen Code, an interactive CLI agent",
+            "You are Qwen Code, a non-interactive CLI agent",
+        ),
     ),
     Profile(
         "gemini cli",

@@ -11,7 +11,7 @@ SETTINGS = {
     "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
     "privacy": {"usageStatisticsEnabled": False},
     "telemetry": {"enabled": False},
-    "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},
+    "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},  # it comes when it likes
 }
 
 
@@ -52,6 +52,17 @@ def test_a_loop_of_tool_calls_is_one_turn_and_the_session_goes_on(node, person, 
     assert person.asides() == {}
     told = [body["messages"][-1]["role"] for body in person.upstream.bodies()]
     assert told == ["user", "tool", "tool", "user"]
+
+
+def test_what_its_memory_asks_is_answered_and_not_remembered(node, person, project) -> None:
+    (person.home / ".qwen" / "settings.json").write_text(json.dumps({**SETTINGS, "memory": {}}))
+    command = (node.folder / "node_modules" / ".bin" / "qwen", "--auth-type", "openai", "--approval-mode", "yolo")
+    person.run(*command, "--prompt", "I always bake with rye. Remember that.", at=project)
+    person.run(*command, "--continue", "--prompt", "And I like marjoram.", at=project)
+    nodes = person.nodes()
+    assert [node.message.role for node in nodes] == ["user", "assistant", "user", "assistant"]
+    assert "Managed memory" not in " ".join(node.message.text for node in nodes)
+    assert set(person.asides()) == {"qwen code memory"}
 
 
 def calls(*made: tuple[str, dict[str, object]]) -> dict[str, object]:

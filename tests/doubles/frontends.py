@@ -189,6 +189,19 @@ HELPERS: dict[str, Json] = {
     "qwen code tool summary": {
         "messages": [user("Summarize the following tool output to be a maximum of 2000 letters.\n\nok ok ok")]
     },
+    "qwen code memory": {
+        "messages": [
+            system(
+                "You are now acting as the managed memory extraction subagent for an AI coding assistant.\n\n"
+                "Analyze only that recent conversation and use it to update persistent managed memory."
+            ),
+            user("How do I bake a rye bread?"),
+            {"role": "assistant", "content": "With a sourdough."},
+            user("Managed memory has TWO directories."),
+        ],
+        "tools": [tool("read_file"), tool("write_file")],
+        "stream": True,
+    },
     "mem0 facts": {
         "messages": [
             system("You are a Personal Information Organizer, specialized in accurately storing facts."),

@@ -19,6 +19,8 @@ from proxy.domain.turn import Asked, Chunk
 
 OFF = "policy off"
 """What is said of a request that is no helper's, but whose policy is `off`."""
+UNSAID = "no user message"
+"""What is said of a request in which nobody asks anything: instructions alone, or replies alone."""
 
 
 async def answer(store: TreeStore, upstream: Upstream, request: Request, name: str) -> AsyncGenerator[Chunk, None]:
@@ -41,6 +43,8 @@ async def answer(store: TreeStore, upstream: Upstream, request: Request, name: s
 
 def _hashes(request: Request, fold: Fold) -> list[Seen]:
     transcript = request.transcript
+    if not transcript.asks:
+        return []
     last = len(transcript.said)
     before = transcript.links[-2].chain if last > 1 else fingerprint.NOTHING
     seen = rows(transcript, last - 1, last, before, (), conversation="")

@@ -32,10 +32,15 @@ class Transcript:
     """What was said, as the client sent it, with its fingerprints."""
 
     said: Sequence[Message]
-    """System text and prefill left out; never empty."""
+    """System text and prefill left out; empty only where nobody `asks`."""
     links: Sequence[Link]
     """One a message."""
     prefill: Message | None
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything stands there but replies."""
+        return any(message.role != "assistant" for message in self.said)
 
     @property
     def fresh(self) -> bool:

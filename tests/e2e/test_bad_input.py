@@ -57,11 +57,6 @@ def post(graft: Served, key: str | None, body: Any, **headers: str) -> tuple[int
         ({"model": "gpt-test", "messages": [{"role": "user", "content": " \n"}]}, "messages[0].content", "empty"),
         ({"model": "gpt-test", "messages": [{"role": "user", "content": []}]}, "messages[0].content", "empty"),
         (
-            {"model": "gpt-test", "messages": [{"role": "system", "content": "Be brief."}]},
-            "messages",
-            "no user message",
-        ),
-        (
             {"model": "gpt-test", "messages": [*HELLO, {"role": "tool", "tool_call_id": "x", "content": "1"}]},
             "messages[1].tool_call_id",
             "'x'",
@@ -90,6 +85,34 @@ def test_a_malformed_request_is_refused_and_changes_nothing(
     assert says in told["error"]["message"]
     if param is not None:
         assert told["error"]["param"] == param
+    assert graft.nodes(user) == []
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "system", "content": "Write a haiku."}],
+        [{"role": "system", "content": "Write a haiku."}, {"role": "system", "content": "In English."}],
+        [{"role": "assistant", "content": "Once upon a time"}],
+        [
+            {"role": "system", "content": "Go on."},
+            *({"role": "assistant", "content": text} for text in ("Once", "upon")),
+        ],
+    ],
+    ids=["a system message", "instructions", "a reply", "replies"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_where_nobody_asks_the_model_answers_and_nothing_is_stored(
+    graft: Served, upstream: UpstreamDouble, messages: list[dict[str, str]], stream: bool
+) -> None:
+    key, user = graft.key()
+    create = graft.client(key).chat.completions.with_raw_response.create
+    for _ in range(2):
+        told = create(model="gpt-test", messages=messages, stream=stream)
+        answer = list(told.parse()) if stream else told.parse()
+        assert answer
+        assert (told.headers["x-graft-route"], told.headers["x-graft-aside"]) == ("aside", "no user message")
+    assert [body["messages"] for body in upstream.bodies()] == [messages, messages]
     assert graft.nodes(user) == []
 
 
@@ -166,9 +189,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(graft: Served) -> None:
     assert "application/json" in told["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    ("path", "status"), [("/v1/nothing", 404), ("/v1/models/none", 404), ("/v1/chat/completions", 405)]
-)
+@pytest.mark.parametrize(("path", "status"), [("/v1/nothing", 404), ("/v1/models/none", 404), ("/v1/embeddings", 405)])
 def test_unknown_routes_answer_in_openais_shape(graft: Served, path: str, status: int) -> None:
     key, _ = graft.key()
     with pytest.raises(HTTPError) as refused:

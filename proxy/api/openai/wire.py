@@ -171,11 +171,8 @@ def _check_message(index: int, message: InMessage) -> None:
 
 
 def _check_last(messages: Sequence[InMessage]) -> None:
-    said = [message for message in messages if message.role not in ("system", "developer")]
-    if not said or said == [message for message in said if message.role == "assistant"]:
-        raise InvalidRequest("`messages` holds no user message.", param="messages")
-    last = said[-1]
-    if last.role == "user" and _is_empty(last.content):
+    last = next((m for m in reversed(messages) if m.role not in ("system", "developer")), None)
+    if last is not None and last.role == "user" and _is_empty(last.content):
         raise InvalidRequest("The user's message is empty.", param=f"messages[{len(messages) - 1}].content")
 
 

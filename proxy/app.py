@@ -128,6 +128,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         silence_s=settings.server.keep_alive_s,
         clients=known_clients(settings.clients),
         ask_between=Between(*settings.routing.ask_between) if settings.routing.ask else None,
+        commands=settings.routing.commands,
     )
     return Parts(store, lanes, router, Chat(store, router, lanes, rules))
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
-from proxy.chat import accept, aside, client_ids, collect, offer, place, record
-from proxy.chat.accept import MovableTurns, accepted
+from proxy.chat import accept, aside, client_ids, collect, commands, offer, place, record
+from proxy.chat.accept import Accepted, accepted
 from proxy.chat.again import KnownTurn, Retries, Running, known_turn
 from proxy.chat.ask import Asking
 from proxy.chat.beginning import begun, each
 from proxy.chat.clients import Clients
+from proxy.chat.commands import Command, Commands
 from proxy.chat.cursor import Cursor, locate
 from proxy.chat.offer import Between, Offer, without_lines
 from proxy.chat.place import Policies
@@ -26,6 +27,7 @@ from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
 from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
+from proxy.chat.steering import Steered, waypoint
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo
@@ -34,6 +36,7 @@ from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
+from proxy.errors import InvalidRequest, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Rules:
     clients: Clients = field(default_factory=Clients)
     ask_between: Between | None = None
     """Where an unsure turn is asked about; `None` asks nobody."""
+    commands: str | None = "/graft"
+    """What a command that is typed in a chat begins with; `None` knows no commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Answer:
 class Chat:
     """Answers turns and remembers them."""
 
-    def __init__(self, store: MovableTurns, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
+    def __init__(self, store: Steered, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
         self._store = store
         self._router = router
         self._upstream = upstream
@@ -79,6 +84,7 @@ class Chat:
         self._prepare = Preparation(store, upstream, rules.zones_as)
         self._retries = Retries()
         self._memo = Memo()
+        self._commands = Commands(store, rules.commands or "")
         self.tasks = Tasks()
 
     async def answer(self, turn: Turn, caller: Caller) -> Answer:
@@ -97,10 +103,13 @@ class Chat:
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
         request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
+        command = commands.typed(request.transcript.said[-1], self._rules.commands)
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)
+        elif command is not None and command.name != "undo":
+            answer = await self._told(request, command)
         else:
-            answer = await self._remembered(request, accepts=accepts)
+            answer = await self._remembered(request, accepts=accepts, undoes=command)
         return answer if profile is None else replace(answer, client=profile.name)
 
     async def _beside(self, request: Request, name: str) -> Answer:
@@ -108,8 +117,26 @@ class Chat:
         answer = await self._begun(request.turn, aside.answer(self._store, self._upstream, request, name))
         return replace(answer, aside=name)
 
-    async def _remembered(self, request: Request, *, accepts: bool) -> Answer:
-        """Answer a turn once, however often the same request comes; it may say yes to an offer."""
+    async def _told(self, request: Request, command: Command, why_not: str | None = None) -> Answer:
+        """Answer a command."""
+        tree, cursor, conversation = await self._typed_at(request)
+        told = await self._commands.answer(command, request, tree, cursor, why_not)
+        await self._commands.remember(command, told, request, cursor, conversation)
+        completion = commands.completion(told, request.turn.model)
+        chunks = each(collect.pieces(completion) if request.turn.stream else [collect.whole(completion)])
+        return Answer(chunks, None, self._rules.silence_s, aside=f"command {command.name}")
+
+    async def _typed_at(self, request: Request) -> tuple[Tree, Cursor, str]:
+        """The tree, the place and the chat in which a command was typed; history that no node holds is taken in first."""
+        cursor = await self._cursor(request)
+        tree = await place.tree_for(self._store, request.user.id, request.turn, cursor, None)
+        conversation = request.turn.hint or cursor.conversation or new_id("c")
+        if cursor.new_from <= request.transcript.turn_from:
+            cursor = await self._prepare.adopt(request, tree, cursor, None, conversation)
+        return tree, cursor, conversation
+
+    async def _remembered(self, request: Request, *, accepts: bool, undoes: Command | None) -> Answer:
+        """Answer a turn once, however often the same request comes; it may say yes to an offer, or undo the turn before."""
         turn, user = request.turn, request.user
         body = body_hash(turn, user)
         mark = turn.idempotency_key or body
@@ -121,6 +148,8 @@ class Chat:
             if (turn.retried or turn.idempotency_key) and (earlier := await self._replay(request, body)):
                 self._retries.end(running, whole=True)
                 return earlier
+            if undoes is not None:
+                return await self._undo(request, undoes, body, running)
             if accepts and (answer := await self._accept(request, body, running)):
                 return answer
             return await self._answer(request, body, running)
@@ -142,10 +171,23 @@ class Chat:
 
     async def _accept(self, request: Request, body: Hash, running: Running) -> Answer | None:
         """Answer a yes to an offer: the turn that it is about, from the place that was offered."""
-        turn, caller = request.turn, request.caller
         cursor = await self._cursor(request)
-        if (said := await accepted(self._store, request, cursor)) is None:
-            return None
+        said = await accepted(self._store, request, cursor)
+        return None if said is None else await self._moved(request, cursor, said, body, running)
+
+    async def _undo(self, request: Request, command: Command, body: Hash, running: Running) -> Answer:
+        """Take the last placement back and answer its turn again; what cannot be undone is told."""
+        tree, cursor, _ = await self._typed_at(request)
+        try:
+            said = await commands.undone(self._store, request, tree, cursor)
+        except (InvalidRequest, NotFound) as exc:
+            self._retries.end(running, whole=False)
+            return await self._told(request, command, exc.message)
+        return await self._moved(request, cursor, said, body, running)
+
+    async def _moved(self, request: Request, cursor: Cursor, said: Accepted, body: Hash, running: Running) -> Answer:
+        """Answer a turn that was moved at its client's word, from where it stands now."""
+        turn, caller = request.turn, request.caller
         wish = AskAgain(
             turn=said.turn,
             model=turn.model,
@@ -253,6 +295,9 @@ class Chat:
             first = await self._first_of_turn(request, cursor, known.asked_again.id)
             route: Route = "follow" if request.policy in ("follow", "shadow") else "continue"
             return Attachment(first, route, "the same turn again: another reply", confidence=1.0, scorer="none")
+        if place.undecided(request, cursor, known) and (to := await waypoint(self._store, request, tree, cursor)):
+            await self._store.reached(request.user.id, request.caller.key_id, request.turn.hint)
+            return commands.pinned(to)
         if (attachment := place.settled(request, cursor, known)) is not None:
             return attachment
         return await self._routed(request, tree, cursor)

@@ -35,6 +35,8 @@ class Cursor:
     """Known by their place although the client changed the words."""
     skipped: frozenset[int] = frozenset()
     """Deleted turns and commands that come back: neither stored nor sent."""
+    commands: frozenset[int] = frozenset()
+    """Those of them that are commands, or Graft's answers to them."""
     chains: Mapping[int, Hash] = field(default_factory=dict)
     """Which row of the client's chat a known message is."""
     said_in: Mapping[int, str] = field(default_factory=dict)
@@ -56,6 +58,13 @@ class Cursor:
         """The row of the client's chat that new messages follow."""
         return self.chains[max(self.chains)] if self.chains else NOTHING
 
+    def commands_before(self, index: int) -> list[Hash]:
+        """The rows of the unbroken run of commands and answers right before a message, the last one first."""
+        run: list[Hash] = []
+        while (index := index - 1) in self.commands:
+            run.append(self.chains[index])
+        return run
+
     def at(self, index: int) -> Cursor:
         """The same with everything from `index` on taken as new; what is unknown before it stays with no node."""
         nodes = _before(index, self.nodes)
@@ -66,6 +75,7 @@ class Cursor:
             nodes=nodes,
             rewritten=frozenset(i for i in self.rewritten if i < index),
             skipped=frozenset(i for i in self.skipped if i < index),
+            commands=frozenset(i for i in self.commands if i < index),
             chains=_before(index, self.chains),
             said_in=_before(index, self.said_in),
         )
@@ -112,6 +122,7 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         nodes=stored,
         rewritten=aligned.rewritten,
         skipped=frozenset(i for i, row in rows.items() if row.meaning in ("deleted", "command")),
+        commands=frozenset(i for i, row in rows.items() if row.meaning == "command"),
         chains={i: row.chain for i, row in rows.items()},
         said_in={i: row.conversation for i, row in rows.items() if i in stored},
         conversation=sighting.lineage[-1].conversation or None,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from proxy.chat.cursor import Cursor
-from proxy.chat.request import Request, loose_messages, new_nodes, rows, turn_messages, wording
+from proxy.chat.request import Request, loose_messages, new_nodes, rows, turn_messages, without, wording
 from proxy.context.compose import Context, Draft, Window, compose, verbatim
 from proxy.context.tokens import estimate, estimate_all
 from proxy.domain import fingerprint
@@ -148,7 +148,7 @@ class Preparation:
         """
         if attachment.route == "follow":
             said_in = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
-            return Prepared(attachment, None, await self._verbatim(request, tree), list(said_in))
+            return Prepared(attachment, None, await self._verbatim(request, tree, cursor), list(said_in))
         path = await self._store.path(tree.user_id, attachment.parent_id)
         if asked_again is not None:
             cursor = cursor.at(request.transcript.turn_from)
@@ -173,8 +173,10 @@ class Preparation:
             zones_as=self._zones(request.turn.model),
         )
 
-    async def _verbatim(self, request: Request, tree: Tree) -> Context:
-        messages = list(request.turn.messages)
+    async def _verbatim(self, request: Request, tree: Tree, cursor: Cursor) -> Context:
+        commands = cursor.commands
+        asked = {i for i in commands if request.transcript.said[i].role == "user"}
+        messages = without(request.turn.messages, {i for i in commands if i not in asked or i + 1 in commands})
         if tree.system_prompt and not request.turn.system:
             messages.insert(0, said("system", tree.system_prompt))
         zones = await self._store.zones(tree.user_id, tree.id)

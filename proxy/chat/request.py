@@ -8,7 +8,7 @@ and what is stored is the whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -152,6 +152,15 @@ def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[Node
             loose.setdefault(after, []).append(message)
         index += 1
     return front, loose
+
+
+def without(messages: Sequence[Message], gone: Collection[int]) -> list[Message]:
+    """The client's messages but for some of those that were said, by index."""
+    if not gone:
+        return list(messages)
+    said = [i for i, message in enumerate(messages) if not message.is_system]
+    left_out = {said[i] for i in gone}
+    return [message for i, message in enumerate(messages) if i not in left_out]
 
 
 def turn_messages(turn: Turn, first: int) -> list[Message]:

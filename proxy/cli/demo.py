@@ -25,7 +25,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from proxy.cli.common import config_option
-from proxy.cli.scene import SCENE, Line, hits, read_stream, shorten
+from proxy.cli.scene import SCENE, Line, hits, read_stream
+from proxy.domain.drawing import shorten
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
 

@@ -88,12 +88,6 @@ def read_stream(stream_file: Path) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def shorten(text: str, limit: int = 60) -> str:
-    """The beginning of a text on one line."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
-
-
 def hits(scene: Sequence[Line], placed: Sequence[int | None]) -> int:
     """How many turns went on from the turn that a person would have chosen."""
     return sum(1 for line, parent in zip(scene, placed, strict=True) if line.follows == parent)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.text import Text
-from rich.tree import Tree as Drawing
 
 from proxy.cli.common import config_option, tree_named, with_store
-from proxy.cli.scene import shorten
-from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
+from proxy.domain.drawing import drawn, shorten
+from proxy.domain.tree import DEFAULT_TREE, UserId
 
 if TYPE_CHECKING:
     from proxy.domain.tree import Tree
@@ -41,28 +40,17 @@ def tree(user: str, name: str, ids: bool, replies: bool, config_file: str | None
 
     found, outlines = with_store(config_file, work)
     console = Console()
-    console.print(draw(found.title or found.name, outlines, ids=ids, replies=replies))
+    for line in draw(found.title or found.name, outlines, ids=ids, replies=replies):
+        console.print(line, no_wrap=True, overflow="ellipsis")
     turns = sum(outline.role == "user" for outline in outlines)
     console.print(f"{len(outlines)} nodes, {turns} turns", style="dim")
 
 
-def draw(title: str, outlines: Sequence[Outline], *, ids: bool, replies: bool) -> Drawing:
-    """The tree as Rich draws it. A turn that goes straight on stands below the one before it, at the same depth; only where a
-    branch parts does the drawing go in deeper, so a long conversation stays readable.
-    """
-    children: dict[NodeId | None, list[Outline]] = {}
-    for outline in outlines:
-        children.setdefault(outline.parent_id, []).append(outline)
-    top = Drawing(Text(title, style="bold"))
-    waiting: list[tuple[Outline, Drawing]] = [(outline, top) for outline in reversed(children.get(None, []))]
-    while waiting:
-        outline, place = waiting.pop()
-        own = children.get(outline.id, [])
-        shown = replies or outline.role != "assistant"
-        drawn = place.add(label(outline, ids=ids)) if shown else place
-        parts = outline.parent_id is None or len(own) > 1
-        waiting += [(child, drawn if parts else place) for child in reversed(own)]
-    return top
+def draw(title: str, outlines: Sequence[Outline], *, ids: bool, replies: bool) -> Iterator[Text]:
+    """The tree, line by line."""
+    yield Text(title, style="bold")
+    for guides, outline in drawn(outlines, replies=replies):
+        yield Text(guides).append_text(label(outline, ids=ids))
 
 
 def label(outline: Outline, *, ids: bool) -> Text:

@@ -57,3 +57,12 @@ class Sighting:
     """The client's chat up to the anchor, oldest first."""
     continued: Seen | None = None
     """What the same chat said next last time: present when the client edits an earlier turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waypoint:
+    """Where a command sends the turn that comes after it."""
+
+    tree_id: TreeId
+    node_id: NodeId | None
+    """`None` is the root: a new topic."""

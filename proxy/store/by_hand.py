@@ -9,13 +9,14 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from proxy.domain.fingerprint import Hash
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Active
-from proxy.domain.transcript import Strand
+from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import ZoneName
-from proxy.store import browsing, completions, labelling, reports, reshaping, search, trees
+from proxy.store import browsing, completions, labelling, reports, reshaping, search, trees, waypoints
 from proxy.store.browsing import Page
 from proxy.store.records import Decision, Outline, Stored
 from proxy.store.reports import Move, Shadow
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 class _Threads(Protocol):
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
+
+    async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
 
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
 
@@ -172,3 +175,20 @@ class ByHand(_Threads, Protocol):
     async def forget_stored(self, user_id: UserId, completion_id: str) -> int:
         """Take a completion off the list, and out of the tree what nothing goes on from; returns how many nodes went."""
         return await self._write(lambda db: completions.forget(db, user_id, completion_id))
+
+    # Commands typed in a chat
+
+    async def commanded(
+        self, user_id: UserId, seen: Sequence[Seen], name: str, to: Waypoint | None, waits: tuple[str, str] | None
+    ) -> None:
+        """Remember a command and its answer by their hashes, and where it sends the next turn."""
+        await self._write(lambda db: waypoints.commanded(db, user_id, seen, name, to, waits))
+
+    async def sent_on(self, user_id: UserId, chains: Sequence[Hash]) -> Waypoint | None:
+        return await self._glance(lambda db: waypoints.sent_on(db, user_id, chains))
+
+    async def awaited(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Waypoint | None:
+        return await self._glance(lambda db: waypoints.awaited(db, user_id, tree_id, key_id, hint))
+
+    async def reached(self, user_id: UserId, key_id: str, hint: str | None) -> None:
+        await self._write(lambda db: waypoints.reached(db, user_id, key_id, hint))

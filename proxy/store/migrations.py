@@ -88,7 +88,33 @@ def version_5(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX calls_listed ON calls (user_id) WHERE completion_id IS NOT NULL")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [version_1, version_2, version_3, version_4, version_5]
+def version_6(db: sqlite3.Connection) -> None:
+    """Where a command typed in a chat sends the turn after it."""
+    db.execute(
+        """
+        CREATE TABLE waypoints (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            chain TEXT NOT NULL,              -- of the answer to the command, in its client's chat
+            tree_id TEXT NOT NULL REFERENCES trees (id),
+            node_id TEXT,                     -- NULL is the root
+            key_id TEXT,                      -- set while it waits for a turn of a client that sends no history
+            hint TEXT NOT NULL DEFAULT '',
+            at REAL NOT NULL,
+            PRIMARY KEY (user_id, chain)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX waypoints_node ON waypoints (node_id) WHERE node_id IS NOT NULL")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
+    version_1,
+    version_2,
+    version_3,
+    version_4,
+    version_5,
+    version_6,
+]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
 

@@ -80,7 +80,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     tree_of(db, user_id, tree_id)
     ids = [id_ for (id_,) in db.execute("SELECT id FROM nodes WHERE tree_id = ?", (tree_id,))]
     _bury(db, user_id, tree_id, ids, above=None)
-    for table in ("zones", "active"):
+    for table in ("zones", "active", "waypoints"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute("DELETE FROM searched WHERE tree_id = ?", (tree_id,))
     # Deleted in this tree, and not to come back in the next one of that name.
@@ -177,6 +177,7 @@ def _bury(
         f"DELETE FROM decisions WHERE node_id IN {doomed}",
         f"DELETE FROM edge_log WHERE node_id IN {doomed}",
         f"DELETE FROM client_messages WHERE node_id IN {doomed}",
+        f"DELETE FROM waypoints WHERE node_id IN {doomed}",
         # The bill stays; the words that were sent and received go.
         f"""
         UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL

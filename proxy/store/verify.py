@@ -189,6 +189,15 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "waypoints",
+        "leads to a node of its tree and user, or to the root",
+        """
+        SELECT w.chain FROM waypoints w JOIN trees t ON t.id = w.tree_id LEFT JOIN nodes n ON n.id = w.node_id
+        WHERE t.user_id <> w.user_id
+           OR (w.node_id IS NOT NULL AND (n.user_id IS NOT w.user_id OR n.tree_id IS NOT w.tree_id))
+        """,
+    ),
+    (
         "zones",
         "belongs to a tree of its user",
         """

@@ -5,6 +5,7 @@ import pytest
 from proxy.domain.message import said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption
+from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId
 from proxy.store import SqliteStore, connection, verify
 from tests.store.client import Client
@@ -38,6 +39,8 @@ async def full(client: Client) -> Client:
     await store.add_key(user, "person", "digest", "gk_1")
     await store.aside(user, [], "title")
     await store.name_messages(user, "chat", {"m1": client.nodes[0], "m2": NodeId("n_to_come")})
+    typed = Seen("chain", "", "folded", "assistants", "assistant", "command", None, None, "chat")
+    await store.commanded(user, [typed], "command goto", Waypoint(client.tree.id, client.nodes[0]), None)
     assert len((await store.search(user, "boats", None, None, 9)).items) == 2
     return client
 
@@ -203,6 +206,11 @@ DAMAGE = {
         "UPDATE client_messages SET user_id = 'bob'",
         "client_messages",
         "names a node of its user",
+    ),
+    "a waypoint into another tree": (
+        f"UPDATE waypoints SET node_id = {ELSEWHERE}",
+        "waypoints",
+        "leads to a node",
     ),
     "a zone of no tree": ("UPDATE zones SET tree_id = 't_gone' WHERE tree_id <> ''", "zones", "belongs to a tree"),
     "words of no node": (

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from proxy.domain.tree import Node
@@ -61,10 +62,21 @@ class Person:
 
     def asides(self) -> dict[str, int]:
         """What was answered and not remembered, and how often."""
-        client = self.graft.client(self.key)
-        told = client.get("/../api/asides", cast_to=object)
-        assert isinstance(told, dict)
-        return {entry["name"]: entry["count"] for entry in told["data"]}
+        return {entry["name"]: entry["count"] for entry in self._told("/api/asides")["data"]}
+
+    def turns(self) -> list[tuple[str, ...]]:
+        """The turns that were decided about, as the tree API tells them: a turn's route, then the roles of its messages."""
+        turns: dict[str, list[str]] = {}
+        for node in self.nodes():
+            told = self._told(f"/api/nodes/{node.id}/route")
+            if told["decision"] is not None:
+                turns.setdefault(told["turn_id"], [told["decision"]["route"]]).append(node.message.role)
+        return [tuple(turn) for turn in turns.values()]
+
+    def _told(self, path: str) -> Any:
+        answer = httpx.get(self.graft.url + path, headers={"Authorization": f"Bearer {self.key}"}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
     def _environment(self) -> dict[str, str]:
         folders = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA", "STATE")}

@@ -67,6 +67,7 @@ def test_aider_edits_commits_and_goes_on_and_its_commit_message_stays_out(aider,
     commit = git(repository, "rev-parse", "--short=7", "HEAD").strip()
     told = f"I committed the changes with git hash {commit} & commit msg: feat: greet politely"
     assert [text for text in texts if "feat: greet politely" in text] == [told]
+    assert person.turns() == [("follow", "user", "assistant")] * 2
     assert person.asides() == {"aider commit message": 1}
 
     edit, message, question = (body["messages"] for body in person.upstream.bodies())

@@ -80,6 +80,12 @@ def held_as_expected(person, told: dict[str, Any]) -> None:
     calls, *results = nodes[5:8]
     assert [call["function"]["name"] for call in calls.message.tool_calls] == ["weather", "weather"]
     assert [node.message.tool_call_id for node in results] == [call["id"] for call in calls.message.tool_calls]
+    assert person.turns() == [
+        ("root", "user", "assistant"),
+        ("continue", "user", "assistant"),
+        ("continue", "user", "assistant", "tool", "tool", "assistant"),
+        ("continue", "user", "assistant"),
+    ]
     assert person.asides() == {}
     requests = person.upstream.bodies()
     assert [bool(body.get("stream")) for body in requests[:2]] == [True, False]

@@ -62,5 +62,7 @@ def test_llm_goes_on_with_a_conversation_and_uses_tools(llm, person) -> None:
         ("assistant", "Yes, until the morning."),
     ]
     assert [node.parent_id for node in nodes] == [None, *(node.id for node in nodes[:-1])]
+    assert [turn[0] for turn in person.turns()] == ["root", "continue", "continue", "continue"]
+    assert person.turns()[2] == ("continue", "user", "assistant", "tool", "tool", "assistant")
     assert person.asides() == {}
     assert [bool(body.get("stream")) for body in person.upstream.bodies()] == [True, False, True, True, True]

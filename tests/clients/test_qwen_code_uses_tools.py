@@ -11,7 +11,7 @@ SETTINGS = {
     "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
     "privacy": {"usageStatisticsEnabled": False},
     "telemetry": {"enabled": False},
-    "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},  # it comes when it likes
+    "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},  # has a test of its own
 }
 
 
@@ -49,6 +49,7 @@ def test_a_loop_of_tool_calls_is_one_turn_and_the_session_goes_on(node, person, 
     assert "42" in nodes[5].message.text
     assert "Why does it print that?" in nodes[7].message.text
     assert nodes[8].message.text == "Because six times seven is 42."
+    assert person.turns() == [("follow", *roles[:7]), ("follow", *roles[7:])]
     assert person.asides() == {}
     told = [body["messages"][-1]["role"] for body in person.upstream.bodies()]
     assert told == ["user", "tool", "tool", "user"]

@@ -98,7 +98,7 @@ def settled(person: Person, word: str) -> Owned:
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    with open_house() as opened:
+    with open_house(routing={"embedder": "static"}) as opened:  # thousands of turns are placed here: by light vectors
         yield opened
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litestar import Litestar, Router
@@ -189,18 +190,21 @@ def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:
 
 
 def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes) -> GraftRouter:
-    """The router: the embedded scorer, behind it the LLM if one is named."""
-    limits = RoutingLimits(
+    """The router: the embedded scorer, behind it the LLM if one is named. Raises ConfigError for a model that cannot score."""
+    limits = limits_of(routing)
+    gate = EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder))
+    return GraftRouter(Grove(feed), gate, limits, _llm(routing, lanes, limits))
+
+
+def limits_of(routing: RoutingSettings) -> RoutingLimits:
+    """The bounds of one decision."""
+    return RoutingLimits(
         window=routing.window,
         group=routing.group,
         shortlist=routing.shortlist,
         max_calls=routing.max_calls,
         deadline_s=routing.deadline_s,
         gate=routing.gate,
-    )
-    llm = partial(build_llm, lanes.scorer(routing.model), limits) if routing.model is not None else None
-    return GraftRouter(
-        Grove(feed), EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder)), limits, llm
     )
 
 
@@ -209,7 +213,12 @@ def _llm(routing: RoutingSettings, lanes: Lanes, limits: RoutingLimits) -> Calla
     if routing.model is None:
         return None
     scorer, model = lanes.scorer(routing.model), routing.model
-    return lambda: build_llm(scorer, limits, schema=lanes.honours_schema(model))
+    program = Path(routing.program) if routing.program is not None else None
+    if program is not None and not program.is_file():
+        raise ConfigError(
+            f"routing.program names {routing.program!r}, which is not there: `graft optimize` writes one."
+        )
+    return lambda: build_llm(scorer, limits, schema=lanes.honours_schema(model), program=program)
 
 
 class _Warm:

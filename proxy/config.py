@@ -84,6 +84,8 @@ class RoutingSettings(Section):
     """For `person` keys without a policy of their own; `app` keys follow."""
     model: str | None = None
     """The LLM scorer: a name from `model_list`. Without one the embedded scorer decides alone."""
+    program: str | None = None
+    """A file that `graft optimize` wrote: the LLM scorer's prompts and examples, compiled."""
     embedder: Literal["minilm", "static"] = "minilm"
     """Vectors of the embedded scorer: MiniLM (better) or static word vectors (lighter)."""
     fresh: Fresh | None = None

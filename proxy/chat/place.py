@@ -138,7 +138,10 @@ async def routed(router: TurnRouter, asked: Question) -> Attachment:
 
 def under_greeting(request: Request, cursor: Cursor, attachment: Attachment) -> Attachment:
     """A first turn that joins nothing stays under the words with which the assistant began: they open this very chat."""
-    trimmed = cursor.found_by not in ("adopted", "chain")  # then a reply stands first because what it answers was cut away
+    trimmed = cursor.found_by not in (
+        "adopted",
+        "chain",
+    )  # then a reply stands first because what it answers was cut away
     if attachment.route != "root" or not request.transcript.greeted or cursor.node_id is None or trimmed:
         return attachment
     return replace(attachment, parent_id=cursor.node_id, route="continue")

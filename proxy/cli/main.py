@@ -11,6 +11,7 @@ from proxy import __version__
 from proxy.cli.demo import demo
 from proxy.cli.evaluate import evaluate
 from proxy.cli.keys import keys
+from proxy.cli.optimize import optimize
 from proxy.cli.serve import serve
 from proxy.cli.transfer import export_tree, import_tree
 from proxy.cli.tree import tree
@@ -34,7 +35,7 @@ def graft() -> None:
     """Graft keeps every user's conversations as one growing tree, behind a plain OpenAI base_url."""
 
 
-for command in (serve, demo, tree, export_tree, import_tree, keys, evaluate, verify):
+for command in (serve, demo, tree, export_tree, import_tree, keys, evaluate, optimize, verify):
     graft.add_command(command)
 
 

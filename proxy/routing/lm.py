@@ -129,6 +129,17 @@ def asking(lm: dspy.LM, tally: Tally) -> Iterator[None]:
         _tally.reset(token)
 
 
+@contextmanager
+def metered(lm: dspy.LM, tally: Tally, adapter: ListAdapter) -> Iterator[None]:
+    """Bind the model for a whole run under one account. DSPy may trace here: an optimizer learns from what was answered."""
+    token = _tally.set(tally)
+    try:
+        with dspy.context(lm=lm, adapter=adapter, disable_history=True, track_usage=False):
+            yield
+    finally:
+        _tally.reset(token)
+
+
 def _messages(request: Request) -> list[Message]:
     system = request.system if isinstance(request.system, str) else "".join(part.text for part in request.system or ())
     head = [said("system", system)] if system else []

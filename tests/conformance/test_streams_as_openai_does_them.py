@@ -51,8 +51,8 @@ def states(chat: Chat) -> list[tuple[str, str]]:
 
 
 def test_the_upstream_holds_each_chunk_until_the_client_has_the_one_before(chat: Chat) -> None:
+    chat.upstream.release("g", 1)  # the role: an answer begins with its first chunk
     with chat.open(HELLO, script={"do": "gate", "name": "g"}) as response:
-        chat.upstream.release("g", 1)  # the role
         pieces = response.iter_raw()
         received = until(pieces, b"assistant")
         for word in (b"You ", b"said: ", b"Tell ", b"me ", b"a ", b"long ", b"story "):

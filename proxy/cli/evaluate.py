@@ -20,6 +20,7 @@ from proxy.errors import ConfigError, InvalidRequest
 if TYPE_CHECKING:
     from proxy.routing.bench.cases import Case
     from proxy.routing.bench.metrics import Figure, Judged
+    from proxy.routing.bench.mixes import Mix
     from proxy.routing.bench.run import Replay, Shelf
     from proxy.routing.router import GraftRouter
 
@@ -29,10 +30,19 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(name="eval")
 @click.argument("cases_file", metavar="CASES.jsonl", type=_FILE, required=False)
 @click.option("--scorer", type=click.Choice(["embedded", "llm"]), default="embedded", show_default=True)
-@click.option("--suite", help="Only cases of this suite, such as `core`.")
+@click.option("--suite", help="Only cases of this suite, such as `core`; `fresh` is made from the core cases.")
 @click.option("--predictions", type=click.Path(dir_okay=False, path_type=Path), help="Write one line a case here.")
 @click.option(
     "--replay", "streams", type=_FILE, multiple=True, help="Play a stream on the router's own tree; may repeat."
+)
+@click.option(
+    "--mix",
+    "mixes",
+    type=click.Choice(["stream", "chats", "fresh-clients"]),
+    multiple=True,
+    default=("stream",),
+    show_default=True,
+    help="Replay streams as they are, woven anew with 80 % follow-ups, or so with clients that send no history; may repeat.",
 )
 @config_option
 def evaluate(
@@ -41,6 +51,7 @@ def evaluate(
     suite: str | None,
     predictions: Path | None,
     streams: tuple[Path, ...],
+    mixes: tuple[Mix, ...],
     config_file: str | None,
 ) -> None:
     """Measure placement on CASES.jsonl, on streams, or both.
@@ -52,7 +63,7 @@ def evaluate(
     settings = load(config_file)
     if scorer == "llm" and settings.routing.model is None:
         raise ConfigError("--scorer llm needs routing.model in the configuration: the model that judges.")
-    asyncio.run(_evaluate(settings, cases_file, scorer, suite, predictions, streams))
+    asyncio.run(_evaluate(settings, cases_file, scorer, suite, predictions, streams, mixes))
 
 
 async def _evaluate(
@@ -62,21 +73,23 @@ async def _evaluate(
     suite: str | None,
     predictions: Path | None,
     streams: Sequence[Path],
+    mixes: Sequence[Mix],
 ) -> None:
     from proxy.routing.bench.cases import read_cases
+    from proxy.routing.bench.fresh import SUITE, fresh_cases
     from proxy.routing.bench.run import Shelf
 
     console = Console()
     shelf = Shelf()
     router = await _router(settings, scorer, shelf)
     if cases_file is not None:
-        cases = read_cases(cases_file, suite)
+        cases = fresh_cases(read_cases(cases_file, "core")) if suite == SUITE else read_cases(cases_file, suite)
         if not cases:
             raise InvalidRequest(f"{cases_file} holds no cases" + (f" of suite {suite!r}." if suite else "."))
         judged = await _judge(console, cases, shelf, router, predictions)
-        _show(console, judged)
-    if streams:
-        _show_replays(console, [(path.stem, await _play(console, path, shelf, router)) for path in streams])
+        (_show_fresh if suite == SUITE else _show)(console, judged)
+    for mix in mixes if streams else ():
+        _show_replays(console, mix, [(path.stem, await _play(console, path, mix, shelf, router)) for path in streams])
 
 
 async def _router(settings: Settings, scorer: str, shelf: Shelf) -> GraftRouter:
@@ -117,18 +130,19 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-async def _play(console: Console, stream_file: Path, shelf: Shelf, router: GraftRouter) -> Replay:
+async def _play(console: Console, stream_file: Path, mix: Mix, shelf: Shelf, router: GraftRouter) -> Replay:
     from proxy.routing.bench import run
     from proxy.routing.bench.cases import read_stream
+    from proxy.routing.bench.mixes import woven
 
     try:
-        stream = read_stream(stream_file)
+        stream, fresh = woven(read_stream(stream_file), mix)
     except (ValueError, KeyError, TypeError) as exc:
         raise InvalidRequest(f"{stream_file} is no stream of turns with id, parent, role and content: {exc}.") from exc
     account = run.Replay(0, 0, 0, 0, 0, 0)
     with _progress(console) as progress:
         task = progress.add_task(stream_file.stem, total=sum(node.role == "user" for node in stream))
-        async for so_far in run.replay(stream, shelf, router, str(stream_file)):
+        async for so_far in run.replay(stream, shelf, router, f"{mix} {stream_file}", fresh):
             account = so_far
             progress.advance(task)
     return account
@@ -167,8 +181,27 @@ def _cell(figure: Figure) -> str:
     return f"{100 * figure.value:.1f} [{100 * figure.low:.0f}-{100 * figure.high:.0f}]"
 
 
-def _show_replays(console: Console, accounts: Sequence[tuple[str, Replay]]) -> None:
-    table = Table(title="Replays on the router's own tree, per 100 turns", title_justify="left")
+def _show_fresh(console: Console, judged: Sequence[Judged]) -> None:
+    from proxy.routing.bench.fresh import fresh_figures
+
+    table = Table(title="Requests without history, per 100", title_justify="left")
+    for column in ("", "cases", "right", "false joins", "begun anew"):
+        table.add_column(column, justify="right" if column else "left")
+    for kind, figures in fresh_figures(judged).items():
+        shares = (figures.right, figures.false_joins, figures.apart)
+        table.add_row(kind, str(figures.cases), *(f"{100 * share:.1f}" for share in shares))
+    console.print(table)
+
+
+_MIXES = {
+    "stream": "streams as they are",
+    "chats": "woven anew with 80 % follow-ups",
+    "fresh-clients": "woven anew, some turns without history",
+}
+
+
+def _show_replays(console: Console, mix: Mix, accounts: Sequence[tuple[str, Replay]]) -> None:
+    table = Table(title=f"Replays on the router's own tree, per 100 turns: {_MIXES[mix]}", title_justify="left")
     for column in ("stream", "turns", "wrong joins", "torn follow-ups", "needless roots", "conversations kept whole"):
         table.add_column(column, justify="left" if column == "stream" else "right")
     total = accounts[0][1]

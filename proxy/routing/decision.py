@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from proxy.errors import ConfigError
 from proxy.routing.evidence import COLUMNS, Evidence, Ranker, softmax
-from proxy.routing.features import Row
+from proxy.routing.features import Row, Rows
 from proxy.routing.trees import Forest
 
 CLASSES = ("continue", "return", "new", "fork")
@@ -43,8 +43,9 @@ class Linear:
     def read(cls, flat: Mapping[str, Any]) -> Linear:
         return cls(*(np.asarray(flat[name], np.float32) for name in ("mean", "scale", "weights", "bias")))
 
-    def scores(self, row: Row) -> Row:
-        scores: Row = self.weights @ np.clip((row - self.mean) / self.scale, -CLIP, CLIP) + self.bias
+    def scores(self, row: Row | Rows) -> Row:
+        """One score a class, of one row or of each of many."""
+        scores: Row = np.clip((row - self.mean) / self.scale, -CLIP, CLIP) @ self.weights.T + self.bias
         return scores
 
 

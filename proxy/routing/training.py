@@ -3,13 +3,16 @@
 `train(folder, out, embedder)` reads `cases.jsonl` and, where present, `train/cases.jsonl`, draws further decisions from the same
 dialogues, cross-validates by source dialogue (`learn/folds.py`), fits on everything and writes one JSON file with the figures in its
 `report`. The same data give the same file. It needs the dependency group `train` (LightGBM, scikit-learn); the scorer does not.
+
+The costs of mistakes and the trust in choices are settled on cross-validated verdicts. So that no figure in the report profits from
+that, the costs applied to a case there were settled on the other folds' verdicts alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,192 +20,249 @@ import numpy as np
 
 from proxy.routing import text
 from proxy.routing.bench.cases import Case, read_cases
-from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Linear, Weights, trust_row
+from proxy.routing.decision import CLASSES, FORK, RETURN, Linear, Weights
 from proxy.routing.embedder import Embedder
-from proxy.routing.evidence import COLUMNS, Evidence, Ranker, softmax, weigh
+from proxy.routing.evidence import COLUMNS, Ranker
 from proxy.routing.features import Row, Rows
-from proxy.routing.learn import fitting
-from proxy.routing.learn.dialogues import Dialogue, collect, concerned
+from proxy.routing.learn import cache, fitting
+from proxy.routing.learn.dialogues import Dialogue, collect, concerned, confined
 from proxy.routing.learn.draws import draw
-from proxy.routing.learn.examples import Example, measure
+from proxy.routing.learn.examples import measure
 from proxy.routing.learn.fitting import Flat
-from proxy.routing.learn.folds import deal, rounds
-from proxy.routing.learn.report import Verdict, figures
+from proxy.routing.learn.folds import deal
+from proxy.routing.learn.report import figures
+from proxy.routing.learn.shape import text_only
+from proxy.routing.learn.table import Flags, Table
+from proxy.routing.learn.verdicts import Ints, Verdicts, choices, trust_rows, verdicts
 
 FOLDS = 8
 SHARE = 0.6
 DRAWN_WEIGHT = 0.4
-LEAST_CONTINUE = 0.955
-"""Of `continue` turns that must stay right in cross-validation: a follow-up torn from its conversation is the worst error."""
 
 STAYS, GOES, OPENS = range(3)
 STEP = np.array([STAYS, GOES, OPENS, STAYS])
 """What each class is in the first step of the decision."""
 
+Say = Callable[[str, int, int], None]
+"""Told of each step that is done: what it is, how many are done, how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Decisions as numbers, with the folds of the dialogues that they concern."""
+
+    table: Table
+    own: Ints
+    """Fold of the dialogue that each turn was taken from."""
+    active: Ints
+    """Fold of the active dialogue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """All that is learned from."""
+    """All that is learned from and judged on."""
 
-    found: Sequence[Example]
-    real: int
-    """The first examples are the benchmark's, the others drawn."""
-    own: Sequence[int]
-    """Fold of each example's own dialogue."""
-    folds: Sequence[frozenset[int]]
-    """Folds that each example concerns."""
+    cases: Sequence[Case]
+    """The labelled ones, which are judged."""
+    judged: Measured
+    learned: Measured
+    """Labelled decisions first, then drawn ones; nothing here has met a source that is left out."""
+    labelled: int
+    """How many of those learned from are labelled."""
     turns: Rows
-    """Vectors of all distinct turns of the dialogues."""
+    """Vectors of all distinct turns of the dialogues that are learned from."""
     cues: Rows
-    first: fitting.Flags
-    turn_folds: fitting.Labels
+    first: Flags
+    turn_folds: Ints
 
 
 def train(
-    folder: Path, out: Path, embedder: Embedder, say: Callable[[str], None] = lambda _: None
+    folder: Path,
+    out: Path,
+    embedder: Embedder,
+    say: Say = lambda *_: None,
+    kept: Path | None = None,
+    without: Sequence[str] = (),
 ) -> Mapping[str, Any]:
     """Fit weights on the cases of a folder and write them; gives the report that stands in them.
+
+    Args:
+        kept: A folder for vectors and measured decisions, so that the next run need not make them again.
+        without: Sources that are not learned from, nor any dialogue whose source no case tells.
 
     Raises:
         InvalidRequest: A line of the cases is not a case.
         OSError: There are no cases, or `out` cannot be written.
     """
-    cases = read_cases(folder / "cases.jsonl", "core")
-    judged = len(cases)
-    more = folder / "train" / "cases.jsonl"
-    if more.exists():
-        cases += read_cases(more, "core")
-    corpus = gather(cases, embedder)
-    say(f"{len(cases)} labelled and {len(corpus.found) - len(cases)} drawn decisions measured")
-    verdicts = cross_validate(corpus, say)
-    flat: Flat = {"embedder": embedder.name} | fit(corpus, frozenset(), range(len(corpus.found))) | settle(verdicts)
-    flat["report"] = figures(verdicts, judged, flat["costs"], flat["trust"]) | {"drawn": len(corpus.found) - len(cases)}
+    steps = 2 * FOLDS + 2
+    corpus, first = gather(folder, embedder, kept, without)
+    say("measured", 1, steps)
+    told = cross_validate(corpus, lambda done: say("cross-validated", 1 + done, steps))
+    blind = cross_validate(_blind(corpus), lambda done: say("without the tree's shape", 1 + FOLDS + done, steps))
+    flat: Flat = {"embedder": embedder.name} | fit(corpus, None, np.arange(len(corpus.learned.table)))
+    flat |= settle(told)
+    flat["report"] = report(corpus, told, blind, first) | {"learned without": sorted(without)}
     Weights.read(flat)
     out.write_text(json.dumps(flat, separators=(",", ":")) + "\n")
-    report: Mapping[str, Any] = flat["report"]
-    return report
+    say("fitted", steps, steps)
+    return dict(flat["report"])
 
 
-def gather(cases: Sequence[Case], embedder: Embedder) -> Corpus:
-    """Measure the cases and as many drawn ones."""
+def gather(folder: Path, embedder: Embedder, kept: Path | None, without: Sequence[str] = ()) -> tuple[Corpus, int]:
+    """Measure the labelled cases and as many drawn ones; gives also how many of the first cases are the benchmark's own."""
+    more = folder / "train" / "cases.jsonl"
+    files = [folder / "cases.jsonl", *([more] if more.exists() else [])]
+    each = [read_cases(file, "core") for file in files]
+    cases = [case for found in each for case in found]
     dialogues = collect(cases)
-    drawn = draw(dialogues)
     fold = deal(cases, list(dialogues), FOLDS)
-    names = [concerned(case) for case in [*cases, *drawn]]
-    turns = _turns(dialogues)
+    open_to = _open(cases, dialogues, without)
+    labelled = confined(cases, open_to) if without else cases
+    drawn = draw(open_to)
+    remembering = cache.Remembering(embedder, kept)
+    data = [file.read_bytes() for file in files]
+
+    def measured(name: str, found: Sequence[Case]) -> Measured:
+        told = cache.table(kept, f"{embedder.name}-{name}", data, lambda: Table.of(measure(found, remembering)))
+        names = [concerned(case) for case in found]
+        return Measured(
+            told, np.array([fold[own] for own, _ in names]), np.array([fold[active] for _, active in names])
+        )
+
+    turns = _turns(open_to)
     said = [turn for _, turn, _ in turns]
-    return Corpus(
-        found=measure([*cases, *drawn], embedder),
-        real=len(cases),
-        own=[fold[own] for own, _ in names],
-        folds=[frozenset((fold[own], fold[active])) for own, active in names],
-        turns=embedder.embed(said),
+    corpus = Corpus(
+        cases=cases,
+        judged=measured("judged", cases),
+        learned=measured("-".join(["learned", *sorted(without)]), [*labelled, *drawn]),
+        labelled=len(labelled),
+        turns=remembering.embed(said),
         cues=np.array([text.cues(turn) for turn in said], np.float32),
         first=np.array([first for _, _, first in turns]),
         turn_folds=np.array([fold[name] for name, _, _ in turns]),
     )
+    remembering.keep()
+    return corpus, len(each[0])
 
 
-def cross_validate(corpus: Corpus, say: Callable[[str], None]) -> list[Verdict]:
-    """What weights that never saw a case's dialogues say of it; one verdict a labelled case, in order."""
-    told: dict[int, Verdict] = {}
-    for pair, fitted, judged in rounds(corpus.folds, corpus.real):
-        weights = Weights.read(
-            {"embedder": "", "costs": [1] * 4, "trust": [0] * 7, "report": {}} | fit(corpus, pair, fitted)
-        )
-        for at in judged:
-            one = corpus.found[at]
-            opens = weights.reads_like_a_first_turn(one.vector, one.seen.cues)
-            told[at] = _verdict(one, weigh(one.seen, opens, weights.others, weights.earlier), weights)
-        say(f"folds {sorted(pair)}: fitted on {len(fitted)}, judged {len(judged)}")
-    return [told[at] for at in range(corpus.real)]
+def cross_validate(corpus: Corpus, say: Callable[[int], None]) -> Verdicts:
+    """What weights that never saw a case's dialogue say of it; one verdict a labelled case, in order."""
+    parts: list[tuple[Ints, Verdicts]] = []
+    table = corpus.judged.table
+    for fold in np.unique(corpus.judged.own).tolist():
+        learned = np.flatnonzero((corpus.learned.own != fold) & (corpus.learned.active != fold))
+        judged = np.flatnonzero(corpus.judged.own == fold)
+        flat = {"embedder": "", "costs": [1] * 4, "trust": [0] * 7, "report": {}} | fit(corpus, fold, learned)
+        weights = Weights.read(flat)
+        weighed = table.weigh(_opens(table, weights.opens), weights.others, weights.earlier)
+        parts.append((judged, verdicts(table, weighed, weights, judged)))
+        say(len(parts))
+    return Verdicts.joined(parts)
 
 
-def fit(corpus: Corpus, away: frozenset[int], chosen: Sequence[int]) -> Flat:
-    """All learned parts from the chosen examples, none of which touches the folds that are kept away."""
-    found = [corpus.found[at] for at in chosen]
-    real = np.array([at < corpus.real for at in chosen])
-    opener = {fold: _opener(corpus, away | {fold}) for fold in {corpus.own[at] for at in chosen}}
-    opens = [_opens(opener[corpus.own[at]], corpus.found[at]) for at in chosen]
-    others, earlier = _rankers([one for one, labelled in zip(found, real, strict=True) if labelled])
-    ranks = Ranker.read(others), Ranker.read(earlier)
-    rows = np.stack([weigh(one.seen, first, *ranks).row for one, first in zip(found, opens, strict=True)])
-    kinds = np.array([one.kind for one in found])
-    weights = np.where(real, 1.0, DRAWN_WEIGHT)
-    staying = real & (STEP[kinds] == STAYS) & np.array([len(one.seen.earlier) > 0 for one in found])
+def fit(corpus: Corpus, away: int | None, chosen: Ints) -> Flat:
+    """All learned parts from the chosen examples, none of which concerns the fold that is kept away."""
+    table = corpus.learned.table
+    labelled = chosen[chosen < corpus.labelled]
+    others = fitting.ranker(*table.others_of(labelled[table.kinds[labelled] == RETURN]), ridge=3)
+    earlier = fitting.ranker(*table.earlier_of(labelled[table.kinds[labelled] == FORK]), ridge=10)
+    weighed = table.weigh(_opens_unseen(corpus, away), Ranker.read(others), Ranker.read(earlier))
+    rows, steps = weighed.rows[chosen], STEP[table.kinds[chosen]]
+    weights = np.where(chosen < corpus.labelled, 1.0, DRAWN_WEIGHT)
+    staying = labelled[(STEP[table.kinds[labelled]] == STAYS) & (table.earlier_counts[labelled] > 0)]
     return {
         "columns": list(COLUMNS),
-        "opens": _opener_flat(corpus, away),
+        "opens": _opener(corpus, [away]),
         "others": others,
         "earlier": earlier,
-        "linear": fitting.regression(rows, STEP[kinds], weights, 0.05),
-        "forest": fitting.forest(rows, STEP[kinds], weights),
+        "linear": fitting.regression(rows, steps, weights, 0.05),
+        "forest": fitting.forest(rows, steps, weights),
         "share": SHARE,
-        "forks": fitting.forks(rows[staying], kinds[staying] == FORK),
+        "forks": fitting.forks(weighed.rows[staying], table.kinds[staying] == FORK),
     }
 
 
-def settle(verdicts: Sequence[Verdict]) -> Flat:
+def settle(told: Verdicts) -> Flat:
     """What each mistake costs, and how far a choice can be trusted: from cross-validated verdicts alone."""
-    chances = np.array([one.chances for one in verdicts])
-    right = np.array([one.right for one in verdicts])
-    costs = fitting.costs(chances, right, np.array([one.kind for one in verdicts]), LEAST_CONTINUE)
-    weights = np.array(costs)
-    chosen = (chances * weights).argmax(axis=1)
-    rows = [trust_row(one.chances, weights, kind, one.shares[kind]) for one, kind in zip(verdicts, chosen, strict=True)]
-    return {"costs": costs, "trust": fitting.trust(np.array(rows), right[np.arange(len(chosen)), chosen])}
+    costs = fitting.costs(told.chances, told.right, told.branch, told.kinds)
+    weights = np.array([costs])
+    right = told.right[np.arange(len(told)), choices(told, weights)]
+    return {"costs": costs, "trust": fitting.trust(trust_rows(told, weights), right)}
 
 
-def _verdict(one: Example, evidence: Evidence, weights: Weights) -> Verdict:
-    """Whether each class, with the place it would choose, is right: as a node, and as a conversation."""
-    of_other = dict(
-        zip(one.seen.others.tolist(), zip(one.other_gold, one.other_branch, one.seen.same, strict=True), strict=True)
-    )
-    of_earlier = dict(zip(one.seen.earlier.tolist(), one.earlier_gold, strict=True))
-    gold, branch, same = of_other[int(evidence.others[0])] if len(evidence.others) else (False, False, False)
-    inside = one.kind in (CONTINUE, FORK)
-    forks = len(evidence.earlier) > 0 and bool(of_earlier[int(evidence.earlier[0])])
-    return Verdict(
-        case=one.case,
-        kind=one.kind,
-        chances=weights.chances(evidence),
-        shares=(1.0, _share(evidence.other_scores), 1.0, _share(evidence.earlier_scores)),
-        right=(one.kind == CONTINUE, bool(gold), one.kind == NEW, forks),
-        branch=(inside, bool(same) if inside else bool(branch), one.kind == NEW, inside),
-    )
+def report(corpus: Corpus, told: Verdicts, blind: Verdicts, judged: int) -> Flat:
+    """The figures, with costs and trust settled for each fold on the others."""
+    cases, folds = corpus.cases, corpus.judged.own
+    seen, hidden = _apart(told, folds), _apart(blind, folds)
+    dev = np.arange(judged)
+    return {
+        "per cent, cross-validated by source dialogue": {
+            "dev": figures(cases[:judged], told.of(dev), seen[0][dev], seen[1][dev]),
+            "all": figures(cases, told, *seen),
+            "dev, text only": figures(cases[:judged], blind.of(dev), hidden[0][dev], hidden[1][dev]),
+            "all, text only": figures(cases, blind, *hidden),
+        },
+        "labelled": corpus.labelled,
+        "drawn": len(corpus.learned.table) - corpus.labelled,
+        "how": HOW,
+    }
 
 
-def _share(scores: Row) -> float:
-    return float(softmax(scores)[0]) if len(scores) else 1.0
+HOW = (
+    f"{FOLDS} folds of source dialogues; a case is judged by weights fitted without every case that concerns, in any role, a dialogue of "
+    "its own dialogue's fold, and with costs and trust settled on the other folds; intervals are drawn by stream"
+)
 
 
-def _rankers(found: Sequence[Example]) -> tuple[Flat, Flat]:
-    returns = [one for one in found if one.kind == RETURN and one.other_gold.any()]
-    forks = [one for one in found if one.kind == FORK and one.earlier_gold.any()]
-    return (
-        fitting.ranker([one.seen.other_rows for one in returns], [one.other_gold for one in returns], ridge=3),
-        fitting.ranker([one.seen.earlier_rows for one in forks], [one.earlier_gold for one in forks], ridge=10),
-    )
+def _apart(told: Verdicts, folds: Ints) -> tuple[Rows, Row]:
+    """Costs, one row a case, and confidence, each settled without the case's own fold."""
+    costs, confidence = np.ones((len(told), len(CLASSES))), np.zeros(len(told))
+    for fold in np.unique(folds):
+        settled = settle(told.of(folds != fold))
+        held = np.flatnonzero(folds == fold)
+        costs[held] = settled["costs"]
+        rows = trust_rows(told.of(held), costs[held])
+        confidence[held] = 1 / (1 + np.exp(-rows @ np.array(settled["trust"])))
+    return costs, confidence
 
 
-_OPENERS: dict[tuple[int, frozenset[int]], Flat] = {}
+def _opener(corpus: Corpus, away: Sequence[int | None]) -> Flat:
+    """The reading of first turns, learned from the dialogues outside some folds."""
+    kept = ~np.isin(corpus.turn_folds, [fold for fold in away if fold is not None])
+    return fitting.opens(corpus.turns[kept], corpus.cues[kept], corpus.first[kept])
 
 
-def _opener_flat(corpus: Corpus, away: frozenset[int]) -> Flat:
-    """The reading of first turns, learned from the dialogues outside some folds; learned once for each set of folds."""
-    key = (id(corpus), away)
-    if key not in _OPENERS:
-        kept = ~np.isin(corpus.turn_folds, list(away))
-        _OPENERS[key] = fitting.opens(corpus.turns[kept], corpus.cues[kept], corpus.first[kept])
-    return _OPENERS[key]
+def _opens(table: Table, opener: Linear) -> Row:
+    said = np.concatenate([table.vectors, table.cues], axis=1)
+    return np.asarray(opener.scores(said)[:, 0], np.float32)
 
 
-def _opener(corpus: Corpus, away: frozenset[int]) -> Linear:
-    return Linear.read(_opener_flat(corpus, away))
+def _opens_unseen(corpus: Corpus, away: int | None) -> Row:
+    """How each turn reads to an opener that never saw its dialogue, as it will be for turns to come."""
+    told = np.zeros(len(corpus.learned.table), np.float32)
+    for fold in np.unique(corpus.learned.own).tolist():
+        held = corpus.learned.own == fold
+        told[held] = _opens(corpus.learned.table, Linear.read(_opener(corpus, [away, fold])))[held]
+    return told
 
 
-def _opens(opener: Linear, one: Example) -> float:
-    return float(opener.scores(np.concatenate([one.vector, one.seen.cues]))[0])
+def _blind(corpus: Corpus) -> Corpus:
+    """The same corpus with the trees' shape hidden."""
+    judged, learned = (replace(one, table=text_only(one.table)) for one in (corpus.judged, corpus.learned))
+    return replace(corpus, judged=judged, learned=learned)
+
+
+def _open(
+    cases: Sequence[Case], dialogues: Mapping[str, Sequence[Dialogue]], without: Sequence[str]
+) -> dict[str, Sequence[Dialogue]]:
+    """The dialogues that may be learned from: where sources are left out, only those that a case tells to be of another."""
+    if not without:
+        return dict(dialogues)
+    sources: dict[str, set[str]] = {}
+    for case in cases:
+        sources.setdefault(concerned(case)[0], set()).add(case.source)
+    left_out = set(without)
+    return {name: paths for name, paths in dialogues.items() if name in sources and not sources[name] & left_out}
 
 
 def _turns(dialogues: Mapping[str, Sequence[Dialogue]]) -> list[tuple[str, str, bool]]:

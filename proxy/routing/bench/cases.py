@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
+from proxy.domain.placement import FeedNode, Fresh, Mark, Question, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.errors import InvalidRequest
 from proxy.routing.grove import TreeModel
@@ -36,11 +36,23 @@ class Case:
     gold_branch: frozenset[NodeId | None]
     """First node of the right conversation; `None` for a new one."""
     history: Sequence[FeedNode]
+    fresh: Fresh | None = None
+    """Set where the turn comes without history."""
+    active_age_s: float = 0.0
+    source: str = ""
+    """The data set that the turn was taken from: for reports and folds, never for routers."""
 
     @property
     def question(self) -> Question:
         """What a router may know."""
-        return Question(UserId("bench"), TreeId("bench"), self.turn, self.active)
+        return Question(
+            UserId("bench"),
+            TreeId("bench"),
+            self.turn,
+            self.active,
+            fresh=self.fresh,
+            active_age_s=self.active_age_s,
+        )
 
 
 def read_cases(path: Path, suite: str | None = None) -> list[Case]:
@@ -122,6 +134,7 @@ def _case(line: Mapping[str, Any], folder: Path, streams: dict[Path, list[FeedNo
         gold=tuple(line["gold"]),
         gold_branch=frozenset(line["gold_branch"]),
         history=history,
+        source=str(line.get("source", "")),
     )
 
 

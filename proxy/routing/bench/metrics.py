@@ -45,6 +45,8 @@ class Judged:
     need: int
     kept: int
     ms: float | None
+    at_root: bool
+    """Put at the root; so is none that is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def judge(case: Case, prediction: Prediction | None) -> Judged:
         need=sum(size[n] for n in needed),
         kept=sum(size[n] for n in set(needed) & set(chosen)),
         ms=prediction.ms if prediction else None,
+        at_root=not missing and parent is None,
     )
 
 

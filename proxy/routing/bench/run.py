@@ -7,16 +7,19 @@ and all, as a user would live with it. Both hand the router trees through its ow
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
+from proxy.domain.placement import FeedNode, Fresh, Mark, Question, TreeSlice
 from proxy.domain.ports import TurnRouter
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.routing.bench.cases import Case
 from proxy.routing.bench.metrics import Prediction
 
 USER = UserId("bench")
+
+NEW_CHAT_S = 3600.0
+"""Age of the active conversation when a client opens a new chat."""
 
 
 class Shelf:
@@ -48,7 +51,8 @@ async def evaluate(cases: Sequence[Case], shelf: Shelf, router: TurnRouter) -> A
         shelf.show(tree_id, whole[tree_id], len(case.history))
         await router.warm(USER, tree_id)
         started = time.perf_counter()
-        attachment = await router.attach(Question(USER, tree_id, case.turn, case.active))
+        asked = replace(case.question, user_id=USER, tree_id=tree_id)
+        attachment = await router.attach(asked)
         yield Prediction(case.id, attachment.parent_id, (time.perf_counter() - started) * 1000)
 
 
@@ -81,13 +85,18 @@ class Replay:
         )
 
 
-async def replay(stream: Sequence[FeedNode], shelf: Shelf, router: TurnRouter, name: str) -> AsyncIterator[Replay]:
+async def replay(
+    stream: Sequence[FeedNode], shelf: Shelf, router: TurnRouter, name: str, fresh: Mapping[NodeId, Fresh] | None = None
+) -> AsyncIterator[Replay]:
     """Play a stream turn by turn on a tree of the router's own; yields the account after every user turn.
 
     The stream's own parents are the truth. A turn's cursor is where the reply before it was stored, wherever that was right or wrong.
+
+    Args:
+        fresh: The turns that come without history. What a new chat was not `confident` enough to join is no needless root.
     """
+    fresh = fresh or {}
     own: list[FeedNode] = []
-    moved: dict[NodeId, NodeId | None] = {}
     topic: dict[NodeId | None, NodeId] = {}
     hurt: set[NodeId] = set()
     tree_id = TreeId(f"replay-{name}")
@@ -100,13 +109,15 @@ async def replay(stream: Sequence[FeedNode], shelf: Shelf, router: TurnRouter, n
             last = node.id
             continue
         shelf.show(tree_id, own, len(own))
-        chosen = (await router.attach(Question(USER, tree_id, node.text, last, node.system))).parent_id
+        way = fresh.get(node.id)
+        age = NEW_CHAT_S if way == "confident" else 0.0
+        asked = Question(USER, tree_id, node.text, last, node.system, fresh=way, active_age_s=age)
+        chosen = (await router.attach(asked)).parent_id
         wrong = chosen is not None and topic[chosen] != topic[node.id]
-        needless = chosen is None and node.parent_id is not None
+        needless = chosen is None and node.parent_id is not None and way != "confident"
         torn = node.parent_id is not None and node.parent_id == last and chosen != last
         if wrong or needless or torn:
             hurt.add(topic[node.id])
-        moved[node.id] = chosen
         own.append(FeedNode(node.id, chosen, node.role, node.text, node.created_at, node.system))
         conversations = len(set(topic.values()))
         account = Replay(

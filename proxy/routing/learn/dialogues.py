@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
@@ -40,6 +41,33 @@ def collect(cases: Iterable[Case]) -> dict[str, list[Dialogue]]:
         for path in _paths(nodes):
             paths.setdefault(named(path[0]), set()).add(path)
     return {name: _longest(found) for name, found in sorted(paths.items())}
+
+
+def confined(cases: Sequence[Case], names: Container[str]) -> list[Case]:
+    """The cases that concern only these dialogues, in trees that hold no others."""
+    streams: dict[int, tuple[list[FeedNode], list[int]]] = {}
+    found = []
+    for case in cases:
+        if not all(name in names for name in concerned(case)):
+            continue
+        nodes = _stream(case)
+        if id(nodes) not in streams:
+            streams[id(nodes)] = _stripped(nodes, names)
+        kept, known = streams[id(nodes)]
+        found.append(replace(case, history=Prefix(kept, known[len(case.history)])))
+    return found
+
+
+def _stripped(nodes: Sequence[FeedNode], names: Container[str]) -> tuple[list[FeedNode], list[int]]:
+    """The nodes of these dialogues, and how many of them stand before each place of the whole stream."""
+    stays: dict[NodeId, bool] = {}
+    kept, known = [], [0]
+    for node in nodes:
+        stays[node.id] = stays[node.parent_id] if node.parent_id is not None else named(node.text) in names
+        if stays[node.id]:
+            kept.append(node)
+        known.append(len(kept))
+    return kept, known
 
 
 def _stream(case: Case) -> Sequence[FeedNode]:

@@ -22,11 +22,14 @@ DIGITS = 5
 FOREST = {
     "objective": "multiclass", "num_class": 3, "num_leaves": 8, "learning_rate": 0.06, "min_data_in_leaf": 20, "feature_fraction": 0.15,
     "bagging_fraction": 0.7, "bagging_freq": 1, "lambda_l2": 5, "seed": 1, "verbose": -1, "deterministic": True, "force_row_wise": True,
-    "num_threads": 1,
+    "num_threads": 1, "max_bin": 63,
 }  # fmt: skip
 ROUNDS = 250
 
 OPENS_RIDGE = 200.0
+
+LEAST_CONTINUE, LEAST_KEPT = 0.955, 0.975
+"""Of the follow-ups: what should be put at the right node, and in the right conversation, at the least."""
 
 FORK_SHARE = 0.1
 """Forks among the turns that stay, in the model's eyes; the costs say how readily one is chosen."""
@@ -98,27 +101,34 @@ def forest(rows: Rows, labels: Labels, weights: Row) -> Flat:
     """Small boosted trees, one a class and round."""
     import lightgbm  # noqa: PLC0415 - only fitting needs it
 
-    booster = lightgbm.train(FOREST, lightgbm.Dataset(rows, labels, weight=weights), ROUNDS)
+    booster = lightgbm.train(
+        FOREST, lightgbm.Dataset(rows, labels, weight=weights, params={"max_bin": FOREST["max_bin"]}), ROUNDS
+    )
     return flatten(booster.dump_model()["tree_info"], int(FOREST["num_class"]), DIGITS)  # type: ignore[call-overload]
 
 
-def costs(chances: Rows, right: NDArray[np.bool_], kinds: Labels, least_continue: float) -> list[float]:
-    """The weight of each class that makes the most kinds right on average, while `continue` stays right often enough.
+def costs(chances: Rows, right: Flags, branch: Flags, kinds: Labels) -> list[float]:
+    """The weight of each class that makes the most of all kinds right, as nodes and as conversations.
 
-    `right` says for each case and class whether choosing that class would have been right.
+    A follow-up torn from its conversation is the worst error, so each point of `continue` below its aims costs as much as one of the mean.
+
+    Args:
+        right: For each case and class, whether choosing that class would have been right; `branch`: the right conversation.
     """
-    best, chosen = -1.0, [1.0] * len(CLASSES)
+    best, chosen = -np.inf, np.ones(len(CLASSES))
     at = np.arange(len(kinds))
-    of = [np.flatnonzero(kinds == kind) for kind in range(len(CLASSES))]
-    steps = np.geomspace(0.25, 1.6, 12)
-    for returns, new, fork in product(steps, steps, np.geomspace(0.7, 6, 12)):
+    of = [members for kind in range(len(CLASSES)) if len(members := np.flatnonzero(kinds == kind))]
+    follow_ups = np.flatnonzero(kinds == CONTINUE)
+    steps = np.geomspace(0.15, 1.6, 14)
+    for returns, new, fork in product(steps, steps, np.geomspace(0.5, 6, 10)):
         weights = np.array([1, returns, new, fork])
-        hits = right[at, (chances * weights).argmax(axis=1)]
-        if hits[of[CONTINUE]].mean() < least_continue:
-            continue
-        worth = float(np.mean([hits[members].mean() for members in of]))
+        choice = (chances * weights).argmax(axis=1)
+        hits, near = right[at, choice], branch[at, choice]
+        worth = float(np.mean([hits[members].mean() + near[members].mean() for members in of])) / 2
+        worth -= max(0.0, LEAST_CONTINUE - float(hits[follow_ups].mean()))
+        worth -= max(0.0, LEAST_KEPT - float(near[follow_ups].mean()))
         if worth > best:
-            best, chosen = worth, weights.tolist()
+            best, chosen = worth, weights
     return short(chosen)
 
 

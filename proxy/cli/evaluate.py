@@ -18,9 +18,10 @@ from proxy.config import Settings, load
 from proxy.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
+    from proxy.domain.placement import FeedNode
     from proxy.routing.bench.cases import Case
     from proxy.routing.bench.metrics import Figure, Judged
-    from proxy.routing.bench.mixes import Mix
+    from proxy.routing.bench.mixes import Mix, Played
     from proxy.routing.bench.run import Replay, Shelf
     from proxy.routing.router import GraftRouter
 
@@ -89,7 +90,7 @@ async def _evaluate(
         judged = await _judge(console, cases, shelf, router, predictions)
         (_show_fresh if suite == SUITE else _show)(console, judged)
     for mix in mixes if streams else ():
-        _show_replays(console, mix, [(path.stem, await _play(console, path, mix, shelf, router)) for path in streams])
+        await _replay(console, streams, mix, shelf, router)
 
 
 async def _router(settings: Settings, scorer: str, shelf: Shelf) -> GraftRouter:
@@ -130,19 +131,36 @@ def _write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-async def _play(console: Console, stream_file: Path, mix: Mix, shelf: Shelf, router: GraftRouter) -> Replay:
-    from proxy.routing.bench import run
+async def _replay(console: Console, files: Sequence[Path], mix: Mix, shelf: Shelf, router: GraftRouter) -> None:
+    from proxy.routing.bench.mixes import shares, woven
+
+    played = woven({str(file): _read(file) for file in files}, mix)
+    accounts = [(_told(one.name), await _play(console, one, shelf, router)) for one in played]
+    turns = [account.turns for _, account in accounts]
+    follow_ups = sum(shares(one.nodes)["follow-up"] * count for one, count in zip(played, turns, strict=True))
+    _show_replays(console, f"{_MIXES[mix]}, {100 * follow_ups / max(1, sum(turns)):.0f} % follow-ups", accounts)
+
+
+def _told(name: str) -> str:
+    return Path(name).stem
+
+
+def _read(stream_file: Path) -> list[FeedNode]:
     from proxy.routing.bench.cases import read_stream
-    from proxy.routing.bench.mixes import woven
 
     try:
-        stream, fresh = woven(read_stream(stream_file), mix)
+        return read_stream(stream_file)
     except (ValueError, KeyError, TypeError) as exc:
         raise InvalidRequest(f"{stream_file} is no stream of turns with id, parent, role and content: {exc}.") from exc
+
+
+async def _play(console: Console, played: Played, shelf: Shelf, router: GraftRouter) -> Replay:
+    from proxy.routing.bench import run
+
     account = run.Replay(0, 0, 0, 0, 0, 0)
     with _progress(console) as progress:
-        task = progress.add_task(stream_file.stem, total=sum(node.role == "user" for node in stream))
-        async for so_far in run.replay(stream, shelf, router, f"{mix} {stream_file}", fresh):
+        task = progress.add_task(_told(played.name), total=sum(node.role == "user" for node in played.nodes))
+        async for so_far in run.replay(played.nodes, shelf, router, played.name, played.fresh):
             account = so_far
             progress.advance(task)
     return account
@@ -195,13 +213,13 @@ def _show_fresh(console: Console, judged: Sequence[Judged]) -> None:
 
 _MIXES = {
     "stream": "streams as they are",
-    "chats": "woven anew with 80 % follow-ups",
-    "fresh-clients": "woven anew, some turns without history",
+    "chats": "longer conversations woven anew",
+    "fresh-clients": "longer conversations, some turns without history",
 }
 
 
-def _show_replays(console: Console, mix: Mix, accounts: Sequence[tuple[str, Replay]]) -> None:
-    table = Table(title=f"Replays on the router's own tree, per 100 turns: {_MIXES[mix]}", title_justify="left")
+def _show_replays(console: Console, mix: str, accounts: Sequence[tuple[str, Replay]]) -> None:
+    table = Table(title=f"Replays on the router's own tree, per 100 turns: {mix}", title_justify="left")
     for column in ("stream", "turns", "wrong joins", "torn follow-ups", "needless roots", "conversations kept whole"):
         table.add_column(column, justify="left" if column == "stream" else "right")
     total = accounts[0][1]

@@ -33,6 +33,9 @@ CONFIDENT = 0.9
 AGED_S = 4 * 3600.0
 """A fresh chat's cursor counts half after this time."""
 
+ONE_SHOT = 0.02
+"""What is left of every join's chance where a request without history is a task that brings its own text."""
+
 FOREIGN = 0.1
 """What is left of a branch's chance under a wholly different system text."""
 
@@ -149,6 +152,8 @@ class EmbeddedScorer:
             chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
             if index.personalities[active] != question.personality:
                 chances[[CONTINUE, FORK]] = 0
+        if question.fresh is not None and text.brings_its_text(question.new_turn):
+            chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
         chances = (chances + 1e-9) / (chances + 1e-9).sum()
         return np.asarray(chances, np.float32)
 

@@ -626,6 +626,20 @@ def cues(text: str) -> list[float]:
     ]
 
 
+_TASK = re.compile(
+    r"\b(?:follow(?:s|ing)|below|classify|categori[sz]e|label|summari[sz]e|extract|translate|rewrite|rephrase|proofread|score|rate|"
+    r"(?:this|the) (?:text|message|email|review|sentence|article|document|transcript|passage|code))\b",
+    re.IGNORECASE,
+)
+_GIVEN = re.compile(r"\n\s*\n|:\s*\n|\n[^\n:]{1,24}:\s")
+
+
+def brings_its_text(turn: str) -> bool:
+    """Whether a turn is a task with the text that it is about, as programs send them: it needs nothing said before."""
+    given = _GIVEN.search(turn[:4000])
+    return given is not None and bool(turn[given.end() :].strip()) and _TASK.search(turn[: given.start()]) is not None
+
+
 def refers_back(text: str) -> str | None:
     """The words in a turn that only what was just said explains, such as `shorter` or `translate`."""
     for name in ("works on the answer", "opens as a continuation", "pronoun of a thing", "pronoun of a person"):

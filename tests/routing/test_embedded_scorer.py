@@ -104,6 +104,17 @@ def test_a_fresh_chat_at_the_root_joins_nothing(scorer: EmbeddedScorer):
     assert (placed.route, placed.parent_id) == ("root", None)
 
 
+TASK = "Translate this text to French. Output the translation only.\n\nTram 28 goes from Alfama to the tower of Belém."
+
+
+def test_a_task_that_brings_its_text_joins_nothing_when_it_comes_alone(scorer: EmbeddedScorer):
+    assert scorer.attach(tree(), asked(TASK, "travel-1", fresh="auto")).parent_id is None
+
+
+def test_a_task_that_brings_its_text_may_follow_in_a_chat(scorer: EmbeddedScorer):
+    assert scorer.attach(tree(), asked(TASK, "travel-1")).parent_id == "travel-1"
+
+
 def test_an_empty_tree_starts_at_the_root(scorer: EmbeddedScorer):
     assert scorer.attach(grown([]), asked("Hello", None)).parent_id is None
 

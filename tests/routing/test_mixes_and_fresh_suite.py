@@ -9,7 +9,7 @@ from proxy.domain.tree import NodeId
 from proxy.routing.bench.cases import Case
 from proxy.routing.bench.fresh import fresh_cases, fresh_figures
 from proxy.routing.bench.metrics import Prediction, judge
-from proxy.routing.bench.mixes import shares, woven
+from proxy.routing.bench.mixes import Played, shares, woven
 from proxy.routing.bench.run import Replay, Shelf, evaluate, replay
 
 
@@ -25,26 +25,33 @@ def stream(conversations: int = 12, turns: int = 10) -> list[FeedNode]:
 
 
 def test_chats_hold_the_same_turns_below_the_same_parents():
-    again, fresh = woven(stream(), "chats")
-    assert sorted(node.id for node in again) == sorted(node.id for node in stream())
+    played = woven({"s": stream()}, "chats")[0]
+    assert sorted(node.text for node in played.nodes) == sorted(node.text for node in stream())
     known: set[NodeId | None] = {None}
-    for node in again:
+    for node in played.nodes:
         assert node.parent_id in known
         known.add(node.id)
-    assert fresh == {}
+    assert played.fresh == {}
+
+
+def test_streams_are_pooled_and_short_conversations_left_out():
+    played = woven({"long": stream(20, 6), "same": stream(20, 5), "short": stream(3, 2)}, "chats")
+    assert [one.name for one in played] == ["chats 1", "chats 2"]
+    assert sum(len(one.nodes) for one in played) == 20 * 6 * 2
 
 
 def test_most_turns_of_chats_follow_on():
     assert shares(stream())["follow-up"] == 0
-    assert 0.65 < shares(woven(stream(30, 20), "chats")[0])["follow-up"] < 0.9
+    assert 0.7 < shares(woven({"s": stream(16, 6)}, "chats")[0].nodes)["follow-up"] < 0.85
 
 
 def test_a_stream_stays_as_it_is():
-    assert woven(stream(), "stream") == (stream(), {})
+    assert woven({"s": stream()}, "stream") == [Played("s", stream(), {})]
 
 
 def test_fresh_clients_open_new_chats_for_other_subjects_and_leave_out_history():
-    again, fresh = woven(stream(), "fresh-clients")
+    played = woven({"s": stream()}, "fresh-clients")[0]
+    again, fresh = played.nodes, played.fresh
     before = {node.id: again[at - 1].id if at else None for at, node in enumerate(again)}
     nodes = {node.id: node for node in again}
     follows = {turn: nodes[turn].parent_id is not None and nodes[turn].parent_id == before[turn] for turn in fresh}

@@ -25,3 +25,17 @@ def test_names_and_numbers_are_found_within_sentences():
 def test_the_words_that_refer_back_are_named():
     assert text.refers_back("a shorter one please") == "shorter"
     assert text.refers_back("Who won the cup?") is None
+
+
+@pytest.mark.parametrize(
+    ("turn", "brings"),
+    [
+        ("Summarize the following:\n\nThe lock holds back the canal.", True),
+        ("Is this message spam?\nMessage: you won a boat", True),
+        ("Translate it to French", False),
+        ("Thanks!\n\nAnd how long does it take?", False),
+        ("Summarize the following:\n\n", False),
+    ],
+)
+def test_a_task_with_its_text_needs_nothing_said_before(turn: str, brings: bool):
+    assert text.brings_its_text(turn) is brings

@@ -33,7 +33,7 @@ CONFIDENT = 0.9
 AGED_S = 4 * 3600.0
 """A fresh chat's cursor counts half after this time."""
 
-ONE_SHOT = 0.02
+ONE_SHOT = 1e-4
 """What is left of every join's chance where a request without history is a task that brings its own text."""
 
 FOREIGN = 0.1

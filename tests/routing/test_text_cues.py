@@ -1,5 +1,7 @@
 """What is read off a turn without a model."""
 
+import pytest
+
 from proxy.routing import text
 
 

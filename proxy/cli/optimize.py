@@ -1,4 +1,7 @@
-"""`graft optimize`: compiles the LLM scorer's program on a user's corrections, on labelled cases, or both."""
+"""`graft optimize`: compiles the LLM scorer's program on a user's corrections, on labelled cases, or both.
+
+With `--embedded` it fits the embedded scorer's weights instead (`retrain`), which asks no model.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from proxy.cli.common import config_option
+from proxy.cli.retrain import retrain
 from proxy.config import Settings, load
 from proxy.domain.tree import TreeId, UserId
 from proxy.errors import ConfigError, InvalidRequest
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from proxy.routing.bench.metrics import Judged
     from proxy.routing.optimizing import Compiling, Optimizer, Posed
     from proxy.store.sqlite import SqliteStore
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 CALLS_A_TURN = 6
 """Calls set aside for judging one turn once."""
@@ -53,32 +59,48 @@ CALLS_A_TURN = 6
 )
 @click.option(
     "--output",
+    "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("graft-program.json"),
-    show_default=True,
-    help="Where the program is written, for `routing.program`.",
+    help="Where the program is written, for `routing.program` [graft-program.json], or the weights [EMBEDDER.json].",
 )
+@click.option("--embedded", is_flag=True, help="Fit the embedded scorer's weights; needs --bench, and asks no model.")
+@click.option("--bench", type=_FOLDER, help="With --embedded: the folder of cases.jsonl and train/cases.jsonl.")
+@click.option("--without", multiple=True, metavar="SOURCE", help="With --embedded: do not learn from this source.")
+@click.option("--cache", type=_FOLDER, help="With --embedded: keep what was measured here for the next time.")
 @config_option
 def optimize(
+    *,
     user: str | None,
     cases_file: Path | None,
     suite: str | None,
     limit: int | None,
     optimizer: Optimizer,
     budget_calls: int,
-    output: Path,
+    output: Path | None,
+    embedded: bool,
+    bench: Path | None,
+    without: tuple[str, ...],
+    cache: Path | None,
     config_file: str | None,
 ) -> None:
     """Compile the LLM scorer on labelled turns, and show what it gained on other dialogues.
 
     All calls, for judging too, go to `routing.model`. The program is written also where it gained nothing: the table tells.
     """
+    if embedded:
+        embedder = load(config_file).routing.embedder
+        if bench is None or user is not None or cases_file is not None:
+            raise click.UsageError("--embedded learns from the folder that --bench names, and from nothing else.")
+        return retrain(bench, output or Path(f"{embedder}.json"), embedder, cache, without)
+    if bench is not None or without or cache is not None:
+        raise click.UsageError("--bench, --without and --cache go with --embedded.")
     if user is None and cases_file is None:
         raise click.UsageError("Name a user with --user, a file of cases with --cases, or both.")
     settings = load(config_file)
     if settings.routing.model is None:
         raise ConfigError("graft optimize needs routing.model in the configuration: the model that judges.")
-    asyncio.run(_optimize(settings, user, cases_file, suite, limit, optimizer, budget_calls, output))
+    out = output or Path("graft-program.json")
+    return asyncio.run(_optimize(settings, user, cases_file, suite, limit, optimizer, budget_calls, out))
 
 
 async def _optimize(

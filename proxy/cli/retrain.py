@@ -14,31 +14,7 @@ from rich.table import Table
 
 from proxy.errors import ConfigError
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-
 FIGURES = "per cent, cross-validated by source dialogue"
-
-
-@click.command()
-@click.option("--embedded", is_flag=True, required=True, help="Fit the weights of the embedded scorer.")
-@click.option(
-    "--bench", required=True, type=_FOLDER, help="Folder with cases.jsonl, and train/cases.jsonl if there is one."
-)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Weights as JSON; else EMBEDDER.json.")
-@click.option("--embedder", type=click.Choice(["minilm", "static"]), default="minilm", show_default=True)
-@click.option(
-    "--without", multiple=True, metavar="SOURCE", help="A source of cases that is not learned from; may repeat."
-)
-@click.option("--cache", type=_FOLDER, help="Folder that keeps vectors and measured decisions for the next time.")
-def optimize(
-    embedded: bool, bench: Path, out: Path | None, embedder: str, without: tuple[str, ...], cache: Path | None
-) -> None:
-    """Fit placement to labelled cases, and say how good it is before and after.
-
-    Figures are cross-validated by source dialogue. Takes a few minutes on one core and needs LightGBM and scikit-learn.
-    """
-    del embedded
-    retrain(bench, out or Path(f"{embedder}.json"), embedder, cache, without)
 
 
 def retrain(bench: Path, out: Path, embedder: str, kept: Path | None, without: Sequence[str]) -> None:

@@ -199,6 +199,7 @@ def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes) -> Graft
 def limits_of(routing: RoutingSettings) -> RoutingLimits:
     """The bounds of one decision."""
     return RoutingLimits(
+        mode=routing.mode,
         window=routing.window,
         group=routing.group,
         shortlist=routing.shortlist,

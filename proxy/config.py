@@ -20,6 +20,7 @@ from proxy.chat.clients import HelperRule, Profile
 from proxy.chat.known_clients import HELPERS, PROFILES
 from proxy.domain.placement import Fresh, Policy
 from proxy.errors import ConfigError
+from proxy.routing.limits import Mode
 
 LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
 """Parts of a LiteLLM configuration that Graft does not use."""
@@ -84,6 +85,8 @@ class RoutingSettings(Section):
     """For `person` keys without a policy of their own; `app` keys follow."""
     model: str | None = None
     """The LLM scorer: a name from `model_list`. Without one the embedded scorer decides alone."""
+    mode: Mode = "tournament"
+    """How the LLM scorer compares conversations."""
     program: str | None = None
     """A file that `graft optimize` wrote: the LLM scorer's prompts and examples, compiled."""
     embedder: Literal["minilm", "static"] = "minilm"

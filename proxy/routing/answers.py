@@ -17,6 +17,8 @@ from proxy.routing.windows import Window, clip
 
 REASON_TOKENS = 40
 """Cap of a scorer's reason: it is shown to people."""
+REASON_WORDS = 12
+"""What it is asked for, and cut at."""
 
 
 class ScorerFailed(ProxyError):
@@ -42,6 +44,16 @@ class Choice:
     """A place that the scorer would choose."""
 
     point: Point | None
+    """`None` is the root."""
+    relevance: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A conversation that the scorer would choose."""
+
+    window: Window | None
     """`None` is the root."""
     relevance: float
     reason: str
@@ -75,6 +87,15 @@ def read_places(points: Sequence[Point], places: Sequence[Placing]) -> list[Choi
     ]
 
 
+def read_ranks(windows: Sequence[Window], places: Sequence[Placing]) -> list[Ranked]:
+    """The conversations that the scorer named, in its order. Raises ScorerFailed as `read_places`."""
+    _check(places, range(ROOT_NUMBER, len(windows) + 1))
+    return [
+        Ranked(None if place.id == ROOT_NUMBER else windows[place.id - 1], place.relevance, _reason(place))
+        for place in places
+    ]
+
+
 def _check(answers: Sequence[Placing], numbers: Collection[int]) -> None:
     if not answers:
         raise ScorerFailed("it answered with an empty list")
@@ -88,4 +109,6 @@ def _check(answers: Sequence[Placing], numbers: Collection[int]) -> None:
 
 
 def _reason(answer: Placing) -> str:
-    return clip(answer.reasoning, REASON_TOKENS)
+    words = answer.reasoning.split()
+    short = " ".join(words[:REASON_WORDS]) + ("…" if len(words) > REASON_WORDS else "")
+    return clip(short, REASON_TOKENS)

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from proxy.domain.tree import NodeId
-from proxy.routing.answers import Choice
+from proxy.routing.answers import Choice, Ranked
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.scene import Point, Scene
 from proxy.routing.tournament import Final, Judge, together, tournament
-from proxy.routing.windows import on_one_path
+from proxy.routing.windows import Line, Window, on_one_path
 
 Find = Callable[[Sequence[Point]], Awaitable[Sequence[Choice]]]
 """The scorer's best places among points and the root."""
+
+Rank = Callable[[Sequence[Window]], Awaitable[Sequence[Ranked]]]
+"""The scorer's best conversations among all of a shortlist and the root."""
 
 NOTHING_FITS = "Nothing said before is about this."
 
@@ -61,6 +64,35 @@ async def place(scene: Scene, limits: RoutingLimits, judge: Judge, find: Find) -
     ends = [tip.winner.end] if one_path else [tip.winner.end, root.winner.end]
     choices = by_preference(await find(points_along(scene, ends, limits.points)))
     return _explored(choices, seen, limits.relevance_floor)
+
+
+async def place_listwise(scene: Scene, limits: RoutingLimits, rank: Rank, find: Find) -> Placed:
+    """Where the scene's turn belongs, by one ranking of all conversations shown.
+
+    The points of the best one are compared only where the embedded scorer leans to one that is not its end.
+
+    Raises whatever the scorer's calls raise.
+    """
+
+    def tie(ranked: Ranked) -> tuple[float, bool, bool]:
+        return (-ranked.relevance, ranked.window is None, ranked.window is None or not ranked.window.active)
+
+    ranked = sorted(await rank(scene.tips), key=tie)
+    seen = tuple(Place(one.window.end if one.window else None, one.relevance, one.reason) for one in ranked)
+    best = ranked[0]
+    if best.relevance < limits.relevance_floor:
+        return Placed(Place(None, 1 - best.relevance, NOTHING_FITS), seen, explored=False)
+    leans = best.window is not None and scene.leaning in best.window.trail and scene.leaning != best.window.end
+    if best.window is None or not leans:
+        return Placed(seen[0], seen[1:], explored=False)
+    choices = by_preference(await find(points_along(scene, [best.window.end], limits.points)))
+    return _explored(choices, seen, limits.relevance_floor)
+
+
+def opening(scene: Scene, window: Window) -> Line | None:
+    """How a window's conversation began, if the scene knows."""
+    points = scene.points.get(window.end, ())
+    return points[0].before[0] if points and points[0].before and points[0].depth <= len(points[0].before) else None
 
 
 def points_along(scene: Scene, ends: Sequence[NodeId], most: int) -> list[Point]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["tournament", "listwise"]
+MODES: tuple[Mode, ...] = ("tournament", "listwise")
+
+_ROUNDS = 2
+"""Rounds of a tournament; the exploration is the third, and the last, of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingLimits:
     """How much a decision may look at, ask and spend, and how much evidence an answer needs."""
 
+    mode: Mode = "tournament"
+    """Windows meet in groups, or all conversations of the shortlist are ranked in one call."""
     window: int = 4
     """Messages in a window."""
     group: int = 4
@@ -36,8 +45,10 @@ class RoutingLimits:
 
     @property
     def pool(self) -> int:
-        """Windows of each pool, so that both tournaments and the exploration stay within `max_calls`."""
-        sizes = range(1, self.shortlist + 1)
+        """Windows of each pool, so that a decision stays within `max_calls` and three rounds, one of them for the exploration."""
+        if self.mode == "listwise":
+            return self.shortlist
+        sizes = range(1, min(self.shortlist, self.group**_ROUNDS) + 1)
         return max(size for size in sizes if size == 1 or 2 * calls_of(size, self.group) + 1 <= self.max_calls)
 
 

@@ -30,6 +30,7 @@ from proxy.routing.learn.dialogues import concerned
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.lm import MODEL, Capabilities, Engine, ListAdapter, Tally, metered
 from proxy.routing.place_turn import PlaceTurn
+from proxy.routing.router import leaning
 from proxy.routing.scene import Gate, Scene, see
 
 log = logging.getLogger(__name__)
@@ -96,10 +97,7 @@ def posed(cases: Sequence[Case], gate: Gate, limits: RoutingLimits) -> list[Pose
     """The cases that an LLM can be asked about, in the order of their histories. Computes vectors: not for the event loop."""
     found = []
     for case, model in played(cases):
-        leaning = gate.attach(model, case.question)
-        runner_up = leaning.runner_up
-        leans = runner_up.parent_id if leaning.unsure and runner_up is not None else leaning.parent_id
-        scene = see(model, case.question, gate, leans, limits)
+        scene = see(model, case.question, gate, leaning(gate.attach(model, case.question)), limits)
         if scene is not None:
             found.append(Posed(case, scene))
     return found

@@ -1,6 +1,6 @@
 """The router's LLM as one DSPy program, and the way to run it within bounds.
 
-`PlaceTurn` is a `dspy.Module`: its two predictors can be compiled by DSPy's optimizers (`dspy.syncify` makes it synchronous
+`PlaceTurn` is a `dspy.Module`: its predictors can be compiled by DSPy's optimizers (`dspy.syncify` makes it synchronous
 for them) and are saved and loaded as JSON. Its input is a `Scene`, a value.
 
 Imports DSPy: only `router.build_llm` may lead here, after the port is open.
@@ -16,25 +16,26 @@ import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
 from proxy.errors import ConfigError, ProxyError, UpstreamError
-from proxy.routing.answers import Choice, ScorerFailed, read_places, read_scores
-from proxy.routing.explore import Placed, place
+from proxy.routing.answers import Choice, Ranked, ScorerFailed, read_places, read_ranks, read_scores
+from proxy.routing.explore import Placed, opening, place, place_listwise
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.lm import Tally, asking
-from proxy.routing.prompt import show_points, show_turn, show_windows
+from proxy.routing.prompt import show_conversations, show_points, show_turn, show_windows
 from proxy.routing.scene import Point, Scene
-from proxy.routing.signatures import PROMPT_VERSION, FindAttachment, ScoreWindows
+from proxy.routing.signatures import PROMPT_VERSION, FindAttachment, RankConversations, ScoreWindows
 from proxy.routing.tournament import Verdict
 from proxy.routing.windows import Window
 
 
 class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
-    """Places one turn: the tournaments, then, where they do not settle it, the exploration."""
+    """Places one turn: the tournaments, then, where they do not settle it, the exploration; or one ranking of all conversations."""
 
     def __init__(self, limits: RoutingLimits) -> None:
         super().__init__()
         self.limits = limits
         self.score = dspy.Predict(ScoreWindows)
         self.find = dspy.Predict(FindAttachment)
+        self.rank = dspy.Predict(RankConversations)
 
     async def aforward(self, scene: Scene) -> dspy.Prediction:
         """The prediction's `parent` is the attachment point, `placed` the whole decision.
@@ -51,7 +52,15 @@ class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
             answer = await self.find.acall(new_turn=turn, points=show_points(points))
             return read_places(points, answer.places)
 
-        placed = await place(scene, self.limits, judge, find)
+        async def rank(windows: Sequence[Window]) -> list[Ranked]:
+            shown = show_conversations(windows, [opening(scene, window) for window in windows])
+            answer = await self.rank.acall(new_turn=turn, windows=shown)
+            return read_ranks(windows, answer.places)
+
+        if self.limits.mode == "listwise":
+            placed = await place_listwise(scene, self.limits, rank, find)
+        else:
+            placed = await place(scene, self.limits, judge, find)
         return dspy.Prediction(parent=placed.place.parent, placed=placed)
 
     def dump_state(self, json_mode: bool = True) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from proxy.routing.scene import Point
 from proxy.routing.windows import Line, Window
 
+LATEST = 2
+"""Messages from the end of a conversation that are shown where all conversations stand in one list."""
 ROOT_NUMBER = 0
 """The number under which the root can be chosen."""
 
@@ -33,6 +35,14 @@ def show_windows(windows: Sequence[Window]) -> str:
     return "\n\n".join(_window(number, window) for number, window in enumerate(windows, 1))
 
 
+def show_conversations(windows: Sequence[Window], openings: Sequence[Line | None]) -> str:
+    """Conversations numbered from 1, each by how it began, if that is not shown anyway, and what was said last."""
+    return "\n\n".join(
+        _conversation(number, window, opening)
+        for number, (window, opening) in enumerate(zip(windows, openings, strict=True), 1)
+    )
+
+
 def show_points(points: Sequence[Point]) -> str:
     """Attachment points numbered from 1."""
     return "\n\n".join(_point(number, point) for number, point in enumerate(points, 1))
@@ -48,6 +58,14 @@ def _window(number: int, window: Window) -> str:
     active = ' active="yes"' if window.active else ""
     system = [f"system: {defused(window.system)}"] if window.system else []
     return "\n".join([f'<window id="{number}" shows="{shows}"{active}>', *system, *_lines(window.lines), "</window>"])
+
+
+def _conversation(number: int, window: Window, opening: Line | None) -> str:
+    active = ' active="yes"' if window.active else ""
+    system = [f"system: {defused(window.system)}"] if window.system else []
+    latest = window.lines[-LATEST:]
+    begins = [f"began with {line}" for line in _lines([opening])] if opening and opening not in latest else []
+    return "\n".join([f'<window id="{number}"{active}>', *system, *begins, *_lines(latest), "</window>"])
 
 
 def _point(number: int, point: Point) -> str:

@@ -115,7 +115,7 @@ class GraftRouter:
         if self._build_llm is None or limits.max_calls < 1 or sure or not question.new_turn.strip():
             return None
         try:
-            return see(model, question, self._gate, _leaning(embedded), limits)
+            return see(model, question, self._gate, leaning(embedded), limits)
         except Exception:
             log.exception("The windows could not be built; the embedded answer stands")
             return None
@@ -134,7 +134,7 @@ class GraftRouter:
                 placer = await self._placer(build)
                 tally = placer.tally(self._limits.max_calls)
                 placed = await placer.place(scene, tally)
-            attachment = _attachment(placed, question, embedded, self._limits, tips)
+            attachment = weighed(placed, question, embedded, self._limits, tips)
         except TimeoutError:
             attachment = _degraded(embedded, f"it took longer than {self._limits.deadline_s:g} s")
         except ScorerFailed as exc:
@@ -197,7 +197,7 @@ def build_llm(
     return LlmPlacer(place_turn, language_model(scorer, ScorerOptions(schema, temperature, max_tokens)))
 
 
-def _attachment(
+def weighed(
     placed: Placed, question: Question, embedded: Attachment, limits: RoutingLimits, tips: frozenset[NodeId]
 ) -> Attachment:
     """A decision with its evidence weighed: leaving the cursor takes more of it than staying, unless both scorers agree."""
@@ -212,7 +212,7 @@ def _attachment(
     stays = chosen.parent == question.cursor or question.cursor is None
     if question.fresh == "confident" and chosen.parent is not None and evidence < limits.strong:
         place = Place(None, 1 - evidence, f"Not sure enough to join an earlier conversation: {chosen.reason}")
-    elif not stays and evidence < limits.sure and chosen.parent != _leaning(embedded):
+    elif not stays and evidence < limits.sure and chosen.parent != leaning(embedded):
         confidence = next((other.confidence for other in others if other.parent == question.cursor), 1 - evidence)
         place = Place(question.cursor, confidence, f"Not sure enough to leave the conversation: {chosen.reason}")
     else:
@@ -228,7 +228,7 @@ def _attachment(
     )
 
 
-def _leaning(embedded: Attachment) -> NodeId | None:
+def leaning(embedded: Attachment) -> NodeId | None:
     """Where the embedded scorer leans, also when it was too unsure to go there."""
     if embedded.unsure and embedded.runner_up is not None:
         return embedded.runner_up.parent_id

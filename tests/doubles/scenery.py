@@ -135,10 +135,10 @@ class FakeScorer:
                 raise text
             return text
         liked = {number: self.like(text) for number, text in self.blocks(call).items()}
-        if "<point id=" in self.prompts[call][-1].text:
+        if '{"places"' in self.prompts[call][0].text:
             liked[0] = self.root
             best = sorted(liked, key=lambda number: -liked[number])[:3]
-            return json.dumps({"places": [{"id": n, "reasoning": f"point {n}", "relevance": liked[n]} for n in best]})
+            return json.dumps({"places": [{"id": n, "reasoning": f"place {n}", "relevance": liked[n]} for n in best]})
         order = sorted(liked, key=lambda number: -liked[number])
         return json.dumps(
             {

@@ -179,7 +179,7 @@ async def test_a_loaded_program_answers_through_its_predictors(tmp_path):
 def test_a_program_compiled_for_other_prompts_is_refused(tmp_path):
     file = tmp_path / "program.json"
     PlaceTurn(RoutingLimits()).save(str(file))
-    file.write_text(file.read_text().replace('"prompt_version": 1', '"prompt_version": 0'))
+    file.write_text(file.read_text().replace('"prompt_version": 2', '"prompt_version": 0'))
     with pytest.raises(ConfigError, match="graft optimize"):
         build_llm(FakeScorer(), RoutingLimits(), program=file)
 

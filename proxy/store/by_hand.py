@@ -5,9 +5,8 @@ Like the rest of that class it only says which function runs on which thread.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from proxy.domain.fingerprint import Hash
 from proxy.domain.placement import Attachment
@@ -21,19 +20,10 @@ from proxy.store.browsing import Page
 from proxy.store.records import Decision, Outline, Stored
 from proxy.store.reports import Move, Shadow
 from proxy.store.search import Hit
-
-T = TypeVar("T")
-
-
-class _Threads(Protocol):
-    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
-
-    async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
-
-    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T: ...
+from proxy.store.threads import Threads
 
 
-class ByHand(_Threads, Protocol):
+class ByHand(Threads, Protocol):
     """Every look-up is by user first; a foreign id is an unknown id."""
 
     # Trees

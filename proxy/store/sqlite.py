@@ -20,19 +20,18 @@ import anyio
 
 from proxy.domain.archive import Imported, Item, Progress, Target, TreeFields
 from proxy.domain.fingerprint import Hash, Link
-from proxy.domain.placement import Attachment, FeedNode, Mark, Policy, TreeSlice
+from proxy.domain.placement import Attachment, FeedNode, Mark, TreeSlice
 from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, User
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
-from proxy.domain.turn import Call, KeyKind
-from proxy.domain.zone import DataZone, ZoneName
+from proxy.domain.turn import Call
+from proxy.domain.zone import DataZone
 from proxy.store import (
     asides,
     buried,
     client_ids,
     exporting,
     importing,
-    keys,
     reading,
     recognising,
     reshaping,
@@ -42,11 +41,12 @@ from proxy.store import (
     verify,
     writing,
 )
+from proxy.store.accounts import Accounts
 from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, translated, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
-from proxy.store.records import AsideCount, Correction, Decision, Key, Outline, Violation
+from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.tenancy import Tenancy
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ T = TypeVar("T")
 KEPT_USERS = 10_000
 
 
-class SqliteStore(ByHand):
+class SqliteStore(Accounts, ByHand):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
@@ -151,7 +151,7 @@ class SqliteStore(ByHand):
         """Raises StoreError when the database cannot be written to."""
         await self._write(lambda db: db.execute("UPDATE users SET created_at = created_at WHERE 0"))
 
-    # Users, trees, zones, keys
+    # Users, trees, zones
 
     async def user(self, user_id: UserId) -> User:
         user = self._users.get(user_id) or await self._glance(partial(trees.find_user, user_id=user_id))
@@ -175,62 +175,8 @@ class SqliteStore(ByHand):
         """The user's trees, the one used last first."""
         return await self._read(partial(trees.trees, user_id=user_id))
 
-    async def rename(self, user_id: UserId, tree_id: TreeId, title: str | None) -> None:
-        """Give a tree a title; its name, which clients use, stays. Raises NotFound."""
-        await self._write(partial(trees.rename, user_id=user_id, tree_id=tree_id, title=title))
-
-    async def set_system_prompt(self, user_id: UserId, tree_id: TreeId, text: str | None) -> None:
-        await self._write(partial(trees.set_system_prompt, user_id=user_id, tree_id=tree_id, text=text))
-
-    async def set_max_context_tokens(self, user_id: UserId, tree_id: TreeId, tokens: int | None) -> None:
-        await self._write(partial(trees.set_max_context_tokens, user_id=user_id, tree_id=tree_id, tokens=tokens))
-
-    async def set_metadata_item(self, user_id: UserId, tree_id: TreeId, name: str, value: object) -> None:
-        """Keep a JSON value under a name of the caller's; `None` takes it away. Raises NotFound."""
-        await self._write(partial(trees.set_metadata_item, user_id=user_id, tree_id=tree_id, name=name, value=value))
-
     async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
         return await self._glance(partial(trees.zones, user_id=user_id, tree_id=tree_id))
-
-    async def put_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str) -> None:
-        """Replace a zone's text; `tree_id` is `None` for zones that hold for all trees. Raises NotFound."""
-        await self._write(partial(trees.put_zone, user_id=user_id, tree_id=tree_id, name=name, text=text))
-
-    async def add_key(
-        self,
-        user_id: UserId,
-        kind: KeyKind,
-        digest: str,
-        prefix: str,
-        label: str | None = None,
-        policy: Policy | None = None,
-        *,
-        honours_store: bool = False,
-    ) -> Key:
-        """Keep a new key of a user, who is created where missing."""
-        return await self._write(
-            lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy, honours_store)
-        )
-
-    async def key_by_digest(self, digest: str) -> Key | None:
-        """The key with that digest unless it was revoked."""
-        return await self._glance(partial(keys.key_by_digest, digest=digest))
-
-    async def keys(self) -> list[Key]:
-        """All keys, revoked ones too, oldest first."""
-        return await self._read(keys.keys)
-
-    async def has_keys(self) -> bool:
-        """Whether any key was ever given out, revoked ones included."""
-        return await self._glance(keys.has_keys)
-
-    async def revoke_key(self, name: str) -> Key:
-        """Revoke a key by its id or its shown prefix. Raises NotFound."""
-        return await self._write(partial(keys.revoke_key, name=name))
-
-    async def touch_key(self, key_id: str, at: float) -> None:
-        """Remember when a key was used last."""
-        await self._write(partial(keys.touch_key, key_id=key_id, at=at))
 
     # Nodes, read
 

@@ -1,0 +1,25 @@
+"""Where a store's statements run: what the parts of `SqliteStore` ask of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Threads(Protocol):
+    """Runs functions of a connection."""
+
+    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """On the reader's thread."""
+        ...
+
+    async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """A short question, at once where possible."""
+        ...
+
+    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """As one transaction; returns when it is committed."""
+        ...

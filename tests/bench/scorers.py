@@ -168,7 +168,7 @@ def told(costs: Sequence[Cost]) -> list[str]:
     return [f"{mean(calls):.1f}", str(max(calls)), f"{mean(tokens):.0f}", f"{mean(rounds):.1f}", str(max(rounds))]
 
 
-async def grown(branches: int, mode: Mode, seeds: int) -> list[str]:
+async def grown(branches: int, mode: Mode, seeds: int, accuracy: float = 0.9) -> list[str]:
     """The cost in a tree of so many branches, where the shortlist holds the right one."""
     planting = Planting()
     for number in range(branches):
@@ -185,7 +185,7 @@ async def grown(branches: int, mode: Mode, seeds: int) -> list[str]:
         gate = FakeGate(favourites=[end, f"topic{chosen}-2a"])
         scene = see(model, case.question, gate, None, limits)
         assert scene is not None
-        scorer = Simulated(case, scene, 0.9, seed)
+        scorer = Simulated(case, scene, accuracy, seed)
         embedded = Attachment(last, "continue", "", 0.5, "embedded", unsure=True)
         one = Prepared(case, embedded, {mode: scene}, frozenset(model.tips()))
         right += await asked(scene, scorer, limits, one) == end

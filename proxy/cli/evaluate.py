@@ -230,3 +230,6 @@ def _show_replays(console: Console, mix: str, accounts: Sequence[tuple[str, Repl
         rates = [f"{account.per_100(count):.1f}" for count in errors]
         table.add_row(name, str(account.turns), *rates, f"{account.whole} of {account.conversations}")
     console.print(table)
+    counts = {"wrong joins": total.wrong_joins, "torn follow-ups": total.torn, "needless roots": total.needless_roots}
+    told = ", ".join(f"{total.per_100(count):.1f} {name}" for name, count in counts.items())
+    console.print(f"  {told} per 100 turns\n", highlight=False, soft_wrap=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from proxy.cli.evaluate import _show_replays
 from proxy.domain.placement import Attachment, FeedNode, Question
 from proxy.domain.tree import NodeId
 from proxy.routing.bench.cases import Case
@@ -127,3 +131,9 @@ def test_a_false_join_is_a_turn_in_a_conversation_that_is_not_its_own():
     assert (roots["go on"].apart, roots["new chat"].apart, roots["new topic"].right) == (1, 1, 1)
     joined = fresh_figures([judge(one, Prediction(one.id, NodeId("1-0-reply"))) for one in made])
     assert (joined["all"].false_joins, joined["go on"].false_joins) == (0.75, 0)
+
+
+def test_a_replay_tells_its_rates_on_one_line():
+    console = Console(file=io.StringIO(), width=80)
+    _show_replays(console, "streams as they are", [("a", Replay(50, 1, 2, 3, 9, 5)), ("b", Replay(50, 0, 2, 0, 9, 8))])
+    assert "1.0 wrong joins, 4.0 torn follow-ups, 3.0 needless roots per 100 turns" in console.file.getvalue()  # type: ignore[attr-defined]

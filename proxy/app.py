@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import time
@@ -18,6 +17,7 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 
+from proxy import heap
 from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
@@ -253,18 +253,8 @@ class _Warm:
         scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
         log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
         log.info("Models: %s", ", ".join(self._parts.lanes.models.names()))
-        _rest_heap()
+        heap.settle()
         log.info("Ready after %.1f s", time.perf_counter() - started)
-
-
-def _rest_heap() -> None:
-    """Let the garbage collector pass over what the libraries hold, which is never freed: each look at it costs a tenth of a second.
-
-    A request makes thousands of objects and hardly a cycle among them, so it need not look after every 700 either.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 @asynccontextmanager

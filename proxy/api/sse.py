@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,24 +22,37 @@ KEEP_ALIVE_S = 15.0
 _AHEAD = 64 * 1024
 """Bytes that may wait for the client before the upstream is read further."""
 
+T = TypeVar("T")
+Payload = Mapping[str, Any] | bytes
+
 _encode = msgspec.json.Encoder().encode
 _leaving: set[asyncio.Task[None]] = set()
 """Streams whose client has left: kept until they have ended themselves."""
 
 
-def frame(value: Mapping[str, Any] | bytes) -> bytes:
+def frame(value: Payload) -> bytes:
     """One event; bytes are JSON already, in one line."""
     return b"data: " + (value if isinstance(value, bytes) else _encode(value)) + b"\n\n"
 
 
+def as_it_is(value: Payload) -> Payload:
+    """What is told of a value that is a payload already."""
+    return value
+
+
 async def events(
-    values: AsyncGenerator[Mapping[str, Any] | bytes, None],
+    values: AsyncGenerator[T, None],
     error_body: Callable[[ProxyError], Mapping[str, Any]],
     keep_alive_s: float = KEEP_ALIVE_S,
+    payload_of: Callable[[T], Payload | None] = as_it_is,  # type: ignore[assignment]  # right where T is a payload
 ) -> AsyncGenerator[bytes, None]:
-    """Frame a stream; an error after the first byte leaves as an event, and then nothing says that the answer is complete."""
+    """Frame a stream; an error after the first byte leaves as an event, and then nothing says that the answer is complete.
+
+    Args:
+        payload_of: What the client is told of a value; `None` where nothing is.
+    """
     outlet = Outlet(keep_alive_s)
-    reading = asyncio.get_running_loop().create_task(_read(values, outlet, error_body))
+    reading = asyncio.get_running_loop().create_task(_read(values, outlet, error_body, payload_of))
     try:
         while data := await outlet.take():
             yield data
@@ -113,13 +126,16 @@ class Outlet:
 
 
 async def _read(
-    values: AsyncGenerator[Mapping[str, Any] | bytes, None],
+    values: AsyncGenerator[T, None],
     outlet: Outlet,
     error_body: Callable[[ProxyError], Mapping[str, Any]],
+    payload_of: Callable[[T], Payload | None],
 ) -> None:
     try:
         async for value in values:
-            outlet.put(frame(value))
+            if (payload := payload_of(value)) is None:
+                continue
+            outlet.put(frame(payload))
             if outlet.is_full:
                 await outlet.room()
         outlet.put(DONE)

@@ -25,16 +25,23 @@ class Fold:
         self._reasons: dict[int, str | None] = {}
         self._usage: Wire | None = None
         self._envelope: dict[str, object] = {}
+        self._unnamed: Sequence[str] = _ENVELOPE
+        """Names of the envelope that no chunk has told yet."""
+        self._pieces: list[str] = []
+        """Text of the first choice, not yet joined: most chunks hold nothing else."""
 
     def add(self, chunk: Chunk) -> None:
         wire = chunk.wire
-        for name in _ENVELOPE:
-            if wire.get(name) is not None:
-                self._envelope.setdefault(name, wire[name])
+        if self._unnamed:
+            self._note_envelope(wire)
         if isinstance(wire.get("usage"), dict):
             self._usage = cast("Wire", wire["usage"])
         for choice in cast("Sequence[Mapping[str, Any]]", wire.get("choices") or ()):
             index = int(choice.get("index") or 0)
+            if index == 0 and 0 in self._reasons and (text := _text_alone(choice)) is not None:
+                self._pieces.append(text)
+                continue
+            self._join()
             if "message" in choice:
                 self._choices[index] = dict(choice["message"])
             else:
@@ -42,13 +49,27 @@ class Fold:
             if choice.get("finish_reason") is not None or index not in self._reasons:
                 self._reasons[index] = choice.get("finish_reason")
 
+    def _note_envelope(self, wire: Wire) -> None:
+        for name in self._unnamed:
+            if wire.get(name) is not None:
+                self._envelope[name] = wire[name]
+        self._unnamed = [name for name in self._unnamed if name not in self._envelope]
+
+    def _join(self) -> None:
+        """Join the text that came in pieces, once: joined piece by piece, a long reply would be copied with every chunk."""
+        if self._pieces:
+            text, self._pieces = "".join(self._pieces), []
+            _merge(self._choices[0], {"content": text})
+
     @property
     def started(self) -> bool:
         """Whether anything was said yet."""
+        self._join()
         return any(_says_something(message) for message in self._choices.values())
 
     def completion(self) -> Completion:
         """The answer as it stands."""
+        self._join()
         order = sorted(self._choices)
         return Completion(
             messages=[Message({**_finished(self._choices[i]), "role": "assistant"}) for i in order],
@@ -88,6 +109,15 @@ def pieces(completion: Completion) -> list[Chunk]:
     if completion.usage is not None:
         chunks.append(Chunk({**frame, "choices": [], "usage": completion.usage}))
     return chunks
+
+
+def _text_alone(choice: Mapping[str, Any]) -> str | None:
+    """The text of a choice that holds nothing else."""
+    delta = choice.get("delta")
+    if not delta or len(delta) != 1 or choice.get("finish_reason") is not None or "message" in choice:
+        return None
+    text = delta.get("content")
+    return text if isinstance(text, str) else None
 
 
 def _merge(into: dict[str, Any], delta: Mapping[str, Any]) -> None:

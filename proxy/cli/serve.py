@@ -8,6 +8,7 @@ import socket
 
 import click
 
+from proxy import heap
 from proxy.cli.common import config_option, opened
 from proxy.config import Settings, load
 from proxy.domain.tree import UserId
@@ -31,6 +32,7 @@ def serve(config_file: str | None, host: str | None, port: int | None) -> None:
 
 def run(settings: Settings) -> None:
     """Serve until stopped; the port is open before the heavy libraries are imported."""
+    heap.limit()
     import uvicorn
 
     from proxy.api.auth import is_loopback

@@ -117,7 +117,7 @@ class Static:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: NDArray[np.float32] | None = None
+        self._rows: NDArray[np.floating[Any]] | None = None
         self._tokenizer: Any = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -127,10 +127,10 @@ class Static:
             self._tokenizer.encode_batch([text[:2000] for text in texts], add_special_tokens=False)
         ):
             if tokens.ids:
-                vectors[at] = rows[tokens.ids].mean(axis=0)
+                vectors[at] = rows[tokens.ids].mean(axis=0, dtype=np.float32)
         return unit(vectors)
 
-    def _load(self) -> NDArray[np.float32]:
+    def _load(self) -> NDArray[np.floating[Any]]:
         with self._lock:
             if self._rows is None:
                 folder = _inside("wordllama")
@@ -174,15 +174,17 @@ def _session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = (
+        False  # they keep the room of the longest batch for good
+    )
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _safetensors(path: Path) -> NDArray[np.float32]:
-    """The one matrix of a safetensors file: a length, a JSON header, then the raw values."""
+def _safetensors(path: Path) -> NDArray[np.floating[Any]]:
+    """The one matrix of a safetensors file: a length, a JSON header, then the raw values. They stay in the file until they are read."""
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         start = file.tell()
     tensor = next(entry for name, entry in header.items() if name != "__metadata__")
     kind = {"F16": np.float16, "F32": np.float32}[tensor["dtype"]]
-    matrix = np.memmap(path, kind, "r", start + tensor["data_offsets"][0], tuple(tensor["shape"]))
-    return np.asarray(matrix, np.float32)
+    return np.memmap(path, kind, "r", start + tensor["data_offsets"][0], tuple(tensor["shape"]))

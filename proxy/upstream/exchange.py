@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, StreamReader
 
 _NO_USAGE = re.compile(rb'\s*"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
-"""Cannot match inside a JSON string: a quote in there is escaped."""
+"""Cannot match inside a JSON string: a quote in there is escaped. Slow, for it is tried at every byte."""
+_NO_USAGE_SPELLED = (b',"usage":null', b', "usage": null')
+"""As most servers write it."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ERROR_FIELDS = ("error", "message", "detail")
 
@@ -63,6 +65,11 @@ async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Ti
     if "choices" not in wire:
         raise failures.answered(model, 200, {}, body)
     return Chunk({"object": "chat.completion", **wire}, body)
+
+
+async def alone(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> AsyncGenerator[Chunk, None]:
+    """The same, as the one chunk of its answer."""
+    yield await whole(session, outgoing, model, timeouts)
 
 
 async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> bytes:
@@ -215,10 +222,18 @@ def _chunk(payload: bytes, model: Model, *, usage_wanted: bool, last: bool) -> C
         wire["object"] = "chat.completion.chunk"
     if not usage_wanted and wire.get("usage", wire) is None:
         del wire["usage"]
-        payload, taken = _NO_USAGE.subn(b"", payload)
-        if taken != 1:  # one below the top, too
-            payload = _encode(wire)
+        payload = _without_usage(payload) or _encode(wire)
     return Chunk(wire, payload)
+
+
+def _without_usage(payload: bytes) -> bytes | None:
+    """A chunk without its `"usage": null`; `None` where there are more of them, below the top."""
+    if payload.count(b'"usage"') == 1:
+        for spelled in _NO_USAGE_SPELLED:
+            if spelled in payload:
+                return payload.replace(spelled, b"")
+    payload, taken = _NO_USAGE.subn(b"", payload)
+    return payload if taken == 1 else None
 
 
 def _is_whole(response: ClientResponse, begin: bytes) -> bool:

@@ -55,8 +55,8 @@ class Lanes:
 
         Raises:
             ModelNotFound: At once.
-            InvalidRequest: Before the first chunk: the request has a tool that would act on the server.
-            UpstreamError: Before the first chunk or between chunks.
+            InvalidRequest: At once or before the first chunk: the request has a tool that would act on the server.
+            UpstreamError: At once, before the first chunk or between chunks.
         """
         model = self.models.get(asked.model)
         match model.lane:

@@ -43,27 +43,28 @@ class NativeLane:
         self._endpoints: dict[str, Endpoint | None] = {}
         self._plans = _Plans()
 
-    async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+    def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
-        litellm = library.loaded() or await library.warm()
+        litellm = library.loaded()
+        return self._warmed(model, asked) if litellm is None else self._ask(litellm, model, asked)
+
+    async def _warmed(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """The same for whoever comes before LiteLLM is imported."""
+        async with aclosing(self._ask(await library.warm(), model, asked)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def _ask(self, litellm: Any, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """The generator that does the work, itself: one that only passes chunks on costs as much as reading them."""
         found = self._found(litellm, model, asked.options, stream=asked.stream)
         if found is None:
-            async with aclosing(self._litellm_lane.ask(model, asked)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            return
+            return self._litellm_lane.ask(model, asked)
         at, plan = found
         headers = asked.beside(at.headers) if asked.headers else at.headers
         outgoing = Outgoing(at.url, headers, _body(at, plan, model, asked))
         if not asked.stream:
-            yield await exchange.whole(self._session, outgoing, model, at.timeouts)
-            return
-        wanted = asked.usage_wanted
-        async with aclosing(
-            exchange.stream(self._session, outgoing, model, at.timeouts, usage_wanted=wanted)
-        ) as chunks:
-            async for chunk in chunks:
-                yield chunk
+            return exchange.alone(self._session, outgoing, model, at.timeouts)
+        return exchange.stream(self._session, outgoing, model, at.timeouts, usage_wanted=asked.usage_wanted)
 
     def dropped(self, model: Model, options: Mapping[str, object], *, stream: bool) -> list[str]:
         """Names of fields that would not reach the provider; before LiteLLM is imported, only those that never do."""

@@ -7,7 +7,6 @@ Fields that would act on a server of LiteLLM's or choose a model are left out an
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import Any
 
 from proxy.domain.turn import Asked, Chunk
@@ -27,18 +26,12 @@ class RawLane:
         self._session = session
         self._timeouts = timeouts
 
-    async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+    def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
         outgoing = Outgoing(url(model), asked.beside(headers(model)), body(model, asked))
         if not asked.stream:
-            yield await exchange.whole(self._session, outgoing, model, self._timeouts)
-            return
-        wanted = asked.usage_wanted
-        async with aclosing(
-            exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=wanted)
-        ) as chunks:
-            async for chunk in chunks:
-                yield chunk
+            return exchange.alone(self._session, outgoing, model, self._timeouts)
+        return exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=asked.usage_wanted)
 
     def dropped(self, options: Mapping[str, object]) -> list[str]:
         """Names of fields that are not sent."""

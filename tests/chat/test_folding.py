@@ -169,3 +169,20 @@ def test_other_fields_are_kept_lists_joined_and_objects_merged() -> None:
     assert told.messages[0].wire == assistant(
         None, audio={"id": "a1", "transcript": "Hello"}, annotations=[{"n": 1}, {"n": 2}], provider="y"
     )
+
+
+def test_text_is_whole_whenever_it_is_looked_at_and_whatever_comes_between() -> None:
+    fold = Fold()
+    for text in ("", "Six", " metres"):
+        fold.add(piece({"content": text}))
+    assert fold.completion().messages[0].text == "Six metres"
+    fold.add(piece({"content": ", "}))
+    fold.add(piece({"reasoning_content": "the gauge"}))
+    fold.add(piece({"content": "says the gauge."}))
+    fold.add(piece({"content": " Sure."}, index=1))
+    fold.add(piece({}, "stop"))
+    fold.add(piece({"content": "?"}))
+    done = fold.completion()
+    assert [message.text for message in done.messages] == ["Six metres, says the gauge.?", " Sure."]
+    assert done.messages[0].wire["reasoning_content"] == "the gauge"
+    assert done.finish_reasons == ["stop", None]

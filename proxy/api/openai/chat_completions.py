@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, cast
 
@@ -65,7 +65,8 @@ def handler(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Cha
 
 def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
-    frames = sse.events(_wires(answer, usage_wanted=usage_wanted), errors.body_of, answer.silence_s)
+    told = _payload if usage_wanted else _payload_but_usage
+    frames = sse.events(answer.chunks, errors.body_of, answer.silence_s, told)
     return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
 
 
@@ -169,12 +170,13 @@ def _text(value: object, param: str) -> str | None:
     return value
 
 
-async def _wires(answer: Answer, *, usage_wanted: bool) -> AsyncGenerator[Mapping[str, Any] | bytes, None]:
-    """The chunks to be framed, as the provider wrote them where it did."""
-    async with aclosing(answer.chunks) as chunks:
-        async for chunk in chunks:
-            if usage_wanted or not _is_usage(chunk):
-                yield chunk.raw or chunk.wire
+def _payload(chunk: Chunk) -> Mapping[str, Any] | bytes:
+    """A chunk as the provider wrote it, if it did."""
+    return chunk.raw or chunk.wire
+
+
+def _payload_but_usage(chunk: Chunk) -> Mapping[str, Any] | bytes | None:
+    return None if _is_usage(chunk) else chunk.raw or chunk.wire
 
 
 def _is_usage(chunk: Chunk) -> bool:

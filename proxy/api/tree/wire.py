@@ -29,13 +29,13 @@ NODE_ID: Final = "n_8fJ2sKx4QeWv1LrUoBdMzC"
 class Body(BaseModel):
     """What comes in: unknown fields are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Out(BaseModel):
     """What goes out."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Listed(Out):

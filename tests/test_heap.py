@@ -1,0 +1,58 @@
+"""Memory that was freed goes back to the system, where the C library is glibc."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy import heap
+
+FREED = """
+from pathlib import Path
+from proxy import heap
+
+def rss_mib():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+assert heap.limit()
+before = rss_mib()
+pieces = [b"x" * (64 * 1024 + number) for number in range(1600)]
+grown = rss_mib() - before
+del pieces
+heap.settle()
+print(grown, rss_mib() - before)
+"""
+
+
+def glibc() -> bool:
+    return sys.platform == "linux" and heap._glibc() is not None
+
+
+@pytest.mark.skipif(not glibc(), reason="only glibc is told how much to keep")
+def test_what_was_freed_is_given_back() -> None:
+    root = Path(heap.__file__).parents[1]
+    told = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True, cwd=root)
+    grown, left = map(float, told.stdout.split())
+    assert grown > 80
+    assert left < 20
+
+
+def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heap.ctypes, "CDLL", lambda _: object())
+    assert heap.limit() is False
+
+
+def test_what_is_loaded_is_looked_at_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    try:
+        heap.settle()
+        assert gc.get_freeze_count() > frozen
+        assert gc.get_threshold()[0] == 10_000
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

@@ -34,7 +34,7 @@ from proxy.domain.fingerprint import Hash, Memo
 from proxy.domain.placement import Attachment, Route
 from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
-from proxy.domain.tree import CallId, NodeId, Tree, new_id
+from proxy.domain.tree import DEFAULT_TREE, CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
 from proxy.errors import InvalidRequest, NotFound
 
@@ -286,7 +286,10 @@ class Chat:
         if (named := await client_ids.by_ids(self._store, request)) is not None:
             return named
         user_id, turn, transcript = request.user.id, request.turn, request.transcript
-        tree_id = (await self._store.tree(user_id, turn.tree)).id if turn.tree is not None else None
+        within = turn.tree
+        if within is None and transcript.fresh and not turn.hint and not request.pinned:
+            within = DEFAULT_TREE  # without a history nothing says that the chat is in another tree
+        tree_id = (await self._store.tree(user_id, within)).id if within is not None else None
         sighting = await self._store.recognise(user_id, transcript.links, tree_id=tree_id, conversation=turn.hint)
         return locate(transcript.said, transcript.links, sighting)
 

@@ -66,7 +66,9 @@ def list_keys(config_file: str | None) -> None:
 
     rows = with_store(config_file, work)
     names = (Column("id", no_wrap=True), Column("begins with", no_wrap=True))  # what `revoke` takes is never cut short
-    table = Table(*names, "user", "kind", "policy", "label", "made", "state")
+    table = Table(
+        *names, *(Column(name, overflow="fold") for name in ("user", "kind", "policy", "label", "made", "state"))
+    )
     for key in rows:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         state = "revoked" if key.revoked_at else "valid"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ MAX_TOKENS = 128
 """Text beyond is cut: a turn says early what it is about, and the end of a long reply has a vector of its own."""
 
 BATCH = 16
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Embedder(Protocol):
@@ -82,7 +85,7 @@ class MiniLM:
     def embed(self, texts: Sequence[str]) -> Vectors:
         self._load()
         vectors = np.zeros((len(texts), self.size), np.float32)
-        tokens = self._tokenizer.encode_batch([text[: MAX_TOKENS * 16] for text in texts])
+        tokens = self._tokenizer.encode_batch([_characters(text[: MAX_TOKENS * 16]) for text in texts])
         order = sorted(range(len(texts)), key=lambda i: len(tokens[i].ids))
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
@@ -124,7 +127,7 @@ class Static:
         rows = self._load()
         vectors = np.zeros((len(texts), self.size), np.float32)
         for at, tokens in enumerate(
-            self._tokenizer.encode_batch([text[:2000] for text in texts], add_special_tokens=False)
+            self._tokenizer.encode_batch([_characters(text[:2000]) for text in texts], add_special_tokens=False)
         ):
             if tokens.ids:
                 vectors[at] = rows[tokens.ids].mean(axis=0, dtype=np.float32)
@@ -146,6 +149,11 @@ def unit(vectors: NDArray[np.float32]) -> Vectors:
 
 
 _VOCABULARY = Path("embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
+
+
+def _characters(text: str) -> str:
+    """Text that a tokenizer takes: halves of characters, which only a foreign import can bring, become U+FFFD."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
 def _inside(package: str) -> Path:

@@ -25,6 +25,7 @@ from proxy.upstream import failures
 from proxy.upstream.events import DONE, EventReader
 from proxy.upstream.models import Model
 from proxy.upstream.session import Session, Timeouts
+from proxy.upstream.shapes import readable
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, StreamReader
@@ -270,6 +271,8 @@ def _object(payload: bytes, model: Model) -> dict[str, Any]:
         )
     if value.get("error") or ("choices" not in value and any(value.get(name) for name in _ERROR_FIELDS)):
         raise failures.answered(model, 200, {}, payload)
+    if not readable(value.get("choices")):
+        raise UpstreamError(f"The model {model.name!r} answered in a shape that cannot be read.", model=model.name)
     return value
 
 

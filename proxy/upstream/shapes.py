@@ -3,6 +3,8 @@
 LiteLLM fills its objects with nulls of its own, moves what it does not know into `provider_specific_fields`, and gives the usage
 chunk a choice. Here that is undone. Everything works on plain dictionaries.
 
+`readable` is for the lanes that take a provider's own JSON.
+
 Source: OpenAI API reference, the chat completion object and the chat completion chunk object.
 """
 
@@ -73,3 +75,29 @@ def _chunk_choice(choice: Mapping[str, Any], index: int) -> Json:
         mended["logprobs"] = choice["logprobs"]
     mended["finish_reason"] = choice.get("finish_reason")
     return mended
+
+
+def readable(choices: object) -> bool:
+    """Whether what an answer says has the shapes that are folded and stored: texts or lists of parts, calls that are objects."""
+    if choices is None:
+        return True
+    return isinstance(choices, list) and all(
+        isinstance(choice, dict)
+        and (isinstance(index := choice.get("index") or 0, int) or str(index).isdigit())
+        and _says(choice.get("delta"))
+        and _says(choice.get("message"))
+        for choice in choices
+    )
+
+
+def _says(message: object) -> bool:
+    if message is None:
+        return True
+    if not isinstance(message, dict):
+        return False
+    content = message.get("content")
+    return (content is None or isinstance(content, str) or _objects(content)) and _objects(message.get("tool_calls"))
+
+
+def _objects(values: object) -> bool:
+    return values is None or (isinstance(values, list) and all(isinstance(value, dict) for value in values))

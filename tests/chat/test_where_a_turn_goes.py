@@ -322,3 +322,11 @@ async def test_the_history_says_which_tree_a_turn_grows_in(road: Road) -> None:
     assert elsewhere.receipt is not None
     assert elsewhere.receipt.tree == "home"
     assert await road.said(tree="home") == [*texts(talker.history)]
+
+
+async def test_the_first_words_of_a_chat_in_another_tree_do_not_lead_there(road: Road) -> None:
+    await road.ask(user("Hello"), tree="work")
+    told = await road.ask(user("Hello"))
+    assert told.receipt is not None
+    assert told.receipt.tree == "main"
+    assert len(await road.nodes(tree="work")) == 2

@@ -150,3 +150,14 @@ def test_a_shortlist_keeps_the_cursors_branch(scorer: EmbeddedScorer):
     points = [NodeId(f"{name}-1") for name in TALKS]
     kept = scorer.shortlist(tree(), asked("How long does tram 28 take from Alfama?", "cook-1"), points, 2)
     assert kept == ["travel-1", "cook-1"]
+
+
+def test_half_a_character_of_an_imported_message_stops_nothing(any_scorer: EmbeddedScorer):
+    pairs = [
+        FeedNode(NodeId("cut-0"), None, "user", "An emoji cut in two: \ud83d", 0.0),
+        FeedNode(NodeId("cut-1"), NodeId("cut-0"), "assistant", "\ude00 came alone.", 1.0),
+        FeedNode(NodeId("tram-0"), None, "user", "How long does tram 28 take from Alfama to Belém?", 2.0),
+        FeedNode(NodeId("tram-1"), NodeId("tram-0"), "assistant", "About forty minutes.", 3.0),
+    ]
+    placed = any_scorer.attach(grown(pairs), asked("Is tram 28 to Alfama crowded?", "tram-1"))
+    assert placed.parent_id == "tram-1"

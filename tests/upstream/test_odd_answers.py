@@ -222,3 +222,25 @@ async def test_a_plain_answer_that_is_no_completion_is_a_bad_gateway(lanes_for, 
         with pytest.raises(UpstreamError) as caught:
             await asked(lanes_for, ask, base, stream=False)
     assert caught.value.status == 502
+
+
+UNREADABLE = {
+    "content that is a number": {"content": 5},
+    "content that is an object": {"content": {"a": 1}},
+    "parts that are texts": {"content": ["a"]},
+    "calls that are text": {"tool_calls": "x"},
+    "calls that are null": {"tool_calls": [None]},
+}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("lane", ["native", "raw"])
+async def test_an_answer_of_unreadable_shape_is_a_bad_gateway(lanes_for, ask, name, stream):
+    said = UNREADABLE[name]
+    plain = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": "stop"}]}
+    pieces = [b"data: " + event(said) + b"\n\n", DONE] if stream else [json.dumps(plain).encode()]
+    async with server(*pieces, headers={} if stream else {"content-type": "application/json"}) as base:
+        with pytest.raises(UpstreamError) as caught:
+            await asked(lanes_for, ask, base, stream=stream)
+    assert caught.value.status == 502

@@ -6,7 +6,6 @@ chunk that the upstream yields.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
@@ -20,21 +19,21 @@ from proxy.chat.ask import Asking
 from proxy.chat.beginning import begun, each
 from proxy.chat.clients import Clients
 from proxy.chat.commands import Command, Commands
-from proxy.chat.cursor import Cursor, locate
-from proxy.chat.offer import Between, Offer, without_lines
+from proxy.chat.cursor import Cursor
+from proxy.chat.offer import Between, without_lines
 from proxy.chat.place import Policies
+from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
 from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
-from proxy.chat.steering import Steered, waypoint
+from proxy.chat.steering import Steered
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo
-from proxy.domain.placement import Attachment, Route
 from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
-from proxy.domain.tree import DEFAULT_TREE, CallId, NodeId, Tree, new_id
+from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
 from proxy.errors import InvalidRequest, NotFound
 
@@ -82,10 +81,11 @@ class Chat:
         self._upstream = upstream
         self._rules = rules
         self._prepare = Preparation(store, upstream, rules.zones_as)
+        self.tasks = Tasks()
+        self._placing = Placing(store, router, self.tasks, rules.policies.fresh, rules.ask_between)
         self._retries = Retries()
         self._memo = Memo()
         self._commands = Commands(store, rules.commands or "")
-        self.tasks = Tasks()
 
     async def answer(self, turn: Turn, caller: Caller) -> Answer:
         """Answer one turn.
@@ -103,7 +103,7 @@ class Chat:
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
         request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
-        command = commands.typed(request.transcript.said[-1], self._rules.commands)
+        command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)
         elif command is not None and command.name != "undo":
@@ -128,7 +128,7 @@ class Chat:
 
     async def _typed_at(self, request: Request) -> tuple[Tree, Cursor, str]:
         """The tree, the place and the chat in which a command was typed; history that no node holds is taken in first."""
-        cursor = await self._cursor(request)
+        cursor = await self._placing.cursor(request)
         tree = await place.tree_for(self._store, request.user.id, request.turn, cursor, None)
         conversation = request.turn.hint or cursor.conversation or new_id("c")
         if cursor.new_from <= request.transcript.turn_from:
@@ -171,7 +171,7 @@ class Chat:
 
     async def _accept(self, request: Request, body: Hash, running: Running) -> Answer | None:
         """Answer a yes to an offer: the turn that it is about, from the place that was offered."""
-        cursor = await self._cursor(request)
+        cursor = await self._placing.cursor(request)
         said = await accepted(self._store, request, cursor)
         return None if said is None else await self._moved(request, cursor, said, body, running)
 
@@ -240,20 +240,20 @@ class Chat:
         """The road: cursor, placement, context, the turn made durable, the upstream asked."""
         store, turn, user = self._store, request.turn, request.user
         pin = await place.pin_of(store, user.id, turn)
-        cursor = await self._cursor(request)
+        cursor = await self._placing.cursor(request)
         if cursor.known and not request.pinned:
             pin = None
         tree = await place.tree_for(store, user.id, turn, cursor, pin)
         known, cursor = await known_turn(store, request, tree, cursor)
         conversation = turn.hint or cursor.conversation or new_id("c")
         cursor = await self._prepare.adopt(request, tree, cursor, pin.id if pin else None, conversation)
-        attachment, offered = await self._asked(request, cursor, await self._attach(request, tree, cursor, known))
+        attachment, offered = await self._placing.attach(request, tree, cursor, known)
         prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
         call_id = CallId(new_id("call"))
-        shadow = self._shadow(request, tree, cursor, known)
+        shadow = self._placing.shadow(request, tree, cursor, known)
         turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
         if shadow is not None:
-            self.tasks.start(self._note_shadow(shadow, tree, turn_id, call_id))
+            self.tasks.start(self._placing.note_shadow(shadow, tree, turn_id, call_id))
         receipt = prepared.receipt(request, tree, NodeId(new_id("n")))
         if offered is not None:
             receipt = replace(receipt, offered=offered.place, offer_line=offered.line)
@@ -281,48 +281,6 @@ class Chat:
         if offered is not None:
             relayed = offer.appended(relayed, offered.line)
         return await self._begun(turn, relayed, asking)
-
-    async def _cursor(self, request: Request) -> Cursor:
-        if (named := await client_ids.by_ids(self._store, request)) is not None:
-            return named
-        user_id, turn, transcript = request.user.id, request.turn, request.transcript
-        within = turn.tree
-        if within is None and transcript.fresh and not turn.hint and not request.pinned:
-            within = DEFAULT_TREE  # without a history nothing says that the chat is in another tree
-        tree_id = (await self._store.tree(user_id, within)).id if within is not None else None
-        sighting = await self._store.recognise(user_id, transcript.links, tree_id=tree_id, conversation=turn.hint)
-        return locate(transcript.said, transcript.links, sighting)
-
-    async def _attach(self, request: Request, tree: Tree, cursor: Cursor, known: KnownTurn) -> Attachment:
-        if known.asked_again is not None:
-            first = await self._first_of_turn(request, cursor, known.asked_again.id)
-            route: Route = "follow" if request.policy in ("follow", "shadow") else "continue"
-            return Attachment(first, route, "the same turn again: another reply", confidence=1.0, scorer="none")
-        if place.undecided(request, cursor, known) and (to := await waypoint(self._store, request, tree, cursor)):
-            await self._store.reached(request.user.id, request.caller.key_id, request.turn.hint)
-            return commands.pinned(to)
-        if (attachment := place.settled(request, cursor, known)) is not None:
-            return attachment
-        return await self._routed(request, tree, cursor)
-
-    async def _asked(self, request: Request, cursor: Cursor, attachment: Attachment) -> tuple[Attachment, Offer | None]:
-        """The router's answer; where it is unsure, and may ask, the client's place with an offer of the other one."""
-        between, at = self._rules.ask_between, cursor.node_id
-        if between is None or request.policy != "auto" or attachment.scorer == "none" or at is None:
-            return attachment, None
-        if not offer.may_ask(request.turn) or (weighed := offer.weigh(attachment, at, between)) is None:
-            return attachment, None
-        placed, other = weighed
-        return placed, await offer.offer(self._store, request.user.id, other, at)
-
-    async def _routed(self, request: Request, tree: Tree, cursor: Cursor) -> Attachment:
-        asked = await place.question(self._store, request, cursor, tree, self._rules.policies.fresh)
-        return place.under_greeting(request, cursor, await place.routed(self._router, asked))
-
-    async def _first_of_turn(self, request: Request, cursor: Cursor, turn_id: NodeId) -> NodeId | None:
-        """What the stored turn hangs from: the parent of its first message."""
-        first = cursor.nodes.get(request.transcript.turn_from, turn_id)
-        return (await self._store.node(request.user.id, first)).parent_id
 
     async def _open(
         self,
@@ -374,19 +332,6 @@ class Chat:
         receipt = Receipt(**cast("dict[str, Any]", call.receipt))
         chunks = each(collect.pieces(completion) if turn.stream else [collect.whole(completion)])
         return Answer(offer.appended(chunks, receipt.offer_line) if receipt.offer_line else chunks, receipt)
-
-    def _shadow(
-        self, request: Request, tree: Tree, cursor: Cursor, known: KnownTurn
-    ) -> asyncio.Task[Attachment] | None:
-        """What the router would do with a turn that follows its client, found out while that is answered."""
-        if request.policy != "shadow" or not place.undecided(request, cursor, known):
-            return None
-        return self.tasks.start(self._routed(request, tree, cursor))
-
-    async def _note_shadow(
-        self, shadow: asyncio.Task[Attachment], tree: Tree, turn_id: NodeId, call_id: CallId
-    ) -> None:
-        await self._store.note_shadow(tree.user_id, tree.id, turn_id, call_id, await shadow)
 
     def _closed(self, request: Request, tree: Tree, running: Running, whole: bool) -> None:
         self._retries.end(running, whole=whole)

@@ -26,9 +26,9 @@ from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
-from proxy.chat.clients import Clients
-from proxy.chat.offer import Between
+from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
+from proxy.chat.typed.offer import Between
 from proxy.config import ClientSettings, RoutingSettings, Settings
 from proxy.domain.ports import TreeFeed
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable

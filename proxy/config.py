@@ -16,8 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from proxy.chat.clients import HelperRule, Profile
-from proxy.chat.known_clients import HELPERS, PROFILES
+from proxy.chat.clients.known import HELPERS, PROFILES
+from proxy.chat.clients.rules import HelperRule, Profile
 from proxy.domain.placement import Fresh, Policy
 from proxy.errors import ConfigError
 from proxy.routing.limits import Mode

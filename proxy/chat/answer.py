@@ -12,22 +12,25 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
-from proxy.chat import accept, aside, client_ids, collect, commands, offer, place, record
-from proxy.chat.accept import Accepted, accepted
-from proxy.chat.again import KnownTurn, Retries, Running, known_turn
+from proxy.chat import collect, place, record
 from proxy.chat.ask import Asking
 from proxy.chat.beginning import begun, each
-from proxy.chat.clients import Clients
-from proxy.chat.commands import Command, Commands
-from proxy.chat.cursor import Cursor
-from proxy.chat.offer import Between, without_lines
+from proxy.chat.clients import aside
+from proxy.chat.clients import ids as client_ids
+from proxy.chat.clients.rules import Clients
+from proxy.chat.history.again import KnownTurn, Retries, Running, known_turn
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.place import Policies
 from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
 from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
-from proxy.chat.steering import Steered
+from proxy.chat.typed import accept, commands, offer
+from proxy.chat.typed.accept import Accepted, accepted
+from proxy.chat.typed.commands import Command, Commands
+from proxy.chat.typed.offer import Between, without_lines
+from proxy.chat.typed.steering import Steered
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo

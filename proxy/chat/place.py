@@ -16,10 +16,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from proxy.chat import loops
-from proxy.chat.again import KnownTurn
-from proxy.chat.clients import Profile
-from proxy.chat.cursor import Cursor
+from proxy.chat.clients.rules import Profile
+from proxy.chat.history import loops
+from proxy.chat.history.again import KnownTurn
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.request import Request
 from proxy.domain.placement import Attachment, Fresh, Policy, Question, Route
 from proxy.domain.ports import TreeStore, TurnRouter

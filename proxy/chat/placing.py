@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy.chat import client_ids, commands, offer, place
-from proxy.chat.again import KnownTurn
-from proxy.chat.cursor import Cursor, locate
-from proxy.chat.offer import Between, Offer
+from proxy.chat import place
+from proxy.chat.clients import ids as client_ids
+from proxy.chat.history.again import KnownTurn
+from proxy.chat.history.cursor import Cursor, locate
 from proxy.chat.record import Tasks
 from proxy.chat.request import Request
-from proxy.chat.steering import Steered, waypoint
+from proxy.chat.typed import commands, offer
+from proxy.chat.typed.offer import Between, Offer
+from proxy.chat.typed.steering import Steered, waypoint
 from proxy.domain.placement import Attachment, Fresh, Route
 from proxy.domain.ports import TurnRouter
 from proxy.domain.tree import DEFAULT_TREE, CallId, NodeId, Tree

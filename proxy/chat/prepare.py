@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-from proxy.chat.cursor import Cursor
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.request import Request, loose_messages, new_nodes, rows, turn_messages, without, wording
 from proxy.context.compose import Context, Draft, Window, compose, verbatim
 from proxy.context.tokens import estimate, estimate_all

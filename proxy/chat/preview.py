@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from proxy.chat import place
-from proxy.chat.again import KnownTurn
-from proxy.chat.cursor import Cursor, locate
+from proxy.chat.history.again import KnownTurn
+from proxy.chat.history.cursor import Cursor, locate
 from proxy.chat.request import Request, read
 from proxy.context.compose import Window
 from proxy.domain.placement import Attachment, Fresh

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from proxy.chat.client_ids import NamedMessages
-from proxy.chat.cursor import Cursor
+from proxy.chat.clients.ids import NamedMessages
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.prepare import Preparation, Prepared
 from proxy.chat.request import Request, read
 from proxy.context.compose import Window

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from proxy.chat.cursor import Cursor
+from proxy.chat.history.cursor import Cursor
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Link, Memo

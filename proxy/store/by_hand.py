@@ -15,12 +15,15 @@ from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import ZoneName
-from proxy.store import browsing, completions, labelling, reports, reshaping, search, trees, waypoints
-from proxy.store.browsing import Page
+from proxy.store import trees
+from proxy.store.browse import completions, labelling, reports, reshaping, search
+from proxy.store.browse import pages as browsing
+from proxy.store.browse.pages import Page
+from proxy.store.browse.reports import Move, Shadow
+from proxy.store.browse.search import Hit
 from proxy.store.records import Decision, Outline, Stored
-from proxy.store.reports import Move, Shadow
-from proxy.store.search import Hit
 from proxy.store.threads import Threads
+from proxy.store.turns import waypoints
 
 
 class ByHand(Threads, Protocol):

@@ -26,28 +26,17 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import DataZone
-from proxy.store import (
-    asides,
-    buried,
-    client_ids,
-    exporting,
-    importing,
-    reading,
-    recognising,
-    reshaping,
-    retracing,
-    staging,
-    trees,
-    verify,
-    writing,
-)
+from proxy.store import reading, trees, verify
 from proxy.store.accounts import Accounts
+from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, translated, whole
+from proxy.store.files import exporting, importing, staging
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.tenancy import Tenancy
+from proxy.store.turns import asides, buried, client_ids, recognising, retracing, writing
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from proxy.domain import fingerprint
 from proxy.domain.message import Message
-from proxy.store.planting import system_hash
 from proxy.store.records import Violation
 from proxy.store.rows import from_json
+from proxy.store.turns.planting import system_hash
 
 PAGE: Final = 1_000
 

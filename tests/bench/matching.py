@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from proxy.chat.cursor import locate
+from proxy.chat.history.cursor import locate
 from proxy.chat.request import Transcript, new_nodes, read, rows
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import NOTHING, Memo

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from proxy.chat.cursor import locate
+from proxy.chat.history.cursor import locate
 from proxy.chat.request import read
 from proxy.domain.fingerprint import fold_text
 from proxy.domain.message import Message

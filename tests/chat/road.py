@@ -9,7 +9,7 @@ from typing import Any
 
 from proxy.chat.answer import Answer, Chat, Rules
 from proxy.chat.collect import Fold
-from proxy.chat.cursor import Cursor, locate
+from proxy.chat.history.cursor import Cursor, locate
 from proxy.chat.request import Transcript, read
 from proxy.domain.message import Message
 from proxy.domain.placement import Attachment, Question

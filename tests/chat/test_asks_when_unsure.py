@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from proxy.chat.answer import Rules
-from proxy.chat.offer import Between, without_lines
+from proxy.chat.typed.offer import Between, without_lines
 from proxy.domain.message import Message
 from proxy.domain.tree import NodeId, UserId
 from proxy.domain.turn import Turn

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from proxy.chat.clients import Clients, HelperRule, Profile
-from proxy.chat.known_clients import HELPERS, PROFILES
+from proxy.chat.clients.known import HELPERS, PROFILES
+from proxy.chat.clients.rules import Clients, HelperRule, Profile
 from proxy.domain.message import Message
 from proxy.domain.turn import Client, Turn
 from tests.doubles import frontends

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from proxy.chat.loops import is_result
+from proxy.chat.history.loops import is_result
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import fold_text
 from proxy.domain.message import said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.chat.again import Retries
+from proxy.chat.history.again import Retries
 from proxy.domain.tree import NodeId, UserId
 from proxy.errors import UpstreamError
 from tests.chat.road import LONG, Road, Talker, Told, assistant, calling, pieces, script, texts, tool, user, whole

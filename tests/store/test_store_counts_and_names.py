@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from proxy.domain.tree import NodeId, UserId
-from proxy.store import asides
+from proxy.store.turns import asides
 from tests.store.client import Client
 
 pytestmark = pytest.mark.anyio

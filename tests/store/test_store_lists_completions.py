@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.store import completions
+from proxy.store.browse import completions
 from tests.store.client import Client
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from proxy.domain.message import said
-from proxy.store import connection, reading, recognising
+from proxy.store import connection, reading
+from proxy.store.turns import recognising
 from tests.store.client import LONG, Client
 from tests.transfer import growing
 

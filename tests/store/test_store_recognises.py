@@ -281,7 +281,7 @@ async def test_history_seen_only_in_part_extends_to_where_it_was_known(client: C
 async def test_a_chat_of_thousands_of_messages_is_read_back_so_far_and_no_further(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("proxy.store.recognising.LINEAGE", 1)
+    monkeypatch.setattr("proxy.store.turns.recognising.LINEAGE", 1)
     await chat(client)
     whole = await client.recognise(*client.said, NEW)
     assert ids(whole.lineage) == client.nodes

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from proxy.domain.message import Message, said
-from proxy.store import recognising, retracing
 from proxy.store.sqlite import SqliteStore
+from proxy.store.turns import recognising, retracing
 from tests.store.client import LONG, Client
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,8 @@ import pytest
 
 from proxy.domain.tree import UserId
 from proxy.errors import InvalidRequest, StoreError
-from proxy.store import SqliteStore, staging
+from proxy.store import SqliteStore
+from proxy.store.files import staging
 from tests.store.client import Client
 from tests.transfer.growing import Copy, brought, everything, exported, node, written
 

@@ -217,7 +217,7 @@ async def test_a_node_of_another_tree_than_the_one_named_is_no_place():
 
 
 async def test_a_store_that_fails_in_the_middle_undoes_all(monkeypatch: pytest.MonkeyPatch):
-    from proxy.store import chains
+    from proxy.store.turns import chains
 
     def full(*_: Any) -> None:
         raise StoreError("The disk is full.")

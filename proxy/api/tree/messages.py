@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Label, Labels, Listed, Metadata, Out, Parent, parent_of
 from proxy.domain.message import Message, Role, Wire
 from proxy.domain.tree import Node, NodeId, State, Tree, new_id
-from proxy.store.labelling import LABELS, OURS
+from proxy.store.browse.labelling import LABELS, OURS
 from proxy.store.records import Outline
 
 BRANCH_MAX = 1_000

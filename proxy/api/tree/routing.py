@@ -12,8 +12,8 @@ from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Listed, Out, Parent
 from proxy.domain.placement import Attachment, Candidate, Route
 from proxy.domain.tree import NodeId
 from proxy.domain.turn import Call
+from proxy.store.browse.reports import Move, Shadow
 from proxy.store.records import Decision
-from proxy.store.reports import Move, Shadow
 
 CHARACTERS_A_TOKEN = 4
 """For the savings of a shadow report, which compares estimates with estimates."""

@@ -29,8 +29,8 @@ from proxy.api.tree.wire import (
 )
 from proxy.domain.tree import NodeId, Tree, TreeId
 from proxy.errors import NotFound
-from proxy.store.browsing import Page
-from proxy.store.search import Hit
+from proxy.store.browse.pages import Page
+from proxy.store.browse.search import Hit
 from proxy.store.sqlite import SqliteStore
 
 Words = Annotated[str, QueryParameter(min_length=1, max_length=1_000, description="All of these must be there.")]

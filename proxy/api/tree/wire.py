@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from proxy.api.encoding import rendered
 from proxy.domain.tree import ROOT, NodeId
 from proxy.domain.turn import Caller
-from proxy.store.labelling import OURS
+from proxy.store.browse.labelling import OURS
 
 NAME_MAX: Final = 200
 TITLE_MAX: Final = 500

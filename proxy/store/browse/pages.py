@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
+from proxy.store.browse.reshaping import BELOW
 from proxy.store.reading import no_node, node, outline
 from proxy.store.records import Outline
-from proxy.store.reshaping import BELOW
 from proxy.store.rows import NODE, NODE_FROM, TREE, Row, to_node, to_tree
 from proxy.store.trees import tree_of
 

@@ -17,10 +17,10 @@ from proxy.domain.ports import Adoption, CloseTurn, Opened, OpenTurn
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
 from proxy.errors import NotFound, StoreError
-from proxy.store.labelling import supersede
-from proxy.store.planting import Planting
+from proxy.store.browse.labelling import supersede
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
+from proxy.store.turns.planting import Planting
 
 KILLED = "The server stopped before the answer was complete."
 DELETED = "The turn was deleted before it was answered."

@@ -13,8 +13,8 @@ from typing import Final
 
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.tree import UserId
-from proxy.store.recognising import LONG
 from proxy.store.rows import to_json
+from proxy.store.turns.recognising import LONG
 
 _SAID: Final = "SELECT 1 FROM transcripts WHERE user_id = ? AND folded = ? AND meaning = ? LIMIT 1"
 _FOLLOWED: Final = "SELECT 1 FROM transcripts WHERE user_id = ? AND folded = ? AND before = ? AND meaning = ? LIMIT 1"

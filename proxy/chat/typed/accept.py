@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from proxy.chat.cursor import Cursor
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.reanswer import Reopened, StoredTurn, StoredTurns, turn_around
 from proxy.chat.request import Request
 from proxy.domain import fingerprint

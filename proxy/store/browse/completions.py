@@ -15,10 +15,10 @@ from typing import Final, Literal
 
 from proxy.domain.tree import NodeId, UserId
 from proxy.errors import NotFound
-from proxy.store.browsing import Page
+from proxy.store.browse.pages import Page
+from proxy.store.browse.reshaping import delete
 from proxy.store.reading import path
 from proxy.store.records import Stored
-from proxy.store.reshaping import delete
 from proxy.store.rows import CALL, NODE, NODE_FROM, Row, from_json, to_call, to_json, to_node
 
 Order = Literal["asc", "desc"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from proxy.chat.align import align
+from proxy.chat.history.align import align
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.message import Message
 from proxy.domain.transcript import Sighting

@@ -14,7 +14,8 @@ from proxy.domain import fingerprint
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import Node, NodeId, TreeId, UserId, new_id
-from proxy.store import reading, writing
+from proxy.store import reading
+from proxy.store.turns import writing
 
 BATCH: Final = 500
 """Rows that are written together."""

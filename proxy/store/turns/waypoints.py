@@ -15,8 +15,8 @@ from typing import Final
 from proxy.domain.fingerprint import Hash
 from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId, TreeId, UserId
-from proxy.store import asides
 from proxy.store.rows import plain, to_json
+from proxy.store.turns import asides
 
 WAITS_S: Final = 3600.0
 """How long a turn without history may still be sent on."""

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from proxy.chat import finding, undo
-from proxy.chat.accept import MovableTurns
-from proxy.chat.cursor import Cursor
-from proxy.chat.finding import Map, short, title
+from proxy.chat import undo
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.reanswer import turn_around
 from proxy.chat.request import Request
+from proxy.chat.typed import finding
+from proxy.chat.typed.accept import MovableTurns
+from proxy.chat.typed.finding import Map, short, title
 from proxy.domain.drawing import Outlined, drawn, shorten
 from proxy.domain.fingerprint import Hash
 from proxy.domain.ports import Active

@@ -13,7 +13,7 @@ from proxy.domain.transcript import Strand
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.errors import NotFound
-from proxy.store.browsing import Page
+from proxy.store.browse.pages import Page
 from proxy.store.reading import node
 from proxy.store.records import Decision
 from proxy.store.rows import CALL, DECISION, to_call, to_decision, to_json

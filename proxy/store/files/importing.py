@@ -28,11 +28,12 @@ from proxy.domain.archive import Carried, Imported, Item, Progress, Target, Tree
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.tree import ROOT, Node, NodeId, Tree, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
-from proxy.store import buried, reading, trees
-from proxy.store.chains import Chains
-from proxy.store.labelling import OURS, SUPERSEDED_BY, supersede
-from proxy.store.planting import Planting
+from proxy.store import reading, trees
+from proxy.store.browse.labelling import OURS, SUPERSEDED_BY, supersede
 from proxy.store.rows import from_json, plain, to_json
+from proxy.store.turns import buried
+from proxy.store.turns.chains import Chains
+from proxy.store.turns.planting import Planting
 
 BATCH: Final = 500
 """Nodes between two words about progress."""

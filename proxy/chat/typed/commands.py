@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.chat import undo
-from proxy.chat.accept import Accepted
-from proxy.chat.cursor import Cursor
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.reanswer import turn_around
 from proxy.chat.request import Request
-from proxy.chat.steering import Here, Steered, Told, last_said
+from proxy.chat.typed.accept import Accepted
+from proxy.chat.typed.steering import Here, Steered, Told, last_said
 from proxy.domain import fingerprint
 from proxy.domain.drawing import shorten
 from proxy.domain.message import Message, said

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from proxy.domain.ports import Active
 from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
-from proxy.store.planting import next_visible
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
 from proxy.store.trees import tree_of
-from proxy.store.writing import point
+from proxy.store.turns.planting import next_visible
+from proxy.store.turns.writing import point
 
 BELOW = """
     WITH RECURSIVE below (id) AS (

@@ -11,7 +11,7 @@ from proxy.domain.transcript import Seen
 from proxy.domain.tree import UserId
 from proxy.store.records import AsideCount
 from proxy.store.rows import plain
-from proxy.store.writing import remember
+from proxy.store.turns.writing import remember
 
 NAMES: Final = 200
 """Names that are told apart for one user; a client may call its tasks what it likes."""

@@ -14,7 +14,7 @@ from typing import Final
 from proxy.domain import fingerprint
 from proxy.domain.message import Message
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
-from proxy.store.browsing import Page
+from proxy.store.browse.pages import Page
 from proxy.store.reading import node
 from proxy.store.rows import NODE, NODE_FROM, from_json, plain, to_node
 from proxy.store.trees import secret_of, tree_of, trees

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
-from proxy.chat.cursor import Cursor
+from proxy.chat.history.cursor import Cursor
 from proxy.chat.request import Request
 from proxy.domain.ports import TreeStore
 from proxy.domain.tree import Node, Tree

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from proxy.chat.cursor import Cursor, locate
+from proxy.chat.history.cursor import Cursor, locate
 from proxy.chat.request import Request
 from proxy.domain.ports import TreeStore
 from proxy.domain.transcript import Seen, Sighting

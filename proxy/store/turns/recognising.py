@@ -26,8 +26,8 @@ import msgspec
 from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Sighting
 from proxy.domain.tree import TreeId, UserId
-from proxy.store.retracing import retrace
 from proxy.store.rows import plain, to_seen
+from proxy.store.turns.retracing import retrace
 
 LONG: Final = 64
 """Letters from which a text is evidence by itself."""

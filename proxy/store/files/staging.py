@@ -18,9 +18,11 @@ from typing import Final
 
 from proxy.domain.archive import Imported, Item, Progress, Target
 from proxy.domain.ports import User
-from proxy.store import buried, importing, trees
+from proxy.store import trees
 from proxy.store.connection import CACHE_KB, configure, translated
+from proxy.store.files import importing
 from proxy.store.migrations import migrate
+from proxy.store.turns import buried
 
 LARGE: Final = 2_000
 """Items from which an import is made ready beside the database."""

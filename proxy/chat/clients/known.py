@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proxy.chat.clients import HelperRule, Profile
+from proxy.chat.clients.rules import HelperRule, Profile
 
 HELPERS: Final[tuple[HelperRule, ...]] = (
     # Open WebUI: one message, never streamed, the chat inside it.

@@ -1,0 +1,1 @@
+"""What the client sent, laid beside the tree."""

@@ -1,0 +1,1 @@
+"""Trees looked at and changed by hand: pages, search, reports, labels, moves and deletions."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from proxy.config import Settings, load
 from proxy.domain.tree import Tree, UserId
-from proxy.errors import NotFound
+from proxy.errors import ConfigError, NotFound
+from proxy.store.connection import MEMORY, file_of
 from proxy.store.sqlite import SqliteStore
 
 T = TypeVar("T")
@@ -31,15 +33,32 @@ async def opened(settings: Settings) -> AsyncIterator[SqliteStore]:
         await store.close()
 
 
-def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
-    """Run one piece of work on the configured store."""
+def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[T]], *, makes: bool = False) -> T:
+    """Run one piece of work on the configured store.
+
+    Args:
+        makes: The work may be the first that is done there; other commands would only find an empty database.
+
+    Raises ConfigError where there is none.
+    """
+    settings = load(config_file)
+    if not makes:
+        _demand(settings.storage.url)
 
     async def run() -> Any:
-        async with opened(load(config_file)) as store:
+        async with opened(settings) as store:
             return await work(store)
 
     result: T = asyncio.run(run())
     return result
+
+
+def _demand(url: str) -> None:
+    file = file_of(url)
+    if file == MEMORY or not Path(file).exists():
+        raise ConfigError(
+            f"There is no database at {url!r}. Name the server's configuration with --config, or start in its folder."
+        )
 
 
 async def tree_named(store: SqliteStore, user_id: UserId, name: str) -> Tree:

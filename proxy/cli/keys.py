@@ -52,7 +52,7 @@ def add(user: str, kind: str, policy: str | None, honour_store: bool, label: str
         marks = {"digest": digest(key), "prefix": key[:13], "label": label}
         await store.add_key(user, kind=kind, policy=policy, honours_store=honour_store, **marks)
 
-    with_store(config_file, work)
+    with_store(config_file, work, makes=True)
     click.echo(key)
 
 

@@ -91,7 +91,7 @@ def import_tree(
             with _shown("Storing", checked.nodes) as tell:
                 return await store.bring_in(UserId(user), checked, target, tell)
 
-        imported = with_store(config_file, work)
+        imported = with_store(config_file, work, makes=True)
     click.echo(_told(imported, user), err=True)
 
 

@@ -272,7 +272,7 @@ def _object(payload: bytes, model: Model) -> dict[str, Any]:
     if value.get("error") or ("choices" not in value and any(value.get(name) for name in _ERROR_FIELDS)):
         raise failures.answered(model, 200, {}, payload)
     if not readable(value.get("choices")):
-        raise UpstreamError(f"The model {model.name!r} answered in a shape that cannot be read.", model=model.name)
+        raise failures.unreadable(model)
     return value
 
 

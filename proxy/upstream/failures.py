@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,8 @@ from typing import Any
 
 from proxy.errors import ContextLengthExceeded, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.upstream.models import Model
+
+log = logging.getLogger(__name__)
 
 PASSED_ON = re.compile(r"^(x-ratelimit-[\w-]+|anthropic-ratelimit-[\w-]+|retry-after(-ms)?|x-request-id|request-id)$")
 """Headers of a provider's error that a client may use."""
@@ -78,10 +81,17 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     if body is None and any(_cut_off(link) for link in chain):
         return cut(model, code="answer_cut")
     if body is None and not headers and any(_unconnected(link) for link in chain):
+        cause = redact(f"{model.params.get('api_base') or 'the address of its provider'}: {chain[-1]}", model.secrets)
+        log.warning("Model %r cannot be reached at %s", model.name, cause)
         return UpstreamUnreachable(f"The provider of model {model.name!r} cannot be reached.", **facts, status=502)
     if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
         return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
     return UpstreamError(message, **facts, status=_status(chain, answered=body is not None or bool(headers)))
+
+
+def unreadable(model: Model) -> UpstreamError:
+    """An answer whose parts are of other types than OpenAI's."""
+    return UpstreamError(f"The model {model.name!r} answered in a shape that cannot be read.", model=model.name)
 
 
 def answered(model: Model, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

@@ -11,7 +11,7 @@ from proxy.domain.message import Message
 from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ConfigError, UpstreamError
-from proxy.upstream import library, mirror, tokens
+from proxy.upstream import fields, library, mirror, tokens
 from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.litellm_lane import LiteLLMLane
 from proxy.upstream.models import MIRROR, Models
@@ -79,8 +79,10 @@ class Lanes:
                 return self._native.dropped(model, asked.options, stream=asked.stream)
             case "raw":
                 return self._raw.dropped(asked.options)
-            case "mirror" | "litellm":
+            case "litellm":
                 return self._litellm.dropped(model, asked.options)
+            case "mirror":
+                return fields.split(asked.options)[1]
             case _:
                 assert_never(model.lane)
 

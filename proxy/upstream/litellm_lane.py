@@ -80,6 +80,8 @@ class LiteLLMLane:
         try:
             async with aclosing(_pieces(stream)) as pieces:
                 while (dumped := await self._next(model, pieces, first_by, envelope)) is not None:
+                    if not shapes.readable(dumped.get("choices")):
+                        raise failures.unreadable(model)
                     if (wire := envelope.dress(dumped)) is not None:
                         yield Chunk(wire)
             if (usage := envelope.usage_chunk()) is not None:

@@ -3,7 +3,7 @@
 LiteLLM fills its objects with nulls of its own, moves what it does not know into `provider_specific_fields`, and gives the usage
 chunk a choice. Here that is undone. Everything works on plain dictionaries.
 
-`readable` is for the lanes that take a provider's own JSON.
+`readable` is for whatever comes from a provider as it wrote it.
 
 Source: OpenAI API reference, the chat completion object and the chat completion chunk object.
 """

@@ -232,3 +232,18 @@ def test_half_an_emoji_from_an_upstream_can_still_be_read(ada: Person, tree: Tre
     assert answer.status_code == 200
     assert answer.json()["content"] == "cut \ud83d"
     ada.house.ask(lambda store: store.delete(ada.user, node))
+
+
+@pytest.mark.parametrize("query", ["limti=3", "after_id=x", "limit=3&name=x"])
+def test_a_misspelt_parameter_is_refused_by_name(ada: Person, tree: Tree, query: str):
+    told = ada.refused("GET", f"{tree.path}/structure?{query}")
+    assert told["param"] == query.rpartition("&")[2].partition("=")[0]
+    assert "limit" in told["message"]
+
+
+def test_a_file_goes_into_the_tree_that_the_right_parameter_names(ada: Person):
+    file = {"tree_id": "t", "branches": [{"id": 1, "parent_id": None, "messages": [{"role": "user", "content": "Hi"}]}]}
+    assert ada.refused("POST", "/api/trees/import?name=plans", file)["param"] == "name"
+    assert ada.get("/api/trees")["data"] == []
+    ada.ok("POST", "/api/trees/import?tree=plans", file)
+    assert [one["name"] for one in ada.get("/api/trees")["data"]] == ["plans"]

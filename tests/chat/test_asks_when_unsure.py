@@ -18,7 +18,7 @@ from tests.chat.road import LONG, Road, Talker, assistant, piece, script, texts,
 pytestmark = pytest.mark.anyio
 
 LINE = '(Graft: this looks like it belongs to "Bread?". Answer yes to move it there.)'
-TOPIC = "(Graft: this looks like a new topic. Answer yes to move it there.)"
+TOPIC = "(Graft: this looks like a new topic. Answer yes to open it.)"
 
 
 @pytest.fixture

@@ -125,3 +125,17 @@ def test_a_pipe_moves_a_tree_from_one_user_to_another(run: Run, tmp_path: Path):
     subprocess.run(["/bin/sh", "-c", piped], env=environment, check=True, capture_output=True)
     messages = [node["message"] for node in json.loads(run("export", "--user", "eve").stdout)["nodes"]]
     assert messages == CHAT
+
+
+@pytest.mark.parametrize("command", [["verify"], ["tree"], ["export"], ["keys", "list"]], ids=" ".join)
+def test_where_there_is_no_database_none_is_made(run: Run, tmp_path: Path, command: list[str]):
+    told = run(*command, fails=True)
+    assert "There is no database" in str(told.exception) + told.output
+    assert "--config" in str(told.exception) + told.output
+    assert not list(tmp_path.glob("graft.db*"))
+
+
+def test_the_first_key_may_be_made_before_the_server_starts(run: Run):
+    assert run("keys", "add", "ann").stdout.startswith("sk-graft-")
+    assert "ann" in run("keys", "list").output
+    assert "sound" in run("verify").output

@@ -222,13 +222,14 @@ async def test_each_stage_of_an_answer_has_its_time(lanes_for, ask, upstream, te
 
 
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_refused_connection_is_an_unreachable_provider(lanes_for, ask, stream):
-    lanes = lanes_for(
-        {"model_name": "m", "litellm_params": {"model": "openai/d", "api_base": f"http://127.0.0.1:{free_port()}/v1"}}
-    )
+async def test_a_refused_connection_is_an_unreachable_provider(lanes_for, ask, stream, caplog):
+    base = f"http://127.0.0.1:{free_port()}/v1"
+    lanes = lanes_for({"model_name": "m", "litellm_params": {"model": "openai/d", "api_base": base}})
     with pytest.raises(UpstreamUnreachable, match="cannot be reached") as caught:
         await ask(lanes, stream=stream)
     assert caught.value.status == 502
+    assert base not in caught.value.message  # the client is not told where the server asks; the operator is
+    assert base in caplog.text
 
 
 async def test_thirty_streams_at_once_keep_apart(lanes, ask):

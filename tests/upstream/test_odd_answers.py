@@ -235,7 +235,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("name", UNREADABLE)
-@pytest.mark.parametrize("lane", ["native", "raw"])
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
 async def test_an_answer_of_unreadable_shape_is_a_bad_gateway(lanes_for, ask, name, stream):
     said = UNREADABLE[name]
     plain = {**WHOLE, "choices": [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": "stop"}]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from litestar import MediaType, Request, Response, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
 from litestar.serialization import default_serializer
 
 from proxy.api import errors
@@ -44,10 +45,11 @@ def router(
 ) -> Router:
     """The tree API."""
 
-    async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """An `app` key's sub-user is named by a header, or by `user` in the query."""
+    async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        """An `app` key's sub-user is named by a header, or by `user` or `safety_identifier` in the query."""
         assert isinstance(connection, Request)
         connection.state.caller = await gatekeeper.caller(connection, connection.query_params)
+        _demand_known(connection.query_params, handler)
 
     async def caller(request: Request[Any, Any, Any]) -> Caller:
         found: Caller = request.state.caller
@@ -76,6 +78,21 @@ def router(
         tags=["trees"],
         security=[{"key": []}],
     )
+
+
+def _demand_known(query: Collection[str], handler: BaseRouteHandler) -> None:
+    """A misspelt parameter would be ignored, and the answer be another than was asked for. Raises InvalidRequest."""
+    if not query:
+        return
+    known = {"user", "safety_identifier"}  # who an `app` key speaks for
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        told = field.kwarg_definition
+        if isinstance(told, QueryParameter):
+            known.add(told.name or name)
+    for name in query:
+        if name not in known:
+            takes = ", ".join(sorted(known))
+            raise InvalidRequest(f"This endpoint has no parameter {name!r}; it takes {takes}.", param=name)
 
 
 def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[dict[str, Any]]:

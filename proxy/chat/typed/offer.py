@@ -48,7 +48,7 @@ TITLE_MAX = 60
 """Letters of an offered conversation that are told."""
 
 _MARK = "(Graft: this looks like "
-_LINE = re.compile(r"\s*\(Graft: this looks like [^\n]*\. Answer yes to move it there\.\)\s*\Z")
+_LINE = re.compile(r"\s*\(Graft: this looks like [^\n]*\. Answer yes to (move it there|open it)\.\)\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def weigh(attachment: Attachment, cursor: NodeId, between: Between) -> tuple[Att
 async def offer(store: TreeStore, user_id: UserId, parent_id: NodeId | None, cursor: NodeId) -> Offer:
     """The line that offers a place."""
     if parent_id is None:
-        return Offer(None, f"{_MARK}a new topic. Answer yes to move it there.)")
+        return Offer(None, f"{_MARK}a new topic. Answer yes to open it.)")
     title = _title(await store.path(user_id, parent_id), await store.path(user_id, cursor))
     return Offer(parent_id, f'{_MARK}it belongs to "{title}". Answer yes to move it there.)')
 

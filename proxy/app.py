@@ -17,7 +17,6 @@ from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 
-from proxy import heap
 from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
@@ -60,8 +59,15 @@ class Parts:
     chat: Chat
 
 
-def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Litestar:
+def create_app(
+    settings: Settings, env: Mapping[str, str] = os.environ, *, when_warm: Callable[[], None] = lambda: None
+) -> Litestar:
     """The application; nothing is opened before it starts.
+
+    Args:
+        settings: What the operator chose.
+        env: Where keys and providers are looked up.
+        when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
 
     Raises:
         ConfigError: The configuration names models or a scorer that cannot be used.
@@ -72,7 +78,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
     gatekeeper = Gatekeeper(
         store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env)
     )
-    warm = _Warm(parts, settings)
+    warm = _Warm(parts, settings, when_warm)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
         route_handlers=[
@@ -99,6 +105,7 @@ def create_app(settings: Settings, env: Mapping[str, str] = os.environ) -> Lites
         cors_config=_cors(settings.server.cors_origins),
         request_max_body_size=max_body,
         openapi_config=docs.config(),
+        logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
     app.asgi_handler = Doorway(app.asgi_handler, max_body)
     return app
@@ -225,9 +232,10 @@ def _llm(routing: RoutingSettings, lanes: Lanes, limits: RoutingLimits) -> Calla
 class _Warm:
     """The heavy libraries, imported once the port is open and off the request's path."""
 
-    def __init__(self, parts: Parts, settings: Settings) -> None:
+    def __init__(self, parts: Parts, settings: Settings, when_warm: Callable[[], None]) -> None:
         self._parts = parts
         self._settings = settings
+        self._when_warm = when_warm
         self._loading: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -253,7 +261,7 @@ class _Warm:
         scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
         log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
         log.info("Models: %s", ", ".join(self._parts.lanes.models.names()))
-        heap.settle()
+        self._when_warm()
         log.info("Ready after %.1f s", time.perf_counter() - started)
 
 

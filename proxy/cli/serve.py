@@ -42,7 +42,7 @@ def run(settings: Settings) -> None:
         asyncio.run(_demand_key(settings))
     bound = _bind(settings.server.host, settings.server.port)
     host, port = bound.getsockname()[:2]
-    app = create_app(settings)
+    app = create_app(settings, when_warm=heap.settle)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False)
     logging.getLogger("graft").info("Graft listens on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     uvicorn.Server(config).run(sockets=[bound])

@@ -16,13 +16,15 @@ import numpy as np
 
 from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId
-from proxy.routing import reasons, text
+from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.pairs import Ints, PairIndex
+from proxy.routing.reading import text
+from proxy.routing.reading.cues import brings_its_text
 
 SURE = 0.8
 """Confidence from which no LLM is asked."""
@@ -152,7 +154,7 @@ class EmbeddedScorer:
             chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
             if index.personalities[active] != question.personality:
                 chances[[CONTINUE, FORK]] = 0
-        if question.fresh is not None and text.brings_its_text(question.new_turn):
+        if question.fresh is not None and brings_its_text(question.new_turn):
             chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
         chances = (chances + 1e-9) / (chances + 1e-9).sum()
         return np.asarray(chances, np.float32)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from proxy.routing.features import OVERALL, PLACE, Look, Row, Rows
 from proxy.routing.pairs import Ints, PairIndex
-from proxy.routing.text import CUES
+from proxy.routing.reading.cues import CUES
 
 COMPARED = tuple(PLACE.index(name) for name in (
     "cos asked", "cos both", "cos tail", "path max", "path mean", "faded max", "first", "covered by pair", "covered by path",

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.routing import text
 from proxy.routing.pairs import ASKED, BOTH, TAIL, Ints, PairIndex
+from proxy.routing.reading import text
+from proxy.routing.reading.cues import read_cues
 
 Row = NDArray[np.floating[Any]]
 Rows = NDArray[np.floating[Any]]
@@ -58,7 +59,7 @@ def look(index: PairIndex, turn: str, vector: Row) -> Look:
     """Compare a turn with every pair; `index.lock` is held by the caller."""
     words = list(dict.fromkeys(text.words(turn)))[:MOST_WORDS]
     count = len(index)
-    cues = np.asarray(text.cues(turn), np.float32)
+    cues = np.asarray(read_cues(turn), np.float32)
     if not count:
         return Look(index, turn, cues, np.zeros((0, len(PLACE)), np.float32), np.zeros(len(OVERALL), np.float32), words)
     similar, common = index.similarities(vector)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
-from proxy.routing import text
 from proxy.routing.embedder import Embedder, Vectors
+from proxy.routing.reading import text
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from proxy.routing import text
 from proxy.routing.features import Look
+from proxy.routing.reading import text
+from proxy.routing.reading.cues import refers_back
 
 TITLE = 40
 """Characters of a conversation's first words that name it."""
@@ -11,7 +12,7 @@ TITLE = 40
 
 def goes_on(look: Look, pair: int) -> str:
     """Why a turn follows on from a pair."""
-    cue = text.refers_back(look.turn)
+    cue = refers_back(look.turn)
     if cue:
         return f"follows on: {_quoted(cue)} refers to the last answer"
     if look.index.open[pair] == 1 and not look.turn.rstrip().endswith("?"):

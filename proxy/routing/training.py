@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from proxy.routing import text
 from proxy.routing.bench.cases import Case, read_cases
 from proxy.routing.decision import CLASSES, FORK, RETURN, Linear, Weights
 from proxy.routing.embedder import Embedder
@@ -34,6 +33,7 @@ from proxy.routing.learn.report import figures
 from proxy.routing.learn.shape import text_only
 from proxy.routing.learn.table import Flags, Table
 from proxy.routing.learn.verdicts import Ints, Verdicts, choices, trust_rows, verdicts
+from proxy.routing.reading.cues import read_cues
 
 FOLDS = 8
 SHARE = 0.6
@@ -137,7 +137,7 @@ def gather(folder: Path, embedder: Embedder, kept: Path | None, without: Sequenc
         learned=measured("-".join(["learned", *sorted(without)]), [*labelled, *drawn]),
         labelled=len(labelled),
         turns=remembering.embed(said),
-        cues=np.array([text.cues(turn) for turn in said], np.float32),
+        cues=np.array([read_cues(turn) for turn in said], np.float32),
         first=np.array([first for _, _, first in turns]),
         turn_folds=np.array([fold[name] for name, _, _ in turns]),
     )

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
-from proxy.routing import text
 from proxy.routing.bench.cases import Case, Prefix
 from proxy.routing.learn.dialogues import Dialogue
+from proxy.routing.reading import text
+from proxy.routing.reading.cues import HOLDS
 
 PLAN = ((90, 4, 24), (70, 16, 40), (40, 64, 80), (16, 256, 150))
 """Streams, conversations at their start, decisions."""
@@ -113,7 +114,7 @@ class _Weaver:
             uniform = self._rng.random() < 0.5
             talk = self._rng.choices(open_talks, None if uniform else recent)[0]
             assert talk.turn is not None
-            pointing = text.PATTERNS["pronoun of a thing"].search(talk.turn) and self._rng.random() < 0.5
+            pointing = HOLDS["pronoun of a thing"].search(talk.turn) and self._rng.random() < 0.5
             if len(set(text.words(talk.turn))) >= LEAST_TOPICAL and not pointing:
                 return talk
         return None

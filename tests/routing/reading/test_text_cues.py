@@ -2,11 +2,11 @@
 
 import pytest
 
-from proxy.routing import text
+from proxy.routing.reading import cues, text
 
 
 def cue(name: str, turn: str) -> float:
-    return dict(zip(text.CUES, text.cues(turn), strict=True))[name]
+    return dict(zip(cues.CUES, cues.read_cues(turn), strict=True))[name]
 
 
 def test_words_are_stemmed_and_common_ones_left_out():
@@ -25,8 +25,8 @@ def test_names_and_numbers_are_found_within_sentences():
 
 
 def test_the_words_that_refer_back_are_named():
-    assert text.refers_back("a shorter one please") == "shorter"
-    assert text.refers_back("Who won the cup?") is None
+    assert cues.refers_back("a shorter one please") == "shorter"
+    assert cues.refers_back("Who won the cup?") is None
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_the_words_that_refer_back_are_named():
     ],
 )
 def test_a_task_with_its_text_needs_nothing_said_before(turn: str, brings: bool):
-    assert text.brings_its_text(turn) is brings
+    assert cues.brings_its_text(turn) is brings

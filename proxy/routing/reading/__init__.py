@@ -1,0 +1,1 @@
+"""What a turn says, read without a model: words, names, cues."""

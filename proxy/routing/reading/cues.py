@@ -1,0 +1,148 @@
+"""How a turn follows on from what was said, as its wording tells: ellipsis, pronouns, phrases such as "back to".
+
+Cues are English. In another language they are silent, and vectors and shared words decide alone.
+"""
+
+from __future__ import annotations
+
+import re
+
+from proxy.routing.reading.text import names, words
+
+_MEANING = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
+
+_ARTEFACT = (
+    "(?:answer|response|reply|text|list|version|summary|code|function|script|story|poem|essay|email|letter|paragraph|"
+    "sentence|example|table|plan|recipe|itinerary|above|previous|last)"
+)
+
+_OPENS = {
+    "opens as an answer": (
+        "yes|yeah|yep|yup|no|nope|nah|ok|okay|sure|right|correct|exactly|indeed|fine|alright|not really|not yet|"
+        "maybe|perhaps|none|neither|both|either"
+    ),
+    "opens with thanks": (
+        "thanks|thank you|great|nice|perfect|awesome|cool|wow|wonderful|interesting|good|got it|i see|that's|"
+        "that is|that sounds|sounds"
+    ),
+    "opens as a continuation": (
+        "and|but|so|also|then|or|because|what about|how about|what if|plus|besides|in that case|if so|instead|"
+        "additionally|anyway"
+    ),
+    "opens with a new task": (
+        "write|create|imagine|act as|you are|generate|please write|give me|tell me|can you|could you|i need|"
+        "i want|i'd like|i would like|i am|i'm|i have|i've|help me|hi|hello|hey"
+    ),
+    "opens with a question word": "what|who|why|where|when|which|how|is|are|do|does|did|can|could|should|would|will|was|were|has|have",
+}
+"""What a turn begins with, by what it says about the turn."""
+
+_HOLDS = {
+    "points back": (
+        "back to|going back|return(?:ing)? to|earlier|previously|before that|"
+        "you (?:said|mentioned|told|suggested|recommended|gave|wrote|listed)|you just|"
+        "we (?:talked|discussed|spoke|were)|as (?:i|you) said|again|last time|the other day"
+    ),
+    "opens something new": (
+        "by the way|new (?:topic|question|subject)|another (?:question|topic|thing|subject)|"
+        "(?:different|unrelated|separate) (?:topic|question|subject|note)|"
+        "chang(?:e|ing) (?:the )?(?:topic|subject)|on another note|switching|btw|off topic|something else"
+    ),
+    "works on the answer": (
+        "shorter|longer|shorten|expand|elaborate|rewrite|rephrase|reword|paraphrase|simplify|summari[sz]e|"
+        "translate|more detail(?:s|ed)?|continue|go on|keep going|try again|redo|revise|edit|improve|"
+        "fix (?:it|this|that)|correct (?:it|this|that)|make (?:it|this|that|them)|convert (?:it|this|that)|"
+        "change (?:it|this|that|the)|add (?:more|a|an|some|the)|remove|in (?:one|two|three) sentences?|"
+        "bullet points?|step by step|give (?:me )?(?:an|another|some|more) examples?|"
+        f"explain (?:it|this|that|more|further)|(?:the|your|that|this) {_ARTEFACT}"
+    ),
+    "pronoun of a thing": "it|its|this|that|these|those|them|they|their",
+    "pronoun of a person": "he|she|him|her|his|hers",
+    "one of several": (
+        "one|ones|another|other|others|else|same|such|both|either|neither|former|latter|first|second|third|last|"
+        "next|instead|more"
+    ),
+    "speaks of itself": "i|i'm|i've|i'd|i'll|my|me|mine|we|our|us",
+    "speaks to the model": "you|your|yours|you're|you've",
+    "compares": (
+        "better|worse|best|cheaper|easier|faster|bigger|smaller|difference|compared?|versus|vs|than|alternatives?|"
+        "similar"
+    ),
+    "asks why": (
+        "why|how come|what do you mean|are you sure|really|is that (?:true|right|correct)|wrong|mistake|"
+        "doesn't work|not work(?:ing)?|error"
+    ),
+    "asks for": "please|recommend|suggest|find|show|search|book|buy|reserve|schedule",
+}
+"""What stands anywhere in it."""
+
+OPENS = {name: re.compile(rf"\W*(?:{phrases})\b", re.IGNORECASE) for name, phrases in _OPENS.items()}
+HOLDS = {name: re.compile(rf"\b(?:{phrases})\b", re.IGNORECASE) for name, phrases in _HOLDS.items()}
+
+CUES = (
+    *OPENS,
+    *HOLDS,
+    "asks",
+    "question marks",
+    "words",
+    "topical words",
+    "topical share",
+    "characters",
+    "lines",
+    "names",
+    "has code",
+    "exclaims",
+    "lower case",
+)
+"""The values of a turn, in the order in which weights were fitted to them."""
+
+
+def read_cues(text: str) -> list[float]:
+    """One value a cue, in the order of `CUES`; counts are capped, lengths are logarithmic by halves."""
+    head = text[:2000]
+    opens = [float(pattern.match(head) is not None) for pattern in OPENS.values()]
+    holds = [min(3.0, float(sum(1 for _ in pattern.finditer(head)))) for pattern in HOLDS.values()]
+    count = sum(1 for _ in _MEANING.finditer(head))
+    topical = sum(1 for _ in words(head))
+    return [
+        *opens,
+        *holds,
+        float(head.rstrip().endswith("?")),
+        min(3.0, head.count("?")),
+        min(60.0, count) ** 0.5,
+        min(40.0, topical) ** 0.5,
+        topical / max(1, count),
+        min(2000.0, len(head)) ** 0.5,
+        min(10.0, head.count("\n")),
+        min(8.0, float(len(names(head)))),
+        float("```" in head or "();" in head or "def " in head),
+        float("!" in head),
+        float(head[:1].islower()),
+    ]
+
+
+_TASK = re.compile(
+    r"\b(?:follow(?:s|ing)|below|classify|categori[sz]e|label|summari[sz]e|extract|translate|rewrite|rephrase|proofread|score|rate|"
+    r"(?:this|the) (?:text|message|email|review|sentence|article|document|transcript|passage|code))\b",
+    re.IGNORECASE,
+)
+_GIVEN = re.compile(r"\n\s*\n|:\s*\n|\n[^\n:]{1,24}:\s")
+
+
+def brings_its_text(turn: str) -> bool:
+    """Whether a turn is a task with the text that it is about, as programs send them: it needs nothing said before."""
+    given = _GIVEN.search(turn[:4000])
+    return given is not None and bool(turn[given.end() :].strip()) and _TASK.search(turn[: given.start()]) is not None
+
+
+def refers_back(text: str) -> str | None:
+    """The words in a turn that only what was just said explains, such as `shorter` or `translate`."""
+    head = text[:2000]
+    tries = (
+        HOLDS["works on the answer"].search(head),
+        OPENS["opens as a continuation"].match(head),
+        HOLDS["pronoun of a thing"].search(head),
+        HOLDS["pronoun of a person"].search(head),
+    )
+    match = next(filter(None, tries), None)
+    return match[0].strip().lower() if match else None

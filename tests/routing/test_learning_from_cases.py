@@ -20,7 +20,7 @@ from proxy.routing.bench.cases import Case, Prefix, read_cases
 from proxy.routing.decision import Weights
 from proxy.routing.embedder import unit
 from proxy.routing.evidence import COLUMNS, weigh
-from proxy.routing.learn import fitting
+from proxy.routing.learn import cache, fitting
 from proxy.routing.learn.cache import Remembering
 from proxy.routing.learn.dialogues import collect, confined, named
 from proxy.routing.learn.draws import draw
@@ -201,6 +201,10 @@ def test_a_text_is_embedded_once_and_known_in_the_next_run(tmp_path: Path):
     again = Bags()
     assert np.array_equal(Remembering(again, tmp_path).embed(["a boat", "a tram", "a boat"]), vectors)
     assert again.embedded == 0
+
+
+def test_what_a_table_depends_on_is_there_to_be_read():
+    assert all(cache._source(module) for module in cache.MEASURED_BY)
 
 
 def test_trees_are_confined_to_the_dialogues_that_may_be_learned_from(cases: list[Case]):

@@ -17,7 +17,8 @@ from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.learn.table import Table
 
 MEASURED_BY = (
-    "text",
+    "reading/text",
+    "reading/cues",
     "pairs",
     "features",
     "evidence",

@@ -11,6 +11,7 @@
     |   `-- ModelNotFound
     |-- StoreError                the database could not do its part
     |   `-- StoreUnavailable      for the moment: locked, full or read-only
+    |-- ScorerFailed              a model asked beside the road gave nothing that can be used
     `-- UpstreamError             the model provider answered with an error
         |-- ContextLengthExceeded
         |-- UpstreamUnreachable
@@ -99,6 +100,10 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ScorerFailed(ProxyError):
+    """A model that was asked beside the road gave no answer that can be used. Never leaves Graft: what needs no model stands instead."""
 
 
 class UpstreamError(ProxyError):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from proxy.errors import ProxyError
+from proxy.errors import ScorerFailed
 from proxy.routing.prompt import ROOT_NUMBER
 from proxy.routing.scene import Point
 from proxy.routing.tournament import Verdict
@@ -19,10 +19,6 @@ REASON_TOKENS = 40
 """Cap of a scorer's reason: it is shown to people."""
 REASON_WORDS = 12
 """What it is asked for, and cut at."""
-
-
-class ScorerFailed(ProxyError):
-    """The LLM scorer gave no answer that can be used. Never leaves the router: the embedded answer stands instead."""
 
 
 class Placing(Protocol):

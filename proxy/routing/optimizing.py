@@ -24,11 +24,11 @@ from dspy.lm15 import Request, Response
 from proxy.domain.message import Message
 from proxy.domain.ports import Scorer, ScorerReply
 from proxy.errors import ConfigError, InvalidRequest
+from proxy.lm import MODEL, Capabilities, Engine, ListAdapter, Tally, metered
 from proxy.routing.bench.cases import Case, played
 from proxy.routing.bench.metrics import Prediction
 from proxy.routing.learn.dialogues import concerned
 from proxy.routing.limits import RoutingLimits
-from proxy.routing.lm import MODEL, Capabilities, Engine, ListAdapter, Tally, metered
 from proxy.routing.place_turn import PlaceTurn
 from proxy.routing.router import leaning
 from proxy.routing.scene import Gate, Scene, see

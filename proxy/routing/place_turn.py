@@ -15,11 +15,11 @@ from typing import Any
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from proxy.errors import ConfigError, ProxyError, UpstreamError
-from proxy.routing.answers import Choice, Ranked, ScorerFailed, read_places, read_ranks, read_scores
+from proxy.errors import ConfigError, ProxyError, ScorerFailed, UpstreamError
+from proxy.lm import Tally, asking
+from proxy.routing.answers import Choice, Ranked, read_places, read_ranks, read_scores
 from proxy.routing.explore import Placed, opening, place, place_listwise
 from proxy.routing.limits import RoutingLimits
-from proxy.routing.lm import Tally, asking
 from proxy.routing.prompt import show_conversations, show_points, show_turn, show_windows
 from proxy.routing.scene import Point, Scene
 from proxy.routing.signatures import PROMPT_VERSION, FindAttachment, RankConversations, ScoreWindows

@@ -24,14 +24,14 @@ import anyio.to_thread
 from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
-from proxy.routing.answers import ScorerFailed
+from proxy.errors import ScorerFailed
 from proxy.routing.explore import Place, Placed
 from proxy.routing.grove import Grove, TreeModel
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.scene import Gate, Scene, see
 
 if TYPE_CHECKING:
-    from proxy.routing.lm import Tally
+    from proxy.lm import Tally
     from proxy.routing.place_turn import LlmPlacer
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def build_llm(
 
     Raises ConfigError for a program that does not fit these prompts.
     """
-    from proxy.routing.lm import ScorerOptions, language_model  # noqa: PLC0415 - see the module's docstring
+    from proxy.lm import ScorerOptions, language_model  # noqa: PLC0415 - see the module's docstring
     from proxy.routing.place_turn import LlmPlacer, PlaceTurn  # noqa: PLC0415
 
     place_turn = PlaceTurn(limits)

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from proxy.domain.tree import NodeId
-from proxy.routing.answers import ScorerFailed, read_places, read_scores
+from proxy.errors import ScorerFailed
+from proxy.routing.answers import read_places, read_scores
 from proxy.routing.scene import Point
 from proxy.routing.windows import Window
 

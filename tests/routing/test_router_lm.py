@@ -8,10 +8,9 @@ import dspy
 import pytest
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from proxy.errors import ConfigError, UpstreamError
-from proxy.routing.answers import ScorerFailed
+from proxy.errors import ConfigError, ScorerFailed, UpstreamError
+from proxy.lm import ScorerOptions, Tally, asking, language_model
 from proxy.routing.limits import RoutingLimits
-from proxy.routing.lm import ScorerOptions, Tally, asking, language_model
 from proxy.routing.place_turn import PlaceTurn
 from proxy.routing.router import build_llm
 from proxy.routing.scene import see

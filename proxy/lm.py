@@ -1,10 +1,10 @@
 """DSPy on our own upstream: one configured model behind `ports.Scorer`, and no other way out.
 
 DSPy's own caches, histories, traces and retries are all off: its cache would give one user another's answer, its histories
-and traces would keep their words. The model is bound per decision by `asking`; the ceiling on calls is kept at this door,
+and traces would keep their words. The model is bound per piece of work by `asking`; the ceiling on calls is kept at this door,
 so nothing inside DSPy can pass it unseen.
 
-Imports DSPy (seconds, no network, no LiteLLM): only `router.build_llm` may lead here, after the port is open.
+Imports DSPy (seconds, no network, no LiteLLM): import it where it is used, once the port is open and off the event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dspy.lm15 import Request, Response, TextPart, UnsupportedFeatureError, Usag
 
 from proxy.domain.message import Message, Role, said, without_thinking
 from proxy.domain.ports import Scorer
-from proxy.routing.answers import ScorerFailed
+from proxy.errors import ScorerFailed
 
 MODEL = "graft/scorer"
 """DSPy's name for the model; the real one is known to the upstream alone."""
@@ -31,7 +31,7 @@ MODEL = "graft/scorer"
 
 @dataclass
 class Tally:
-    """What one decision has asked for so far."""
+    """What one piece of work has asked for so far."""
 
     most: int
     calls: int = 0
@@ -120,7 +120,7 @@ def language_model(scorer: Scorer, options: ScorerOptions) -> dspy.LM:
 
 @contextmanager
 def asking(lm: dspy.LM, tally: Tally) -> Iterator[None]:
-    """Bind the model for one decision, in this task and those it starts."""
+    """Bind the model for one piece of work, in this task and those it starts."""
     token = _tally.set(tally)
     try:
         with dspy.context(lm=lm, adapter=ListAdapter(), disable_history=True, trace=None, track_usage=False):

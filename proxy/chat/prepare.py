@@ -162,12 +162,13 @@ class Preparation:
     async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""
         front, loose = loose_messages(request.turn, cursor)
+        standing = await self._store.standing(tree.user_id, tree.id, [node.id for node in path], None)
         return Draft(
             system=front,
             path=path,
             turn=turn_messages(request.turn, cursor.new_from),
-            zones=await self._store.zones(tree.user_id, tree.id),
-            tree_prompt=None if request.turn.system else tree.system_prompt,
+            zones=standing.pieces,
+            tree_prompt=None if request.turn.system else standing.system_prompt,
             wording=wording(request.transcript, cursor),
             loose=loose,
             zones_as=self._zones(request.turn.model),
@@ -177,10 +178,10 @@ class Preparation:
         commands = cursor.commands
         asked = {i for i in commands if request.transcript.said[i].role == "user"}
         messages = without(request.turn.messages, {i for i in commands if i not in asked or i + 1 in commands})
-        if tree.system_prompt and not request.turn.system:
-            messages.insert(0, said("system", tree.system_prompt))
-        zones = await self._store.zones(tree.user_id, tree.id)
-        sent = verbatim(messages, zones, self._zones(request.turn.model))
+        standing = await self._store.standing(tree.user_id, tree.id, list(cursor.nodes.values()), None)
+        if standing.system_prompt and not request.turn.system:
+            messages.insert(0, said("system", standing.system_prompt))
+        sent = verbatim(messages, standing.pieces, self._zones(request.turn.model))
         return Context(sent, estimate_all(sent), (), 0)
 
     async def _counted(self, request: Request, path: Sequence[Node], window: Window) -> Sequence[Node]:

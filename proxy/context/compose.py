@@ -20,7 +20,7 @@ from proxy.context.tokens import estimate, estimate_all
 from proxy.context.zones import ZonesAs
 from proxy.domain.message import Message, said
 from proxy.domain.tree import Node, NodeId, turns
-from proxy.domain.zone import DataZone
+from proxy.domain.zone import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Draft:
     """Root to attachment point."""
     turn: Sequence[Message]
     """What is new, as the client sent it."""
-    zones: Sequence[DataZone] = ()
+    zones: Sequence[Piece] = ()
     tree_prompt: str | None = None
     wording: Mapping[NodeId, Message] = field(default_factory=dict)
     """The client's own wording of stored messages that it has rewritten."""
@@ -104,7 +104,7 @@ def compose(draft: Draft, window: Window) -> Context:
     )
 
 
-def verbatim(messages: Sequence[Message], standing: Sequence[DataZone], zones_as: ZonesAs) -> list[Message]:
+def verbatim(messages: Sequence[Message], standing: Sequence[Piece], zones_as: ZonesAs) -> list[Message]:
     """The client's own list exactly as it came, the zones behind its leading system messages."""
     split = next((i for i, message in enumerate(messages) if not message.is_system), len(messages))
     return [*zones.head(messages[:split], standing, zones_as), *messages[split:]]

@@ -6,25 +6,31 @@ from collections.abc import Sequence
 from typing import Literal
 
 from proxy.domain.message import Message, said
-from proxy.domain.zone import DataZone, ZoneName
+from proxy.domain.zone import Piece, Scope
 
 ZonesAs = Literal["system", "merge"]
 
-_TITLES: dict[ZoneName, str] = {"user": "About the user", "discussion": "About this discussion"}
+_TITLES: dict[Scope, str] = {
+    "personality": "Who you are",
+    "user": "About the user",
+    "discussion": "About this discussion",
+    "memory": "What is remembered",
+    "node": "About this branch",
+}
 
 
-def text(zones: Sequence[DataZone]) -> str:
-    """The zones as one formatted text, widest first; empty when no zone has text."""
-    return "\n\n".join(f"## {_TITLES[zone.name]}\n{zone.text.strip()}" for zone in zones if zone.text.strip())
+def text(pieces: Sequence[Piece]) -> str:
+    """The pieces as one formatted text, in their order; empty when none has text."""
+    return "\n\n".join(f"## {_TITLES[piece.scope]}\n{piece.text.strip()}" for piece in pieces if piece.text.strip())
 
 
-def head(system: Sequence[Message], zones: Sequence[DataZone], zones_as: ZonesAs) -> list[Message]:
+def head(system: Sequence[Message], pieces: Sequence[Piece], zones_as: ZonesAs) -> list[Message]:
     """The head of a context: the system messages, untouched and in order, and the zones behind them.
 
     `merge` writes the zones into the last system message, for upstreams that take only one; without any system message, or with
     one that is not plain text, they stand in one of their own.
     """
-    block = text(zones)
+    block = text(pieces)
     if not block:
         return list(system)
     if zones_as == "merge" and system and isinstance(system[-1].wire.get("content"), str):

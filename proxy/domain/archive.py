@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
-from proxy.domain.zone import DataZone, ZoneName
+from proxy.domain.zone import DataZone, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TreeFields:
 class ZoneText:
     """A zone of the tree."""
 
-    name: ZoneName
+    name: Scope
     text: str
     updated_at: float
 

@@ -15,7 +15,7 @@ from proxy.domain.placement import Attachment, Mark, Question, TreeSlice
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Asked, Call, Chunk
-from proxy.domain.zone import DataZone
+from proxy.domain.zone import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,19 @@ class TreeStore(Protocol):
 
     async def active(self, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None: ...
 
-    async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
-        """The user's zones and the tree's, empty ones left out, widest first."""
+    async def standing(
+        self, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
+    ) -> Standing:
+        """All that Graft sends of its own beside a path: zones, loaded artefacts and memories, images. One read.
+
+        It costs what hangs on the path and in wider scopes, whatever else the tree holds. Empty zones are left out.
+
+        Args:
+            path: Root to attachment point; may be empty.
+            personality: The one the request names; `None` for the tree's own.
+
+        Raises NotFound.
+        """
         ...
 
     async def deleted(

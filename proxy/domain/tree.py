@@ -54,6 +54,8 @@ class Tree:
     max_context_tokens: int | None = None
     """Narrower than the model's own window, or `None`."""
     metadata: Mapping[str, object] = field(default_factory=dict)
+    personality: str | None = None
+    """Its own, for requests that name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Node:
     tokens: int | None = None
     """Counted once; `None` until then."""
     metadata: Mapping[str, object] = field(default_factory=dict)
+    personality: str | None = None
+    """The personality that the request named with which it was said; without one it has that of the node above it."""
 
 
 def turns(path: Sequence[Node]) -> list[list[Node]]:

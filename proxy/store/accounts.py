@@ -8,7 +8,6 @@ from typing import Protocol
 from proxy.domain.placement import Policy
 from proxy.domain.tree import TreeId, UserId
 from proxy.domain.turn import KeyKind
-from proxy.domain.zone import ZoneName
 from proxy.store import keys, trees
 from proxy.store.records import Key
 from proxy.store.threads import Threads
@@ -30,10 +29,6 @@ class Accounts(Threads, Protocol):
     async def set_metadata_item(self, user_id: UserId, tree_id: TreeId, name: str, value: object) -> None:
         """Keep a JSON value under a name of the caller's; `None` takes it away. Raises NotFound."""
         await self._write(partial(trees.set_metadata_item, user_id=user_id, tree_id=tree_id, name=name, value=value))
-
-    async def put_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str) -> None:
-        """Replace a zone's text; `tree_id` is `None` for zones that hold for all trees. Raises NotFound."""
-        await self._write(partial(trees.put_zone, user_id=user_id, tree_id=tree_id, name=name, text=text))
 
     async def add_key(
         self,

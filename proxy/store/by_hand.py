@@ -14,7 +14,6 @@ from proxy.domain.ports import Active
 from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
-from proxy.domain.zone import ZoneName
 from proxy.store import trees
 from proxy.store.browse import completions, labelling, reports, reshaping, search
 from proxy.store.browse import pages as browsing
@@ -56,13 +55,6 @@ class ByHand(Threads, Protocol):
 
     async def tree_page(self, user_id: UserId, after: TreeId | None, limit: int) -> Page[Tree]:
         return await self._read(lambda db: browsing.trees(db, user_id, after, limit))
-
-    async def append_zone(self, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str, most: int) -> str:
-        """Add to a zone's text on a line of its own; returns the whole.
-
-        Raises NotFound, and InvalidRequest when the whole would be longer than `most` characters.
-        """
-        return await self._write(lambda db: trees.append_zone(db, user_id, tree_id, name, text, most))
 
     async def append_system_prompt(self, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
         """Add to a tree's system prompt on a line of its own; returns the whole. Raises as `append_zone`."""

@@ -107,6 +107,43 @@ def version_6(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX waypoints_node ON waypoints (node_id) WHERE node_id IS NOT NULL")
 
 
+def version_7(db: sqlite3.Connection) -> None:
+    """Zones of nodes, personalities, and under which of them something was said."""
+    db.execute(
+        """
+        CREATE TABLE scoped_zones (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            tree_id TEXT NOT NULL DEFAULT '', -- '' holds for all trees
+            node_id TEXT NOT NULL DEFAULT '', -- '' hangs on no node
+            name TEXT NOT NULL,
+            text TEXT NOT NULL,
+            updated_at REAL NOT NULL,
+            PRIMARY KEY (user_id, tree_id, node_id, name)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    told = "user_id, tree_id, name, text, updated_at"
+    db.execute(f"INSERT INTO scoped_zones ({told}) SELECT {told} FROM zones")
+    db.execute("DROP TABLE zones")
+    db.execute("ALTER TABLE scoped_zones RENAME TO zones")
+    db.execute(
+        """
+        CREATE TABLE personalities (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            name TEXT NOT NULL,
+            system_prompt TEXT,
+            zone TEXT NOT NULL,
+            metadata TEXT NOT NULL DEFAULT '{}',
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            PRIMARY KEY (user_id, name)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("ALTER TABLE trees ADD COLUMN personality TEXT")
+    db.execute("ALTER TABLE nodes ADD COLUMN personality TEXT")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -114,6 +151,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_4,
     version_5,
     version_6,
+    version_7,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -47,7 +47,7 @@ PATH: Final = f"""
 """
 
 SLICE: Final = """
-    SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content
+    SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content, n.personality
     FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id
     WHERE n.tree_id = ? AND n.visible > ?
     ORDER BY n.visible LIMIT ?
@@ -137,9 +137,10 @@ def outline(row: Row) -> Outline:
 
 
 def _feed_node(row: Row) -> FeedNode:
-    _, id_, parent_id, role, content, created_at, system = row
+    _, id_, parent_id, role, content, created_at, system, personality = row
     text = Message(from_json(content)).spoken
-    return FeedNode(id_, parent_id, role, text, created_at, None if system is None else from_json(system))
+    said_under = None if system is None else from_json(system)
+    return FeedNode(id_, parent_id, role, text, created_at, said_under, personality)
 
 
 def active(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:

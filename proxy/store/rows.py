@@ -52,19 +52,41 @@ def _has_utf8(text: str) -> bool:
     return True
 
 
-TREE: Final = "id, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata"
+TREE: Final = (
+    "id, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata, personality"
+)
 
 
 def to_tree(row: Row) -> Tree:
-    id_, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata = row
+    (
+        id_,
+        user_id,
+        name,
+        title,
+        system_prompt,
+        created_at,
+        updated_at,
+        max_context_tokens,
+        metadata,
+        personality,
+    ) = row
     return Tree(
-        id_, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, from_json(metadata)
+        id_,
+        user_id,
+        name,
+        title,
+        system_prompt,
+        created_at,
+        updated_at,
+        max_context_tokens,
+        from_json(metadata),
+        personality,
     )
 
 
 NODE: Final = (
     "n.id, n.tree_id, e.parent_id, n.content, n.state, n.created_at, n.seq, n.sender, n.conversation, s.content, "
-    "n.call_id, n.tokens, n.metadata"
+    "n.call_id, n.tokens, n.metadata, n.personality"
 )
 """From `nodes n JOIN edges e LEFT JOIN systems s`."""
 NODE_FROM: Final = "nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id"
@@ -85,6 +107,7 @@ def to_node(row: Row) -> Node:
         call_id,
         tokens,
         metadata,
+        personality,
     ) = row
     return Node(
         id_,
@@ -100,6 +123,7 @@ def to_node(row: Row) -> Node:
         call_id,
         tokens,
         {} if metadata == "{}" else from_json(metadata),
+        personality,
     )
 
 

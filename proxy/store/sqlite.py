@@ -25,8 +25,8 @@ from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, Us
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
-from proxy.domain.zone import DataZone
-from proxy.store import reading, trees, verify
+from proxy.domain.zone import Standing
+from proxy.store import reading, standing, trees, verify
 from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
@@ -35,6 +35,7 @@ from proxy.store.files import exporting, importing, staging
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
+from proxy.store.scoped import Scoped
 from proxy.store.tenancy import Tenancy
 from proxy.store.turns import asides, buried, client_ids, recognising, retracing, writing
 
@@ -43,7 +44,7 @@ T = TypeVar("T")
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Accounts, ByHand):
+class SqliteStore(Accounts, ByHand, Scoped):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
@@ -164,8 +165,10 @@ class SqliteStore(Accounts, ByHand):
         """The user's trees, the one used last first."""
         return await self._read(partial(trees.trees, user_id=user_id))
 
-    async def zones(self, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
-        return await self._glance(partial(trees.zones, user_id=user_id, tree_id=tree_id))
+    async def standing(
+        self, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
+    ) -> Standing:
+        return await self._glance(lambda db: standing.standing(db, user_id, tree_id, path, personality))
 
     # Nodes, read
 

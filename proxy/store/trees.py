@@ -1,4 +1,4 @@
-"""Users, their trees and their zones: the rows that hold no conversation."""
+"""Users and their trees: the rows that hold no conversation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from collections.abc import Mapping
 
 from proxy.domain.ports import User
 from proxy.domain.tree import Tree, TreeId, UserId, new_id
-from proxy.domain.zone import DataZone, ZoneName
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.rows import TREE, plain, to_json, to_tree
-
-ANY_TREE = ""
-"""Stands in `zones.tree_id` for zones that hold for all trees."""
 
 
 def find_user(db: sqlite3.Connection, user_id: UserId) -> User | None:
@@ -111,7 +107,7 @@ def create_tree(
 def update_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
     """Change a tree's title, system prompt, token limit or metadata; metadata item by item. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
-    for column in ("title", "system_prompt", "max_context_tokens"):
+    for column in ("title", "system_prompt", "max_context_tokens", "personality"):
         if column in changes:
             value = changes[column]
             _update(db, column, plain(value) if isinstance(value, str) else value, user_id, tree_id)
@@ -143,53 +139,15 @@ def set_metadata_item(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, 
     _update(db, "metadata", to_json(metadata), user_id, tree_id)
 
 
-def zones(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> list[DataZone]:
-    """The user's zones, then the tree's; empty ones left out."""
-    sql = """
-        SELECT name, tree_id, text, updated_at FROM zones
-        WHERE user_id = ? AND tree_id IN (?, ?) AND text <> ''
-        ORDER BY tree_id, name
-    """
-    return [
-        DataZone(name, user_id, of or None, text, updated_at)
-        for name, of, text, updated_at in db.execute(sql, (user_id, ANY_TREE, tree_id))
-    ]
-
-
-def put_zone(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str) -> None:
-    """Replace a zone's text; `tree_id` is `None` for zones that hold for all trees. Raises NotFound."""
-    make_user(db, user_id)
-    if tree_id is not None:
-        tree_of(db, user_id, tree_id)
-    db.execute(
-        "INSERT INTO zones (user_id, tree_id, name, text, updated_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at",
-        (user_id, tree_id or ANY_TREE, name, plain(text), time.time()),
-    )
-
-
-def append_zone(
-    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId | None, name: ZoneName, text: str, most: int
-) -> str:
-    """Add to a zone's text on a line of its own; returns the whole.
-
-    Raises NotFound, and InvalidRequest when the whole would be longer than `most` characters.
-    """
-    sql = "SELECT text FROM zones WHERE user_id = ? AND tree_id = ? AND name = ?"
-    row = db.execute(sql, (user_id, tree_id or ANY_TREE, name)).fetchone()
-    whole = _appended(row[0] if row else None, text, most)
-    put_zone(db, user_id, tree_id, name, whole)
-    return whole
-
-
 def append_system_prompt(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
-    """Add to a tree's system prompt on a line of its own; returns the whole. Raises as `append_zone`."""
-    whole = _appended(tree_of(db, user_id, tree_id).system_prompt, text, most)
+    """Add to a tree's system prompt on a line of its own; returns the whole. Raises as `zones.append`."""
+    whole = appended(tree_of(db, user_id, tree_id).system_prompt, text, most)
     _update(db, "system_prompt", plain(whole), user_id, tree_id)
     return whole
 
 
-def _appended(before: str | None, text: str, most: int) -> str:
+def appended(before: str | None, text: str, most: int) -> str:
+    """Text with more of it on a line of its own. Raises InvalidRequest when it would have more than `most` characters."""
     whole = f"{before}\n{text}" if before else text
     if len(whole) > most:
         raise InvalidRequest(f"The zone would have {len(whole)} characters; it holds {most}.", param="text")

@@ -206,6 +206,31 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "zones",
+        "hangs on a node of its tree, or on none",
+        """
+        SELECT z.node_id FROM zones z LEFT JOIN nodes n ON n.id = z.node_id
+        WHERE z.node_id <> '' AND (n.tree_id IS NOT z.tree_id OR n.user_id IS NOT z.user_id)
+        """,
+    ),
+    (
+        "zones",
+        "has a name that fits where it hangs",
+        """
+        SELECT name FROM zones WHERE (node_id <> '') <> (name = 'node')
+            OR (node_id = '' AND tree_id = '' AND name NOT IN ('user', 'memory'))
+            OR (node_id = '' AND tree_id <> '' AND name NOT IN ('personality', 'discussion', 'memory'))
+        """,
+    ),
+    (
+        "trees",
+        "has a personality of its user, or none",
+        """
+        SELECT t.id FROM trees t LEFT JOIN personalities p ON p.user_id = t.user_id AND p.name = t.personality
+        WHERE t.personality IS NOT NULL AND p.name IS NULL
+        """,
+    ),
+    (
         "search",
         "holds the words of a stored node",
         "SELECT d.id FROM search_docsize d WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.seq = d.id)",

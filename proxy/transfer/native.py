@@ -25,7 +25,7 @@ import msgspec
 
 from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields, ZoneText
 from proxy.domain.tree import Node, NodeId, Tree, TreeId
-from proxy.domain.zone import ZONES, DataZone
+from proxy.domain.zone import TREE_ZONES, DataZone
 from proxy.transfer import layout
 from proxy.transfer.checks import LAST_SECOND, TOP, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
@@ -251,8 +251,8 @@ def _zone_line(zone: DataZone) -> ZoneLine:
 
 def _zone_text(entry: Entry) -> ZoneText:
     line = decoded(entry.raw, ZoneLine, entry.place)
-    for name in ZONES:
-        if name == line.name != "user":
+    for name in TREE_ZONES:
+        if name == line.name:
             return ZoneText(name, line.text, line.updated_at)
     raise fault(f"{entry.place}.name", f"{line.name!r} is no zone of a tree.")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from proxy.context.compose import Draft, Window
 from proxy.domain.message import Message, said
-from proxy.domain.tree import Node, NodeId, TreeId, UserId
-from proxy.domain.zone import DataZone
+from proxy.domain.tree import Node, NodeId, TreeId
+from proxy.domain.zone import Piece, Scope
 
 WIDE = Window(tokens=100_000, reply_tokens=0, margin=0)
 
@@ -43,8 +43,8 @@ def draft(path: Sequence[Node] = (), turn: Sequence[Message] = (said("user", "ne
     return Draft(**{"system": (), "path": path, "turn": turn} | more)
 
 
-def zone(name: str, text: str) -> DataZone:
-    return DataZone(name, UserId("ann"), TreeId("t"), text, 0.0)
+def zone(scope: Scope, text: str) -> Piece:
+    return Piece(scope, "zone", text)
 
 
 def texts(messages: Sequence[Message]) -> list[str]:

@@ -36,6 +36,9 @@ async def full(client: Client) -> Client:
     )
     await store.put_zone(user, client.tree.id, "discussion", "Boats.")
     await store.put_zone(user, None, "user", "Ada.")
+    await store.put_zone(user, None, "node", "Oars.", node_id=client.nodes[0])
+    await store.create_personality(user, "tutor", zone="You teach.")
+    await store.update_tree(user, client.tree.id, {"personality": "tutor"})
     await store.add_key(user, "person", "digest", "gk_1")
     await store.aside(user, [], "title")
     await store.name_messages(user, "chat", {"m1": client.nodes[0], "m2": NodeId("n_to_come")})
@@ -213,6 +216,28 @@ DAMAGE = {
         "leads to a node",
     ),
     "a zone of no tree": ("UPDATE zones SET tree_id = 't_gone' WHERE tree_id <> ''", "zones", "belongs to a tree"),
+    "a zone of a node that is gone": (
+        "UPDATE zones SET node_id = 'n_gone' WHERE node_id <> ''",
+        "zones",
+        "hangs on a node",
+    ),
+    "a zone of another tree's node": (
+        f"UPDATE zones SET node_id = {ELSEWHERE} WHERE node_id <> ''",
+        "zones",
+        "hangs on a node",
+    ),
+    "a tree's zone on a node": (
+        "UPDATE zones SET name = 'discussion' WHERE node_id <> ''",
+        "zones",
+        "has a name that fits",
+    ),
+    "a tree's zone that holds for all trees": (
+        "UPDATE zones SET name = 'discussion' WHERE tree_id = ''",
+        "zones",
+        "has a name that fits",
+    ),
+    "a personality that is gone": ("DELETE FROM personalities", "trees", "has a personality"),
+    "another user's personality": ("UPDATE personalities SET user_id = 'bob'", "trees", "has a personality"),
     "words of no node": (
         "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",
         "search",

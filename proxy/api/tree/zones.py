@@ -17,7 +17,7 @@ from proxy.domain.tree import Tree, TreeId
 from proxy.domain.turn import Caller
 from proxy.domain.zone import DataZone
 from proxy.store.sqlite import SqliteStore
-from proxy.store.trees import ANY_TREE
+from proxy.store.zones import ANY_TREE
 
 TreeZone = Literal["system_prompt", "discussion"]
 ZonePath = Annotated[TreeZone, PathParameter(description="Which zone of the tree.")]

@@ -87,7 +87,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     db.execute("UPDATE transcripts SET tree_id = NULL WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute(
         "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
-        " deleted_at = ? WHERE id = ?",
+        " personality = NULL, deleted_at = ? WHERE id = ?",
         (new_id("gone"), time.time(), tree_id),
     )
     _new_epoch(db, tree_id)
@@ -178,6 +178,7 @@ def _bury(
         f"DELETE FROM edge_log WHERE node_id IN {doomed}",
         f"DELETE FROM client_messages WHERE node_id IN {doomed}",
         f"DELETE FROM waypoints WHERE node_id IN {doomed}",
+        f"DELETE FROM zones WHERE {pointing}",
         # The bill stays; the words that were sent and received go.
         f"""
         UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL

@@ -19,6 +19,7 @@ import anyio
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.zone import DataZone
 from proxy.store import reading, trees
+from proxy.store import zones as zoning
 from proxy.store.connection import MEMORY, Reader, connect, whole
 from proxy.store.rows import NODE, NODE_FROM, to_node
 
@@ -74,7 +75,7 @@ def _look(
 ) -> tuple[Tree, list[DataZone], list[Node] | None]:
     """The tree, its own zones, and the branch where one is asked for. Raises NotFound."""
     tree = trees.tree_of(db, user_id, tree_id)
-    zones = [zone for zone in trees.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
+    zones = [zone for zone in zoning.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
     if node_id is None and newest:
         row = db.execute(NEWEST, (tree_id,)).fetchone()
         return tree, zones, reading.path(db, user_id, row[0]) if row else []

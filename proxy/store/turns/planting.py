@@ -67,7 +67,7 @@ class Planting:
         """
         for node, exact in zip(nodes, exacts, strict=True):
             parent_id = self.stored(node.parent_id)
-            stored_id = self._recall(parent_id, exact)
+            stored_id = self._recall(parent_id, exact, node.personality)
             if stored_id is None:
                 self.plant(node, exact, parent_id, "whole" if whole else "unanswered", folds.get(node.id))
                 continue
@@ -88,7 +88,8 @@ class Planting:
         message = node.message
         self.db.execute(
             "INSERT INTO nodes (id, user_id, tree_id, role, sender, content, exact, folded, state, conversation, system_id,"
-            " call_id, tokens, visible, created_at, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " call_id, tokens, visible, created_at, metadata, personality)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 node.id,
                 self.user_id,
@@ -106,6 +107,7 @@ class Planting:
                 visible,
                 node.created_at,
                 to_json(node.metadata) if node.metadata else "{}",
+                plain(node.personality),
             ),
         )
         self.db.execute(
@@ -142,13 +144,18 @@ class Planting:
             self._there.add(node_id)
         return True
 
-    def _recall(self, parent_id: NodeId | None, exact: Hash) -> NodeId | None:
-        """The stored node with the same parent and the same exact form; the newest, should there be several replies alike."""
+    def _recall(self, parent_id: NodeId | None, exact: Hash, personality: str | None) -> NodeId | None:
+        """The stored node with the same parent and the same exact form, said under the same personality.
+
+        The newest, should there be several replies alike.
+        """
         sql = """
             SELECT n.id FROM edges e JOIN nodes n ON n.id = e.node_id
-            WHERE e.parent_id IS ? AND e.tree_id = ? AND e.exact = ? AND n.user_id = ? ORDER BY n.seq DESC LIMIT 1
+            WHERE e.parent_id IS ? AND e.tree_id = ? AND e.exact = ? AND n.user_id = ?
+              AND n.personality IS ?
+            ORDER BY n.seq DESC LIMIT 1
         """
-        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id)).fetchone()
+        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id, plain(personality))).fetchone()
         return row[0] if row else None
 
     def _system(self, text: str | None) -> int | None:

@@ -1,0 +1,55 @@
+"""All that Graft sends of its own beside a path, read by what hangs on that path and never by the size of the tree."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from proxy.domain.tree import NodeId, Tree, TreeId, UserId
+from proxy.domain.zone import Personality, Piece, Standing
+from proxy.store import personalities
+from proxy.store.rows import to_json
+from proxy.store.trees import tree_of
+from proxy.store.zones import zones
+
+ON_PATH: Final = """
+    SELECT z.node_id, z.text FROM json_each(?) p
+    CROSS JOIN zones z ON z.user_id = ? AND z.tree_id = ? AND z.node_id = p.value AND z.name = 'node'
+    WHERE z.text <> '' ORDER BY p.key
+"""
+
+
+def standing(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
+) -> Standing:
+    """See `ports.TreeStore.standing`. Raises NotFound."""
+    tree = tree_of(db, user_id, tree_id)
+    speaker = _speaker(db, tree, personality)
+    pieces = [*_wide(db, tree, personality, speaker), *_on_path(db, tree, path)]
+    return Standing(tuple(pieces), (speaker.system_prompt if speaker else None) or tree.system_prompt)
+
+
+def _speaker(db: sqlite3.Connection, tree: Tree, named: str | None) -> Personality | None:
+    """The personality that holds: the one named, else the tree's own; `None` where that is gone."""
+    name = named or tree.personality
+    return personalities.find(db, tree.user_id, name) if name is not None else None
+
+
+def _wide(db: sqlite3.Connection, tree: Tree, named: str | None, speaker: Personality | None) -> list[Piece]:
+    """What holds in the whole tree, in the order in which it is sent."""
+    pieces = []
+    if speaker is not None and speaker.zone:
+        pieces.append(Piece("personality", f"personality:{speaker.name}", speaker.zone))
+    own = named in (None, tree.personality)
+    found = zones(db, tree.user_id, tree.id)
+    pieces += [Piece(zone.name, "zone", zone.text) for zone in found if own or zone.name != "personality"]
+    return pieces
+
+
+def _on_path(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list[Piece]:
+    """What hangs on the nodes of a path, in its order."""
+    if not path:
+        return []
+    rows = db.execute(ON_PATH, (to_json(path), tree.user_id, tree.id))
+    return [Piece("node", "zone", text, node_id) for node_id, text in rows]

@@ -38,6 +38,8 @@ from proxy.routing.grove import Grove
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.router import GraftRouter, build_llm
 from proxy.store.sqlite import SqliteStore
+from proxy.upstream.care.attempts import CareRules
+from proxy.upstream.care.breaker import Rest
 from proxy.upstream.discovery import models_from_environment
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.models import FROM_ENVIRONMENT, Models, models_from_list
@@ -187,7 +189,11 @@ def lanes_of(settings: Settings, configured: Models) -> Lanes:
     timeouts = Timeouts(
         connect_s=waits.connect_s, first_token_s=waits.first_token_s, idle_s=waits.idle_s, whole_s=waits.whole_s
     )
-    return Lanes(configured, timeouts, settings.context.window_tokens, trust_env=waits.trust_env)
+    for name in {*waits.fallbacks, *(name for names in waits.fallbacks.values() for name in names)}:
+        if name not in configured:
+            raise ConfigError(f"upstream.fallbacks names the model {name!r}, which is not configured.")
+    care = CareRules(waits.retries, waits.fallbacks, Rest(waits.breaker_failures, waits.breaker_rest_s))
+    return Lanes(configured, timeouts, settings.context.window_tokens, trust_env=waits.trust_env, care=care)
 
 
 def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:

@@ -140,6 +140,14 @@ class UpstreamSettings(Section):
     """Longest wait for an answer that is not streamed."""
     trust_env: bool = True
     """Providers are asked through the proxies that the environment names, as LiteLLM and httpx do."""
+    retries: int = Field(default=0, ge=0, le=10)
+    """How often a model that cannot answer is asked again before anything of its answer was passed on."""
+    fallbacks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Models that are asked where a model cannot answer."""
+    breaker_failures: int = Field(default=5, ge=1)
+    """Failures in a row after which a server is left alone."""
+    breaker_rest_s: float = Field(default=10.0, gt=0)
+    """How long it is left alone at first."""
 
 
 class ClientSettings(Section):

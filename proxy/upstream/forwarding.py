@@ -22,6 +22,7 @@ from proxy.domain.turn import Asked, Chunk
 from proxy.errors import InvalidRequest
 from proxy.upstream import exchange, failures, library, prompted, raw_lane
 from proxy.upstream.acting import acts
+from proxy.upstream.care.attempts import Care
 from proxy.upstream.exchange import Outgoing, encoded
 from proxy.upstream.models import Model, Models
 from proxy.upstream.native_lane import NativeLane
@@ -79,7 +80,9 @@ class Forwarding:
         timeouts: Timeouts,
         native: NativeLane,
         chat: Callable[[Asked], AsyncGenerator[Chunk, None]],
+        care: Care,
     ) -> None:
+        self._care = care
         self._models = models
         self._session = session
         self._timeouts = timeouts
@@ -95,20 +98,38 @@ class Forwarding:
         """
         model = self._models.get(name)
         stream = kind == "completions" and bool(body.get("stream"))
-        at = await self._address(model)
-        if at is not None:
+        if await self._address(model) is None:
+            if kind == "completions":
+                asked, dropped = prompted.chat(model.name, body, FIELDS[kind])
+                return Forwarded(prompted.pieces(self._chat(asked)), dropped)
+            dropped = sorted(field for field in body if field not in FIELDS[kind])
+        else:
             dropped = sorted(field for field in body if field not in FIELDS[kind] and acts(field))
-            outgoing = _outgoing(at, kind, model, {n: v for n, v in body.items() if n not in dropped})
-            return Forwarded(self._streamed(model, outgoing) if stream else self._whole(model, outgoing), dropped)
-        if kind == "completions":
-            asked, dropped = prompted.chat(model.name, body, FIELDS[kind])
-            return Forwarded(prompted.pieces(self._chat(asked)), dropped)
-        if model.lane == "mirror":
-            raise InvalidRequest(
-                f"The built-in model {name!r} makes no embeddings: name an embedding model of your configuration.",
-                param="model",
-            )
-        return Forwarded(self._embedded(model, body), sorted(field for field in body if field not in FIELDS[kind]))
+        sent = {field: value for field, value in body.items() if field not in dropped}
+        return Forwarded(self._care.ask(name, (), lambda one: self._pieces(kind, one, sent, stream=stream)), dropped)
+
+    async def _pieces(
+        self, kind: Kind, model: Model, body: Mapping[str, Any], *, stream: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """What one deployment answers. Raises InvalidRequest where it cannot be asked for this."""
+        at = await self._address(model)
+        if at is None:
+            if model.lane == "mirror" or kind != "embeddings":
+                raise InvalidRequest(
+                    f"The model {model.name!r} makes no {kind}: name a model of your configuration that does.",
+                    param="model",
+                )
+            yield await self._embedded(model, body)
+            return
+        outgoing = _outgoing(at, kind, model, body)
+        if not stream:
+            yield await exchange.posted(self._session, outgoing, model, self._timeouts)
+            return
+        async with aclosing(
+            exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=True)
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk.raw or encoded({**chunk.wire, "object": "text_completion"})
 
     async def _address(self, model: Model) -> tuple[str, Mapping[str, str], str] | None:
         """Chat address, headers and the model's name there; `None` where only LiteLLM can ask."""
@@ -119,17 +140,7 @@ class Forwarding:
         at = self._native.endpoint(await library.warm(), model)
         return None if at is None or CHAT not in str(at.url) else (str(at.url), at.headers, at.name)
 
-    async def _whole(self, model: Model, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
-        yield await exchange.posted(self._session, outgoing, model, self._timeouts)
-
-    async def _streamed(self, model: Model, outgoing: Outgoing) -> AsyncGenerator[bytes, None]:
-        async with aclosing(
-            exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=True)
-        ) as chunks:
-            async for chunk in chunks:
-                yield chunk.raw or encoded({**chunk.wire, "object": "text_completion"})
-
-    async def _embedded(self, model: Model, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+    async def _embedded(self, model: Model, body: Mapping[str, Any]) -> bytes:
         passed = {name: value for name, value in body.items() if name in FIELDS["embeddings"] and value is not None}
         litellm = await library.warm(rehearsed=True)
         try:
@@ -141,7 +152,7 @@ class Forwarding:
             raise failures.timed_out(model, "answer", self._timeouts.whole_s) from None
         except Exception as exc:  # noqa: BLE001  # LiteLLM raises what it likes
             raise failures.translate(exc, model) from None
-        yield encoded(without_nulls(answer.model_dump(warnings=False)))
+        return encoded(without_nulls(answer.model_dump(warnings=False)))
 
 
 def _outgoing(at: tuple[str, Mapping[str, str], str], kind: Kind, model: Model, body: Mapping[str, Any]) -> Outgoing:

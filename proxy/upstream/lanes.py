@@ -12,9 +12,10 @@ from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ConfigError, UpstreamError
 from proxy.upstream import fields, library, mirror, tokens
+from proxy.upstream.care.attempts import Care, CareRules
 from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.litellm_lane import LiteLLMLane
-from proxy.upstream.models import MIRROR, Models
+from proxy.upstream.models import MIRROR, Model, Models
 from proxy.upstream.native_lane import NativeLane
 from proxy.upstream.raw_lane import RawLane
 from proxy.upstream.session import Session, Timeouts, trusted
@@ -35,15 +36,17 @@ class Lanes:
         default_window_tokens: int = DEFAULT_WINDOW_TOKENS,
         *,
         trust_env: bool = True,
+        care: CareRules | None = None,
     ) -> None:
         self.models = models
+        self._care = Care(models, care or CareRules())
         timeouts = timeouts or Timeouts()
         self._trust_env = trust_env
         self._session = Session(timeouts, trust_env=trust_env)
         self._litellm = LiteLLMLane(timeouts)
         self._native = NativeLane(self._session, timeouts, self._litellm)
         self._raw = RawLane(self._session, timeouts)
-        self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask)
+        self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask, self._care)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
 
@@ -58,7 +61,10 @@ class Lanes:
             InvalidRequest: At once or before the first chunk: the request has a tool that would act on the server.
             UpstreamError: At once, before the first chunk or between chunks.
         """
-        model = self.models.get(asked.model)
+        return self._care.ask(asked.model, asked.messages, lambda model: self._asked(model, asked))
+
+    def _asked(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """One deployment, asked once."""
         match model.lane:
             case "mirror":
                 return mirror.ask(asked)
@@ -87,24 +93,22 @@ class Lanes:
                 assert_never(model.lane)
 
     def window_tokens(self, model: str) -> int:
-        """The model's input window: as configured, else as LiteLLM knows it once it is warm, else the default."""
-        configured = self.models.get(model)
-        return tokens.configured_window(configured) or self._windows.get(model) or self._default_window_tokens
+        """The model's input window: as configured, else as LiteLLM knows it once it is warm, else the default.
+
+        Of several deployments the smallest: any of them may be asked.
+        """
+        return min(
+            tokens.configured_window(one) or self._windows.get(one.id) or self._default_window_tokens
+            for one in self.models.deployments(model)
+        )
 
     def takes_one_system(self, model: str) -> bool:
         """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""
-        configured = self.models.get(model)
-        told = configured.info.get("one_system")
-        return bool(told) if told is not None else configured.target.partition("/")[0] in ONE_SYSTEM
+        return any(_one_system(one) for one in self.models.deployments(model))
 
     def honours_schema(self, model: str) -> bool:
         """Whether the model is known to keep to a JSON schema in `response_format`; asks LiteLLM once that is imported."""
-        configured = self.models.get(model)
-        told = configured.info.get("supports_response_schema")
-        litellm = library.loaded()
-        if told is not None or litellm is None:
-            return bool(told)
-        return bool(litellm.supports_response_schema(configured.target))
+        return all(_honours_schema(one) for one in self.models.deployments(model))
 
     def count(self, model: str, text: str) -> int:
         """Tokens of a text for a model; slow, so off the reply's path."""
@@ -121,7 +125,7 @@ class Lanes:
 
     async def warm(self) -> None:
         """Import what the configured models need; to be awaited when the port is open."""
-        if any(model.lane in ("native", "raw") for model in map(self.models.get, self.models.names())):
+        if any(model.lane in ("native", "raw") for model in self.models.all()):
             await asyncio.to_thread(trusted)
         if self.models.needs_litellm:
             litellm = await library.warm()
@@ -134,14 +138,14 @@ class Lanes:
 
     def _learn(self) -> None:
         """Ask LiteLLM once what it knows of each model: for some providers it asks their server."""
-        for model in map(self.models.get, self.models.names()):
+        for model in self.models.all():
             if model.lane in ("litellm", "native"):
                 if not (model.lane == "native" and self._native.learn(model)):
                     library.load(rehearsed=True)
                     self._litellm.learn(model)
                     tokens.count(model, "the first count loads the tokenizer")
                 if not tokens.configured_window(model) and (window := tokens.known_window(model)):
-                    self._windows[model.name] = window
+                    self._windows[model.id] = window
 
     async def close(self) -> None:
         await self._session.close()
@@ -161,6 +165,19 @@ class ModelScorer:
             async for chunk in chunks:
                 return _reply(cast("Mapping[str, Any]", chunk.wire))
         raise UpstreamError(f"The model {self.model!r} answered nothing.", model=self.model)
+
+
+def _one_system(model: Model) -> bool:
+    told = model.info.get("one_system")
+    return bool(told) if told is not None else model.target.partition("/")[0] in ONE_SYSTEM
+
+
+def _honours_schema(model: Model) -> bool:
+    told = model.info.get("supports_response_schema")
+    litellm = library.loaded()
+    if told is not None or litellm is None:
+        return bool(told)
+    return bool(litellm.supports_response_schema(model.target))
 
 
 def _reply(wire: Mapping[str, Any]) -> ScorerReply:

@@ -142,9 +142,9 @@ class LiteLLMLane:
 
     def _supports(self, litellm: Any, model: Model) -> tuple[str, frozenset[str]]:
         """The provider of a model, and the fields that LiteLLM passes on to it."""
-        if model.name not in self._supported:
-            self._supported[model.name] = _supports(litellm, model)
-        return self._supported[model.name]
+        if model.id not in self._supported:
+            self._supported[model.id] = _supports(litellm, model)
+        return self._supported[model.id]
 
     def _timeout(self) -> Any:
         """Only the connection is timed by the transport; the rest is ours."""

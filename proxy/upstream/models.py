@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from proxy.errors import ConfigError, ModelNotFound
@@ -60,6 +60,13 @@ class Model:
     """How it is asked; `lane_of` knows the usual way."""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """Texts that must never leave in an error message."""
+    number: int = 1
+    """Which of the deployments of this name it is, in the order of the configuration."""
+
+    @property
+    def id(self) -> str:
+        """Its own name among all deployments."""
+        return self.name if self.number == 1 else f"{self.name}#{self.number}"
 
     @property
     def target(self) -> str:
@@ -68,19 +75,26 @@ class Model:
 
 
 class Models:
-    """The configured models by name, in the order of the configuration."""
+    """The configured models by name, in the order of the configuration; a name may have several deployments."""
 
     def __init__(self, models: Iterable[Model]) -> None:
-        self._models: dict[str, Model] = {}
+        self._models: dict[str, list[Model]] = {}
         for model in models:
-            if model.name in self._models:
-                log.warning("Model %r is configured more than once; the first entry is used.", model.name)
-            self._models.setdefault(model.name, model)
+            deployments = self._models.setdefault(model.name, [])
+            deployments.append(replace(model, number=len(deployments) + 1))
 
     def names(self) -> list[str]:
         return list(self._models)
 
+    def all(self) -> list[Model]:
+        """Every deployment."""
+        return [model for deployments in self._models.values() for model in deployments]
+
     def get(self, name: str) -> Model:
+        """The first deployment of a name. Raises ModelNotFound."""
+        return self.deployments(name)[0]
+
+    def deployments(self, name: str) -> Sequence[Model]:
         """Raises ModelNotFound."""
         try:
             return self._models[name]
@@ -93,7 +107,7 @@ class Models:
     @property
     def needs_litellm(self) -> bool:
         """The native lane asks LiteLLM once how a provider is addressed."""
-        return any(model.lane in ("litellm", "native") for model in self._models.values())
+        return any(model.lane in ("litellm", "native") for model in self.all())
 
 
 def models_from_list(entries: Iterable[Mapping[str, Any]], env: Mapping[str, str]) -> Models:

@@ -87,7 +87,7 @@ class NativeLane:
         at = self.endpoint(litellm, model)
         if at is None:
             return None
-        key = _encode((model.name, stream, options))
+        key = _encode((model.id, stream, options))
         try:
             plan = self._plans.get(key)
         except KeyError:
@@ -97,12 +97,12 @@ class NativeLane:
 
     def endpoint(self, litellm: Any, model: Model) -> Endpoint | None:
         """Where a model is asked; `None` where only LiteLLM itself can ask it. Raises the UpstreamError family."""
-        if model.name not in self._endpoints:
+        if model.id not in self._endpoints:
             try:
-                self._endpoints[model.name] = endpoint.resolve(litellm, model, self._timeouts)
+                self._endpoints[model.id] = endpoint.resolve(litellm, model, self._timeouts)
             except Exception as exc:  # noqa: BLE001  # LiteLLM raises what it likes
                 raise failures.translate(exc, model) from None
-        return self._endpoints[model.name]
+        return self._endpoints[model.id]
 
     def _planned(
         self, litellm: Any, model: Model, at: Endpoint, options: Mapping[str, object], *, stream: bool

@@ -51,7 +51,7 @@ def signs(rule: Any) -> dict[str, Any]:
 
 def written(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, object]]:
     for name, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from written(value, f"{before}{name}.")
         else:
             yield before + name, tuple(value) if isinstance(value, list) else value

@@ -29,7 +29,7 @@ async def lanes_for(upstream, lane):
     """Makes lanes of `model_list` entries that live on the double unless they say otherwise; closes them."""
     made = []
 
-    def make(*entries, timeouts=None):
+    def make(*entries, timeouts=None, care=None):
         base = {"api_base": upstream.base_url, "api_key": KEY}
         filled = [
             {
@@ -39,7 +39,7 @@ async def lanes_for(upstream, lane):
             }
             for e in entries or [entry()]
         ]
-        lanes = Lanes(models_from_list(filled, {}), timeouts or Timeouts())
+        lanes = Lanes(models_from_list(filled, {}), timeouts or Timeouts(), care=care)
         made.append(lanes)
         return lanes
 

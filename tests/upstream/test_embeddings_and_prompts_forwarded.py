@@ -86,7 +86,7 @@ async def test_a_model_that_only_chats_takes_one_prompt_of_text(forward, prompt)
 
 
 async def test_the_built_in_model_makes_no_embeddings_and_says_so(forward):
-    with pytest.raises(InvalidRequest, match="name an embedding model"):
+    with pytest.raises(InvalidRequest, match="makes no embeddings: name a model"):
         await forward("embeddings", {"input": "ab"}, target="mirror")
 
 

@@ -69,10 +69,10 @@ def test_a_wildcard_is_left_out_and_alone_it_is_no_configuration(caplog):
         models_from_list([entry("*")], {})
 
 
-def test_of_two_entries_with_one_name_the_first_is_used(caplog):
+def test_entries_of_one_name_are_its_deployments():
     models = models_from_list([entry(api_base="http://a.test"), entry(api_base="http://b.test")], {})
-    assert models.get("m").params["api_base"] == "http://a.test"
-    assert "more than once" in caplog.text
+    assert [one.params["api_base"] for one in models.deployments("m")] == ["http://a.test", "http://b.test"]
+    assert models.names() == ["m"]
 
 
 def test_every_key_counts_as_a_secret_and_none_is_shown():

@@ -1,0 +1,1 @@
+"""Which server is asked when a model has several or one fails: deployments, breakers, retries and fallbacks."""

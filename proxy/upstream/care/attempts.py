@@ -1,0 +1,192 @@
+"""Asking until somebody answers: a model's deployments, then its fallbacks, then all of them again after a pause.
+
+Only before the first byte: what a client has seen of an answer is never begun again. And only where asking again is safe and may help:
+nobody could be reached, the provider was busy or broken, or it does not know this server. What is wrong with the request itself is told
+at once. A time-out is not repeated at the same server, since it may still be working on the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from proxy.domain.message import Wire
+from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.upstream.care.breaker import Breaker, Rest
+from proxy.upstream.care.choice import ranked
+from proxy.upstream.models import Model, Models
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 8.0
+_ELSEWHERE = frozenset({401, 402, 403, 404, 408, 425, 429})
+"""Client errors that are this server's business: another one may do."""
+_SAME_AGAIN = frozenset({408, 425, 429})
+"""Those that may be over when the same server is asked once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CareRules:
+    """What the operator chose."""
+
+    retries: int = 0
+    """How often all that failed are asked once more."""
+    fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Models that are asked where a model cannot answer, in this order."""
+    rest: Rest = field(default_factory=Rest)
+
+
+class Care:
+    """Knows how each server has done lately."""
+
+    def __init__(self, models: Models, rules: CareRules) -> None:
+        self._models = models
+        self._rules = rules
+        self._breakers = {model.id: Breaker(rules.rest) for model in models.all()}
+
+    def breaker(self, model: Model) -> Breaker:
+        return self._breakers[model.id]
+
+    @property
+    def retries(self) -> int:
+        return self._rules.retries
+
+    def candidates(self, name: str, messages: Sequence[Wire]) -> list[Model]:
+        """Whom to ask for a model, in order. Raises ModelNotFound."""
+        names = [name, *self._rules.fallbacks.get(name, ())]
+        return [model for each in names for model in ranked(self._models.deployments(each), messages)]
+
+    def ask(
+        self, name: str, messages: Sequence[Wire], ask: Callable[[Model], AsyncGenerator[T, None]]
+    ) -> AsyncGenerator[T, None]:
+        """What the first server that answers says. Raises ModelNotFound at once, and the UpstreamError family as `ask` does."""
+        return Attempts(self, name, self.candidates(name, messages), ask)
+
+
+class Attempts(AsyncGenerator[T, None], Generic[T]):
+    """An answer whose first piece may take several tries; from then on it is the generator that gave it, without another in between."""
+
+    def __init__(
+        self, care: Care, name: str, candidates: Sequence[Model], ask: Callable[[Model], AsyncGenerator[T, None]]
+    ) -> None:
+        self._care = care
+        self._name = name
+        self._candidates = candidates
+        self._ask = ask
+        self._answer: AsyncGenerator[T, None] | None = None
+
+    def __anext__(self) -> object:  # type: ignore[override]  # typed as a coroutine; any awaitable will do
+        return self._first() if self._answer is None else self._answer.__anext__()
+
+    async def asend(self, value: None) -> T:
+        return await self._first() if self._answer is None else await self._answer.asend(value)
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> T:
+        if self._answer is not None:
+            return await self._answer.athrow(typ, val, tb)  # type: ignore[arg-type]
+        raise typ if isinstance(typ, BaseException) else typ()
+
+    async def aclose(self) -> None:
+        if self._answer is not None:
+            await self._answer.aclose()
+
+    async def _first(self) -> T:
+        """The first piece of the first answer. Raises what the last server raised that was asked."""
+        left = list(self._candidates)
+        error: UpstreamError | None = None
+        for tried in range(self._care.retries + 1):
+            if tried:
+                if not left or error is None or (pause_s := _pause_s(tried, error)) is None:
+                    break
+                await asyncio.sleep(pause_s)
+            for model in list(left):
+                if not self._care.breaker(model).admits():
+                    continue
+                try:
+                    return await self._try(model)
+                except UpstreamError as exc:
+                    error = exc
+                    if not _elsewhere(exc):
+                        raise
+                    if not _same_again(exc):
+                        left.remove(model)
+                    if len(self._candidates) > 1 or self._care.retries:
+                        log.warning("Model %r failed with %d: %s", model.id, exc.status, exc.message)
+        raise error or self._nobody()
+
+    async def _try(self, model: Model) -> T:
+        breaker = self._care.breaker(model)
+        answer: AsyncGenerator[T, None] | None = None
+        try:
+            answer = self._ask(model)
+            first = await anext(answer)
+        except BaseException as exc:
+            if isinstance(exc, UpstreamError) and self._counts(exc):
+                breaker.failed(exc)
+            else:
+                breaker.spared()
+            if answer is not None:
+                await answer.aclose()
+            raise
+        breaker.answered()
+        self._answer = answer
+        return first
+
+    def _counts(self, exc: UpstreamError) -> bool:
+        """Whether an error says that the server is not well.
+
+        Where nobody else can be asked, an error that a provider has answered is its client's to read: it comes as fast as any answer,
+        and one request that a provider always stumbles over must not shut out all others.
+        """
+        if len(self._candidates) == 1:
+            return isinstance(exc, UpstreamUnreachable | UpstreamTimeout)
+        return exc.status >= 500 or exc.status == 429
+
+    def _nobody(self) -> UpstreamError:
+        """What is said where every server rests: the error of the one that is back first."""
+        resting = [self._care.breaker(model) for model in self._candidates]
+        first = min(resting, key=lambda breaker: breaker.resting_s)
+        last = first.error
+        said = last.message if last else "none"
+        return UpstreamUnreachable(
+            f"The model {self._name!r} has failed and is left alone for a moment. The last error was: {said}",
+            model=self._name,
+            status=last.status if last else 503,
+            code=last.code if last else None,
+            type=last.type if last else None,
+            retry_after_s=max(first.resting_s, 1.0),
+        )
+
+
+def _elsewhere(exc: UpstreamError) -> bool:
+    """Whether another server may do better."""
+    if isinstance(exc, ContextLengthExceeded):
+        return False
+    return exc.status >= 500 or exc.status in _ELSEWHERE
+
+
+def _same_again(exc: UpstreamError) -> bool:
+    """Whether the same server may be asked once more."""
+    return not isinstance(exc, UpstreamTimeout) and (exc.status >= 500 or exc.status in _SAME_AGAIN)
+
+
+def _pause_s(tried: int, error: UpstreamError) -> float | None:
+    """How long to wait before another round; `None` where the provider wants to be left alone for longer than a client waits."""
+    asked_for = error.retry_after_s or 0.0
+    if asked_for > _LONGEST_PAUSE_S:
+        return None
+    pause_s: float = min(_FIRST_PAUSE_S * 2 ** (tried - 1), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)  # noqa: S311
+    return max(asked_for, pause_s)

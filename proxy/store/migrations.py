@@ -8,6 +8,7 @@ from typing import Final
 
 from proxy.errors import ConfigError
 from proxy.store.schema import VERSION_1
+from proxy.store.shelf.tables import BLOBS, SHELF
 
 APPLICATION_ID: Final = 0x67726674
 """Marks the file as ours (`grft`), so that another program's database is never written to."""
@@ -144,6 +145,12 @@ def version_7(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE nodes ADD COLUMN personality TEXT")
 
 
+def version_8(db: sqlite3.Connection) -> None:
+    """Artefacts in versions, memories, where they are loaded, and bodies by their content."""
+    for statement in (*BLOBS, *SHELF):
+        db.execute(statement)
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -152,6 +159,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_5,
     version_6,
     version_7,
+    version_8,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -36,6 +36,8 @@ from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.scoped import Scoped
+from proxy.store.shelf import rules
+from proxy.store.shelf.methods import Shelf
 from proxy.store.tenancy import Tenancy
 from proxy.store.turns import asides, buried, client_ids, recognising, retracing, writing
 
@@ -44,7 +46,7 @@ T = TypeVar("T")
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Accounts, ByHand, Scoped):
+class SqliteStore(Accounts, ByHand, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
@@ -366,7 +368,7 @@ class SqliteStore(Accounts, ByHand, Scoped):
         found = await self._read(verify.broken_file)
         for rule in verify.RULES:
             found += await self._read(partial(verify.broken_rules, rule=rule))
-        for check in (verify.broken_nodes, verify.broken_systems):
+        for check in (verify.broken_nodes, verify.broken_systems, rules.broken_bodies):
             after: int | None = 0
             while after is not None:
                 page, after = await self._read(partial(check, after=after))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from proxy.domain.tree import NodeId, Tree, TreeId, UserId
-from proxy.domain.zone import Personality, Piece, Standing
+from proxy.domain.zone import SCOPES, Personality, Piece, Standing
 from proxy.store import personalities
 from proxy.store.rows import to_json
+from proxy.store.shelf import loads
 from proxy.store.trees import tree_of
 from proxy.store.zones import zones
 
@@ -26,8 +27,12 @@ def standing(
     """See `ports.TreeStore.standing`. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
     speaker = _speaker(db, tree, personality)
-    pieces = [*_wide(db, tree, personality, speaker), *_on_path(db, tree, path)]
-    return Standing(tuple(pieces), (speaker.system_prompt if speaker else None) or tree.system_prompt)
+    pieces = [
+        *_wide(db, tree, personality, speaker),
+        *_on_path(db, tree, path),
+        *loads.pieces(db, user_id, tree_id, path),
+    ]
+    return Standing(_in_order(pieces, path), (speaker.system_prompt if speaker else None) or tree.system_prompt)
 
 
 def _speaker(db: sqlite3.Connection, tree: Tree, named: str | None) -> Personality | None:
@@ -53,3 +58,11 @@ def _on_path(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list
         return []
     rows = db.execute(ON_PATH, (to_json(path), tree.user_id, tree.id))
     return [Piece("node", "zone", text, node_id) for node_id, text in rows]
+
+
+def _in_order(pieces: Sequence[Piece], path: Sequence[NodeId]) -> tuple[Piece, ...]:
+    """Widest scope first, nodes in the order of the path; in each place its zone before what is loaded there."""
+    depth = {node_id: number for number, node_id in enumerate(path)}
+    return tuple(
+        sorted(pieces, key=lambda piece: (SCOPES.index(piece.scope), depth[piece.node_id] if piece.node_id else -1))
+    )

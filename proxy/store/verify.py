@@ -14,6 +14,7 @@ from proxy.domain import fingerprint
 from proxy.domain.message import Message
 from proxy.store.records import Violation
 from proxy.store.rows import from_json
+from proxy.store.shelf import rules
 from proxy.store.turns.planting import system_hash
 
 PAGE: Final = 1_000
@@ -242,6 +243,7 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         SELECT s.tree_id FROM searched s LEFT JOIN trees t ON t.id = s.tree_id AND t.deleted_at IS NULL WHERE t.id IS NULL
         """,
     ),
+    *rules.RULES,
 )
 """Table, what holds for each of its rows, and the rows for which it does not."""
 

@@ -2,11 +2,13 @@
 
 import pytest
 
+from proxy.domain.artefact import Brought
+from proxy.domain.memory import Origin, Told
 from proxy.domain.message import said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption
 from proxy.domain.transcript import Seen, Waypoint
-from proxy.domain.tree import NodeId
+from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, verify
 from tests.store.client import Client
 
@@ -45,7 +47,19 @@ async def full(client: Client) -> Client:
     typed = Seen("chain", "", "folded", "assistants", "assistant", "command", None, None, "chat")
     await store.commanded(user, [typed], "command goto", Waypoint(client.tree.id, client.nodes[0]), None)
     assert len((await store.search(user, "boats", None, None, 9)).items) == 2
+    await shelved(store, user, client.tree.id, client.nodes[0])
     return client
+
+
+async def shelved(store: SqliteStore, user: UserId, tree: TreeId, node: NodeId) -> None:
+    """Artefacts and memories, loaded in all places."""
+    plan = await store.add_artefact(user, tree, "Plan", "text", ["boats"], [Brought("Row."), Brought("Sail.")])
+    await store.revert_artefact(user, plan.id, 1)
+    await store.load_artefact(user, plan.id, None, 1)
+    await store.load_artefact(user, plan.id, node)
+    memory = await store.add_memory(user, Told("Locks", content="Open at noon."), Origin(tree, nodes=[node]))
+    for places in ((None, None), (tree, None), (tree, node)):
+        await store.load_memory(user, memory.id, *places)
 
 
 async def test_a_sound_database_has_no_violations(full: Client):
@@ -238,6 +252,51 @@ DAMAGE = {
     ),
     "a personality that is gone": ("DELETE FROM personalities", "trees", "has a personality"),
     "another user's personality": ("UPDATE personalities SET user_id = 'bob'", "trees", "has a personality"),
+    "an artefact of another user's tree": (
+        "UPDATE artefacts SET tree_id = (SELECT id FROM trees WHERE user_id = 'bob')",
+        "artefacts",
+        "belongs to a tree",
+    ),
+    "an artefact without versions": ("DELETE FROM artefact_versions", "artefacts", "has a version"),
+    "a version above the highest": ("UPDATE artefacts SET last = 1", "artefacts", "none above the highest"),
+    "a version without a body": ("DELETE FROM blobs", "artefact_versions", "has a body"),
+    "a version of another user's": ("UPDATE artefacts SET user_id = 'bob'", "artefact_versions", "artefact's user"),
+    "a body that nothing has": (
+        "INSERT INTO blobs (user_id, hash, media_type, size, bytes) VALUES ('bob', 'x', 'text/plain', 0, x'')",
+        "blobs",
+        "is a body of something",
+    ),
+    "a body shorter than it says": ("UPDATE blobs SET size = 77", "blobs", "as long as it says"),
+    "a changed body": ("UPDATE blobs SET bytes = zeroblob(size)", "blobs", "hash of its bytes"),
+    "a memory of a tree that is gone": ("UPDATE memories SET tree_id = 't_gone'", "memories", "belongs to a tree"),
+    "a memory of another user's node": (
+        f"UPDATE memory_nodes SET node_id = {BOBS}",
+        "memory_nodes",
+        "names a memory and a node",
+    ),
+    "a load of nothing": (
+        "UPDATE loads SET ref = 'a_gone' WHERE version IS NOT NULL",
+        "loads",
+        "places what its user has",
+    ),
+    "a load of a version that is gone": (
+        "UPDATE loads SET version = 9 WHERE version IS NOT NULL",
+        "loads",
+        "in a version that is there",
+    ),
+    "an artefact loaded in another tree": (
+        f"""
+        UPDATE loads SET tree_id = (SELECT id FROM trees WHERE name = 'other'), node_id = {ELSEWHERE}
+        WHERE kind = 'artefact' AND node_id <> ''
+        """,
+        "loads",
+        "in their own tree",
+    ),
+    "a load on a node of another tree": (
+        f"UPDATE loads SET node_id = {ELSEWHERE} WHERE kind = 'memory' AND node_id <> ''",
+        "loads",
+        "on a node of that tree",
+    ),
     "words of no node": (
         "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",
         "search",

@@ -15,6 +15,7 @@ from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
+from proxy.store.shelf import forgetting
 from proxy.store.trees import tree_of
 from proxy.store.turns.planting import next_visible
 from proxy.store.turns.writing import point
@@ -80,6 +81,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     tree_of(db, user_id, tree_id)
     ids = [id_ for (id_,) in db.execute("SELECT id FROM nodes WHERE tree_id = ?", (tree_id,))]
     _bury(db, user_id, tree_id, ids, above=None)
+    forgetting.tree(db, user_id, tree_id)
     for table in ("zones", "active", "waypoints"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute("DELETE FROM searched WHERE tree_id = ?", (tree_id,))
@@ -179,6 +181,8 @@ def _bury(
         f"DELETE FROM client_messages WHERE node_id IN {doomed}",
         f"DELETE FROM waypoints WHERE node_id IN {doomed}",
         f"DELETE FROM zones WHERE {pointing}",
+        f"DELETE FROM loads WHERE {pointing}",
+        f"DELETE FROM memory_nodes WHERE node_id IN {doomed}",
         # The bill stays; the words that were sent and received go.
         f"""
         UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL

@@ -10,7 +10,8 @@
     |-- NotFound                  unknown here, or another user's: nobody is told which
     |   `-- ModelNotFound
     |-- StoreError                the database could not do its part
-    |   `-- StoreUnavailable      for the moment: locked, full or read-only
+    |   |-- StoreUnavailable      for the moment: locked, full or read-only
+    |   `-- Overtaken             the same request was begun elsewhere meanwhile
     |-- ScorerFailed              a model asked beside the road gave nothing that can be used
     `-- UpstreamError             the model provider answered with an error
         |-- ContextLengthExceeded
@@ -104,6 +105,13 @@ class StoreUnavailable(StoreError):
 
 class ScorerFailed(ProxyError):
     """A model that was asked beside the road gave no answer that can be used. Never leaves Graft: what needs no model stands instead."""
+
+
+class Overtaken(StoreError):
+    """Another process has begun to answer the same request; nothing was stored of this one."""
+
+    def __init__(self) -> None:
+        super().__init__("The same request was begun elsewhere.")
 
 
 class UpstreamError(ProxyError):

@@ -18,7 +18,7 @@ from proxy.chat.beginning import begun, each
 from proxy.chat.clients import aside
 from proxy.chat.clients import ids as client_ids
 from proxy.chat.clients.rules import Clients
-from proxy.chat.history.again import KnownTurn, Retries, Running, known_turn
+from proxy.chat.history.again import KnownTurn, Retries, Running, asked_before, known_turn
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.place import Policies
 from proxy.chat.placing import Placing
@@ -38,7 +38,7 @@ from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
-from proxy.errors import InvalidRequest, NotFound
+from proxy.errors import InvalidRequest, NotFound, Overtaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +147,31 @@ class Chat:
             if earlier := await self._replay(request, body):
                 return earlier
         running = self._retries.begin(user.id, mark)
+        is_again = turn.retried or bool(turn.idempotency_key)
         try:
-            if (turn.retried or turn.idempotency_key) and (earlier := await self._replay(request, body)):
-                self._retries.end(running, whole=True)
-                return earlier
-            if undoes is not None:
-                return await self._undo(request, undoes, body, running)
-            if accepts and (answer := await self._accept(request, body, running)):
-                return answer
-            return await self._answer(request, body, running)
+            while True:
+                before, waited = await asked_before(self._store, request, body)
+                if (is_again or waited) and (earlier := await self._replay(request, body)):
+                    self._retries.end(running, whole=True)
+                    return earlier
+                try:
+                    request = replace(request, after=before.number)
+                    return await self._anew(request, body, running, accepts=accepts, undoes=undoes)
+                except Overtaken:
+                    is_again = True
         except BaseException:
             self._retries.end(running, whole=False)
             raise
+
+    async def _anew(
+        self, request: Request, body: Hash, running: Running, *, accepts: bool, undoes: Command | None
+    ) -> Answer:
+        """Answer a request that nobody is answering yet. Raises Overtaken."""
+        if undoes is not None:
+            return await self._undo(request, undoes, body, running)
+        if accepts and (answer := await self._accept(request, body, running)):
+            return answer
+        return await self._answer(request, body, running)
 
     async def answer_again(self, wish: AskAgain, caller: Caller) -> Answer:
         """Answer a stored turn once more, from where it hangs now.
@@ -319,6 +332,7 @@ class Chat:
                 kept=[message.wire for message in prepared.loose],
                 compacted_from=cursor.compacted_from,
                 metadata=noted(request.turn),
+                after=request.after,
             )
         )
         return opened.turn_id

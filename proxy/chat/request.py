@@ -80,6 +80,8 @@ class Request:
     window: Window
     started: float
     """`time.perf_counter()` when the request came in."""
+    after: int | None = None
+    """The newest call of the same request when this one came, whichever process answered that."""
 
     @property
     def pinned(self) -> bool:

@@ -81,6 +81,18 @@ class OpenTurn:
     """The first stored node behind a summary of the client's own; kept with the call."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What the client noted about its request, for lists of stored completions."""
+    after: int | None = None
+    """The newest call of the same request when this one came; a newer one has overtaken it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBefore:
+    """What is known of the same request before."""
+
+    number: int
+    """That of its newest call; 0 without one. A later call has a higher number."""
+    is_elsewhere: bool
+    """Whether another process is answering it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +208,13 @@ class TreeStore(Protocol):
         """Log what the router would have done with a turn that followed its client."""
         ...
 
-    async def open_turn(self, turn: OpenTurn) -> Opened: ...
+    async def asked_before(self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None) -> AskedBefore:
+        """What is known of a request: of calls with the same key, or without one of those with the same body and no key."""
+        ...
+
+    async def open_turn(self, turn: OpenTurn) -> Opened:
+        """Raises NotFound, Overtaken."""
+        ...
 
     async def checkpoint(self, call_id: CallId, replies: Sequence[Node]) -> None:
         """Keep what was received of a long reply; after a crash it becomes an `interrupted` reply."""

@@ -81,7 +81,7 @@ async def connect(file: str, *, durability: str = "process", read_only: bool = F
     """
     if durability not in SYNCHRONOUS:
         raise ConfigError(f"storage.durability {durability!r} is neither 'process' nor 'power'.")
-    _prepare(file)
+    prepare(file)
     try:
         connection = await aiosqlite.connect(file, isolation_level=None, cached_statements=CACHED_STATEMENTS)
     except sqlite3.Error as exc:
@@ -274,11 +274,13 @@ def _on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connect
             db.execute("COMMIT")
 
 
-def _prepare(file: str) -> None:
+def prepare(file: str) -> None:
     """Make the folder, and the file for nobody else to read: it holds conversations and the secrets behind their hashes.
 
     A file that is there is left alone: closing any handle on it would drop the locks of this process's other connections, and
     another process could then take the write-ahead log from under them (SQLite, how to corrupt a database file, 2.2).
+
+    Raises ConfigError.
     """
     if file == MEMORY or Path(file).is_file():
         return

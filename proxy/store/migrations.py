@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from proxy.errors import ConfigError
@@ -151,6 +152,11 @@ def version_8(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def version_9(db: sqlite3.Connection) -> None:
+    """Which server answers an open call; NULL where nobody can tell."""
+    db.execute("ALTER TABLE calls ADD COLUMN place INTEGER")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -160,6 +166,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_6,
     version_7,
     version_8,
+    version_9,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 
@@ -170,35 +177,45 @@ def migrate(db: sqlite3.Connection) -> int:
     Raises:
         ConfigError: The file belongs to another program, or to a newer Graft.
     """
-    _recognise(db)
-    while (version := _version(db)) < len(MIGRATIONS):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have made the step while this one waited for the lock.
-            if _version(db) == version:
+    version = len(MIGRATIONS) - pending(db)
+    while version < len(MIGRATIONS):
+        with _transaction(db, "IMMEDIATE"):
+            version = version_of(db)  # another process may have made the step while this one waited for the lock
+            if version < len(MIGRATIONS):
                 MIGRATIONS[version](db)
-                db.execute(f"PRAGMA user_version = {version + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+                version += 1
+                db.execute(f"PRAGMA user_version = {version}")
     return version
 
 
-def _recognise(db: sqlite3.Connection) -> None:
-    version = _version(db)
+def pending(db: sqlite3.Connection) -> int:
+    """How many steps a database lacks. Raises as `migrate`."""
+    with _transaction(db, "DEFERRED"):  # both numbers are read of one commit
+        version, (mark,) = version_of(db), db.execute("PRAGMA application_id").fetchone()
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and mark != APPLICATION_ID:
+        raise ConfigError("The database belongs to another program. Name another file under storage.url.")
     if version > len(MIGRATIONS):
         raise ConfigError(
             f"The database has version {version}, and this Graft knows versions up to {len(MIGRATIONS)}. "
             "Install the Graft that wrote it, or a newer one."
         )
-    (mark,) = db.execute("PRAGMA application_id").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and mark != APPLICATION_ID:
-        raise ConfigError("The database belongs to another program. Name another file under storage.url.")
+    return len(MIGRATIONS) - version
 
 
-def _version(db: sqlite3.Connection) -> int:
+def version_of(db: sqlite3.Connection) -> int:
+    """The number of the last step that was made; 0 for an empty file."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection, kind: str) -> Iterator[None]:
+    db.execute(f"BEGIN {kind}")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -1,27 +1,22 @@
 """`SqliteStore`: the trees of all users in one SQLite database. It is `domain.ports.TreeStore`, and what the tree API needs.
 
-This class only says which function runs on which thread; the statements stand in the modules that it names. Several servers may have
-one database file; what a killed one left open is ended when a server starts that is alone with it (`tenancy`). Who opens it beside
-a server (the `graft` command) says `recover=False` and counts as none.
+This class only says which function runs on which thread; the statements stand in the modules that it names, and how a database is
+opened and left in `opening`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from types import TracebackType
-from typing import Self, TypeVar
 
-import aiosqlite
 import anyio
 
 from proxy.domain.archive import Imported, Item, Progress, Target, TreeFields
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.placement import Attachment, FeedNode, Mark, TreeSlice
-from proxy.domain.ports import Active, Adoption, CloseTurn, Opened, OpenTurn, User
+from proxy.domain.ports import Active, Adoption, AskedBefore, CloseTurn, Opened, OpenTurn, User
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
@@ -30,118 +25,27 @@ from proxy.store import reading, standing, trees, verify
 from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
-from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, translated, whole
+from proxy.store.connection import MEMORY, whole
 from proxy.store.files import exporting, importing, staging
-from proxy.store.glancing import Busy, Glances
-from proxy.store.migrations import migrate
+from proxy.store.opening import Opening
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.scoped import Scoped
 from proxy.store.shelf import rules
 from proxy.store.shelf.methods import Shelf
-from proxy.store.tenancy import Tenancy
-from proxy.store.turns import asides, buried, client_ids, recognising, retracing, writing
-
-T = TypeVar("T")
+from proxy.store.turns import again, asides, buried, client_ids, recognising, retracing, writing
 
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Accounts, ByHand, Scoped, Shelf):
+class SqliteStore(Opening, Accounts, ByHand, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
-        """Name a database; nothing is opened yet.
-
-        Args:
-            url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`.
-            durability: `process`: what was acknowledged survives a crash of the process. `power`: also one of the machine.
-            recover: Whether this is a server: then what an earlier one left open is ended, unless another one lives.
-
-        Raises ConfigError.
-        """
-        self._file = file_of(url)
-        self._durability = durability
-        self._recover = recover
-        self._connections: tuple[aiosqlite.Connection, ...] = ()
-        self._tenancy: Tenancy | None = None
+        """Name a database; nothing is opened yet; see `Opening`. Raises ConfigError."""
+        super().__init__(url, durability=durability, recover=recover)
         self._stages = asyncio.Lock()
-        self._writer: Writer
-        self._reader: Reader
-        self._glances: Glances | None = None
-        """For short questions; a database in memory has one connection only."""
         self._users: dict[UserId, User] = {}
         """Users never change, so those seen lately need no question."""
-
-    @classmethod
-    async def open(cls, url: str, *, durability: str = "process", recover: bool = True) -> Self:
-        """Name a database and open it at once."""
-        store = cls(url, durability=durability, recover=recover)
-        await store.start()
-        return store
-
-    async def start(self) -> None:
-        """Open the database, made where missing and brought up to date. Raises StoreError, ConfigError."""
-        try:
-            await self._open()
-        except BaseException:
-            self._leave()
-            raise
-
-    async def _open(self) -> None:
-        first = await connect(self._file, durability=self._durability)
-        second = first
-        try:
-            await whole(first, migrate)
-            if self._file != MEMORY:
-                second = await connect(self._file, durability=self._durability, read_only=True)
-                self._glances = Glances(self._file, SYNCHRONOUS[self._durability])
-            self._connections = (first, second)
-            self._writer, self._reader = Writer(first), Reader(second)
-            if self._recover:
-                await self._come()
-        except BaseException:
-            if self._glances is not None:
-                self._glances.close()
-            for connection in {first, second}:
-                await connection.close()
-            raise
-
-    async def _come(self) -> None:
-        """Take part as a server, and end what was left open by servers that are no more."""
-        if self._file == MEMORY:
-            return
-        self._tenancy = await asyncio.to_thread(Tenancy.claim, self._file)
-        if self._tenancy.is_first:
-            await self.recover()
-            await asyncio.to_thread(self._tenancy.share)
-
-    def _leave(self) -> None:
-        if self._tenancy is not None:
-            self._tenancy.leave()
-
-    async def close(self) -> None:
-        """Finish what was asked so far, then let go of the database."""
-        await self._writer.close()
-        if self._glances is not None:
-            self._glances.close()
-            self._glances = None
-        for connection in set(self._connections):
-            await connection.close()
-        self._leave()
-
-    async def __aenter__(self) -> Self:
-        if not self._connections:
-            await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def ping(self) -> None:
-        """Raises StoreError when the database cannot be written to."""
-        await self._write(lambda db: db.execute("UPDATE users SET created_at = created_at WHERE 0"))
 
     # Users, trees, zones
 
@@ -252,6 +156,10 @@ class SqliteStore(Accounts, ByHand, Scoped, Shelf):
             partial(reading.earlier, user_id=user_id, request_hash=request_hash, idempotency_key=idempotency_key)
         )
 
+    async def asked_before(self, user_id: UserId, *, request_hash: Hash, idempotency_key: str | None) -> AskedBefore:
+        number, place = await self._glance(lambda db: again.asked_before(db, user_id, request_hash, idempotency_key))
+        return AskedBefore(number, await self.is_answering(place))
+
     async def call(self, user_id: UserId, call_id: CallId) -> Call:
         """Raises NotFound, also for a call whose turn was deleted."""
         return await self._read(partial(reading.call, user_id=user_id, call_id=call_id))
@@ -320,7 +228,7 @@ class SqliteStore(Accounts, ByHand, Scoped, Shelf):
                 stage.close()
 
     async def open_turn(self, turn: OpenTurn) -> Opened:
-        return await self._write(partial(writing.open_turn, turn=turn))
+        return await self._write(partial(writing.open_turn, turn=turn, place=self.place))
 
     async def checkpoint(self, call_id: CallId, replies: Sequence[Node]) -> None:
         await self._write(partial(writing.checkpoint, call_id=call_id, replies=replies))
@@ -359,10 +267,6 @@ class SqliteStore(Accounts, ByHand, Scoped, Shelf):
         """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
         return await self._write(partial(reshaping.delete, user_id=user_id, node_id=node_id))
 
-    async def recover(self) -> int:
-        """End the calls that an earlier process left open; returns how many."""
-        return await self._write(writing.recover)
-
     async def verify(self) -> list[Violation]:
         """Every stored row that breaks a rule. Slow, and no obstacle to writers."""
         found = await self._read(verify.broken_file)
@@ -374,20 +278,3 @@ class SqliteStore(Accounts, ByHand, Scoped, Shelf):
                 page, after = await self._read(partial(check, after=after))
                 found += page
         return found
-
-    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._reader.run(function)
-
-    async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Ask for a few rows."""
-        if self._glances is not None:
-            try:
-                return self._glances.run(function)
-            except Busy:
-                pass
-            except sqlite3.Error as exc:
-                raise translated(exc) from exc
-        return await self._read(function)
-
-    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._writer.run(function)

@@ -3,6 +3,7 @@
 `databases/version_1.sql` is such a database, kept as it was then. It is never made anew.
 """
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 
 from proxy.domain.message import said
 from proxy.domain.tree import UserId
+from proxy.errors import ConfigError
 from proxy.store import SqliteStore
-from proxy.store.migrations import MIGRATIONS, migrate
+from proxy.store.migrations import MIGRATIONS, migrate, pending
+from proxy.store.tenancy import Tenancy
 from tests.store.client import Client, texts
 
 pytestmark = pytest.mark.anyio
@@ -81,3 +84,35 @@ async def test_what_is_new_works_on_an_old_database(file: Path):
         assert await store.delete_tree(ADA, tree.id) == len(nodes)
         assert await store.trees(ADA) == []
         assert await store.verify() == []
+
+
+async def test_a_server_of_an_earlier_graft_is_not_left_with_tables_that_it_does_not_know(file: Path):
+    url = f"sqlite:///{file}"
+    earlier = Tenancy.claim(str(file))
+    earlier.share()
+    for recover in (True, False):
+        with pytest.raises(ConfigError, match="Stop that one first"):
+            await SqliteStore.open(url, recover=recover)
+    with sqlite3.connect(file) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    db.close()
+    earlier.leave()
+    async with await SqliteStore.open(url, recover=False) as store:
+        assert await store.verify() == []
+
+
+async def test_servers_that_start_together_bring_an_old_database_up_to_date_once(file: Path):
+    stores = await asyncio.gather(*(SqliteStore.open(f"sqlite:///{file}") for _ in range(4)))
+    assert sorted(store.place for store in stores) == [1, 2, 3, 4]
+    assert await stores[0].verify() == []
+    for store in stores:
+        await store.close()
+
+
+def test_a_step_that_another_process_makes_meanwhile_is_not_made_twice(file: Path):
+    one, two = (sqlite3.connect(file, isolation_level=None) for _ in range(2))
+    assert pending(one) == pending(two) == len(MIGRATIONS) - 1
+    migrate(one)
+    assert migrate(two) == len(MIGRATIONS)
+    one.close()
+    two.close()

@@ -1,15 +1,16 @@
-"""Several servers on one database: only one that is alone ends what killed ones left open."""
+"""Several servers on one database: what a killed one left open is ended, what living ones answer is left alone."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Overtaken
 from proxy.store import SqliteStore
 from proxy.store.tenancy import Tenancy, lock_of
 from tests.store.client import Client
@@ -53,7 +54,7 @@ async def test_a_second_server_leaves_the_calls_of_the_first_alone(url: str):
         assert await status(first, call) == "done"
 
 
-async def test_what_a_killed_server_left_is_ended_by_the_next_that_is_alone(url: str):
+async def test_what_a_killed_server_left_is_ended_by_the_next_that_comes(url: str):
     with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs here
         [sys.executable, "-c", SERVER, url],
         stdout=subprocess.PIPE,
@@ -65,18 +66,64 @@ async def test_what_a_killed_server_left_is_ended_by_the_next_that_is_alone(url:
         try:
             call = process.stdout.readline().strip()
             async with await SqliteStore.open(url) as second:
+                own, turn = await (ben := await Client.of(second, "ben")).ask("And you?")
                 assert await status(second, call) == "open"
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-                async with await SqliteStore.open(url) as third:  # the second lives: nobody can tell whose the call is
-                    assert await status(third, call) == "open"
+                async with await SqliteStore.open(url, recover=False) as command:  # a command is no server
+                    assert await status(command, call) == "open"
+                async with await SqliteStore.open(url) as third:
+                    assert await status(third, call) == "failed"
+                    assert (await third.call("ben", own)).status == "open"
+                await ben.answered(own, turn, "I live.")
+                assert await second.verify() == []
         finally:
             process.kill()
-    async with await SqliteStore.open(url, recover=False) as beside:
-        assert await status(beside, call) == "open"
-        async with await SqliteStore.open(url) as alone:  # a command beside it is no server
-            assert await status(alone, call) == "failed"
-            assert await alone.verify() == []
+
+
+async def test_what_a_dead_server_left_is_ended_when_somebody_asks_for_it(url: str):
+    async with await SqliteStore.open(url) as living:
+        dead = await SqliteStore.open(url)
+        client = await Client.of(dead, "ada")
+        call, _ = await client.ask("Are you there?", idempotency_key="one")
+        assert (await living.asked_before("ada", request_hash="", idempotency_key="one")).is_elsewhere
+        assert not (await dead.asked_before("ada", request_hash="", idempotency_key="one")).is_elsewhere
+        await dead.close()  # as a kill does, it drops the locks and leaves the call open
+        assert await status(living, call) == "open"
+        assert not (await living.asked_before("ada", request_hash="", idempotency_key="one")).is_elsewhere
+        assert await status(living, call) == "failed"
+
+
+async def test_a_place_that_was_left_is_taken_again(url: str):
+    first = await SqliteStore.open(url)
+    second = await SqliteStore.open(url)
+    assert (first.place, second.place) == (1, 2)
+    await first.close()
+    async with await SqliteStore.open(url) as third:
+        assert third.place == 1
+    await second.close()
+
+
+async def test_a_call_that_nobody_owns_is_ended_by_a_server_that_is_alone(url: str):
+    async with await SqliteStore.open(url, recover=False) as earlier:
+        call, _ = await (await Client.of(earlier, "ada")).ask("Are you there?")
+    async with await SqliteStore.open(url) as alone:
+        assert await status(alone, call) == "failed"
+
+
+async def test_a_request_that_was_begun_elsewhere_meanwhile_stores_nothing(url: str):
+    async with await SqliteStore.open(url) as one, await SqliteStore.open(url) as two:
+        first, second = await Client.of(one, "ada"), await Client.of(two, "ada")
+        turn = first.turn("Hello", None)
+        found = await two.asked_before("ada", request_hash=turn.request_hash, idempotency_key=None)
+        assert (found.number, found.is_elsewhere) == (0, False)
+        await one.open_turn(turn)
+        with pytest.raises(Overtaken):
+            await two.open_turn(replace(second.turn("Hello", None), after=found.number))
+        found = await two.asked_before("ada", request_hash=turn.request_hash, idempotency_key=None)
+        assert found.is_elsewhere
+        await two.open_turn(replace(second.turn("Hello", None), after=found.number))  # asked for once more on purpose
+        assert len(await two.structure("ada", first.tree.id)) == 1
 
 
 async def test_servers_that_start_together_all_come_up(url: str):

@@ -1,6 +1,6 @@
 """The same turn again: a regeneration, an edit, or a retry.
 
-A retry joins or replays the first answer (`Retries`). A turn that is asked again without being a retry wants another reply, which
+A retry joins or replays the first answer (`Retries`; `asked_before` where another process answers it). A turn that is asked again without being a retry wants another reply, which
 becomes a sibling of the first. A turn that stands where another stood is an edit, and becomes a sibling of that one.
 """
 
@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.request import Request
-from proxy.domain.ports import TreeStore
+from proxy.domain.fingerprint import Hash
+from proxy.domain.ports import AskedBefore, TreeStore
 from proxy.domain.tree import Node, Tree
+
+FIRST_LOOK_S, LAST_LOOK_S = 0.02, 0.25
+"""How often it is looked whether another process has answered a request: processes share nothing but the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,20 @@ class KnownTurn:
     """The stored turn, word for word; or the reply that the client wants gone on with, as its system text says."""
     edited: Node | None = None
     """The stored turn in whose place the client puts a new one."""
+
+
+async def asked_before(store: TreeStore, request: Request, body: Hash) -> tuple[AskedBefore, bool]:
+    """What is known of the same request once no other process is answering it, and whether one did so until now."""
+    waited, pause_s = False, FIRST_LOOK_S
+    while True:
+        found = await store.asked_before(
+            request.user.id, request_hash=body, idempotency_key=request.turn.idempotency_key
+        )
+        if not found.is_elsewhere:
+            return found, waited
+        waited = True
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LAST_LOOK_S)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,7 +73,7 @@ def opened(again: Reopened, request: Request, cursor: Cursor, body: Hash) -> Ope
     prev = cursor.at(len(request.transcript.said) - 1).prev
     row = Seen(link.chain, prev, link.folded, None, "user", "command", None, None, again.conversation)
     key = request.turn.idempotency_key
-    return replace(again.opening, seen=[row], request_hash=body, idempotency_key=key)
+    return replace(again.opening, seen=[row], request_hash=body, idempotency_key=key, after=request.after)
 
 
 def strand(again: Reopened, request: Request) -> Strand:

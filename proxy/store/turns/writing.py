@@ -16,10 +16,11 @@ from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption, CloseTurn, Opened, OpenTurn
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
-from proxy.errors import NotFound, StoreError
+from proxy.errors import NotFound, Overtaken, StoreError
 from proxy.store.browse.labelling import supersede
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
+from proxy.store.turns import again
 from proxy.store.turns.planting import Planting
 
 KILLED = "The server stopped before the answer was complete."
@@ -45,8 +46,13 @@ def append(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, nodes: Sequ
     db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), tree_id))
 
 
-def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
-    """Store a turn before the upstream is asked; see `ports.OpenTurn`. Raises NotFound."""
+def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) -> Opened:
+    """Store a turn before the upstream is asked; see `ports.OpenTurn`. `place` is that of the server that answers it.
+
+    Raises NotFound, Overtaken.
+    """
+    if turn.after is not None and again.newest(db, turn.user_id, turn.request_hash, turn.idempotency_key) > turn.after:
+        raise Overtaken
     planting = Planting.begin(db, turn.user_id, turn.tree_id)
     planting.recall_or_plant(turn.nodes, turn.exacts, _folds(turn.seen), whole=False)
     turn_id = planting.known.get(turn.turn_id, turn.turn_id)
@@ -55,7 +61,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
     remember(db, turn.user_id, turn.seen, planting.known)
     db.execute(
         "INSERT INTO calls (id, user_id, tree_id, turn_id, status, model, policy, request_hash, idempotency_key, kept,"
-        " compacted_from, metadata, started_at) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " compacted_from, metadata, started_at, place) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             turn.call_id,
             turn.user_id,
@@ -69,6 +75,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn) -> Opened:
             turn.compacted_from,
             to_json(turn.metadata) if turn.metadata else "{}",
             time.time(),
+            place,
         ),
     )
     if turn.decision is not None:
@@ -115,13 +122,16 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
     db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), turn.tree_id))
 
 
-def recover(db: sqlite3.Connection) -> int:
-    """End the calls that an earlier process left open; returns how many.
+def recover(db: sqlite3.Connection, place: int | None = None) -> int:
+    """End the calls that an earlier process left open, those of one place or all; returns how many.
 
     What was kept of a reply becomes an interrupted one; a call without any becomes `failed`, its turn stays unanswered.
     """
-    sql = "SELECT id, user_id, tree_id, turn_id, partial FROM calls WHERE status = 'open'"
-    left = db.execute(sql).fetchall()
+    sql = (
+        "SELECT id, user_id, tree_id, turn_id, partial FROM calls"
+        " WHERE status = 'open' AND (:place IS NULL OR place = :place)"
+    )
+    left = db.execute(sql, {"place": place}).fetchall()
     for call_id, user_id, tree_id, turn_id, partial in left:
         replies = from_json(partial) if partial is not None and turn_id is not None else []
         if replies:

@@ -39,7 +39,7 @@ user_option = click.option(
     default="native",
     show_default=True,
     help="`native` holds everything, `notebook` a tree's messages; `openai_chat` one branch, the newest without --node; "
-    "`markdown` is for reading.",
+    "`lollms_text` and `markdown` are for reading.",
 )
 @click.option(
     "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the terminal."

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxy.domain.message import Role
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.zone import DataZone, Scope
 
@@ -25,6 +26,8 @@ class TreeFields:
     system_prompt: str | None = None
     max_context_tokens: int | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    participants: Mapping[str, Role] = field(default_factory=dict)
+    scratchpad: str | None = None
     created_at: float | None = None
     """`None` where the format tells no times: then it is the time of the import."""
     updated_at: float | None = None
@@ -96,6 +99,8 @@ class TreeCopy(Protocol):
         """The tree's own."""
         ...
 
+    @property
+    def scratchpad(self) -> str: ...
     @property
     def is_branch(self) -> bool: ...
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NewType
 
-from proxy.domain.message import Message
+from proxy.domain.message import Message, Role
 
 UserId = NewType("UserId", str)
 TreeId = NewType("TreeId", str)
@@ -56,6 +56,8 @@ class Tree:
     metadata: Mapping[str, object] = field(default_factory=dict)
     personality: str | None = None
     """Its own, for requests that name none."""
+    participants: Mapping[str, Role] = field(default_factory=dict)
+    """Who speaks here, and in which role."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.store import trees
-from proxy.store.browse import completions, labelling, reports, reshaping, search
+from proxy.store.browse import cloning, completions, labelling, reports, reshaping, search
 from proxy.store.browse import pages as browsing
 from proxy.store.browse.pages import Page
 from proxy.store.browse.reports import Move, Shadow
@@ -39,11 +39,27 @@ class ByHand(Threads, Protocol):
         system_prompt: str | None = None,
         metadata: Mapping[str, object] | None = None,
         max_context_tokens: int | None = None,
+        participants: Mapping[str, str] | None = None,
     ) -> Tree:
         """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
-        return await self._write(
-            lambda db: trees.create_tree(db, user_id, name, title, system_prompt, metadata or {}, max_context_tokens)
-        )
+        told = (name, title, system_prompt, metadata or {}, max_context_tokens, participants or {})
+        return await self._write(lambda db: trees.create_tree(db, user_id, *told))
+
+    async def clone_tree(self, user_id: UserId, tree_id: TreeId, name: str | None) -> Tree:
+        """A new tree with all that is kept of another but its nodes. Raises NotFound, InvalidRequest."""
+        return await self._write(lambda db: cloning.clone(db, user_id, tree_id, name))
+
+    async def scratchpad(self, user_id: UserId, tree_id: TreeId) -> str:
+        """A program's notes beside a tree; empty for none. Raises NotFound."""
+        return await self._read(lambda db: trees.scratchpad(db, user_id, tree_id))
+
+    async def set_scratchpad(self, user_id: UserId, tree_id: TreeId, text: str) -> None:
+        """Raises NotFound."""
+        await self._write(lambda db: trees.set_scratchpad(db, user_id, tree_id, text))
+
+    async def append_scratchpad(self, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
+        """Raises as `append_zone`."""
+        return await self._write(lambda db: trees.append_scratchpad(db, user_id, tree_id, text, most))
 
     async def update_tree(self, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
         """Change columns by name, `metadata` item by item (`None` takes one away). Raises NotFound."""

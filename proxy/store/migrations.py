@@ -157,6 +157,12 @@ def version_9(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE calls ADD COLUMN place INTEGER")
 
 
+def version_10(db: sqlite3.Connection) -> None:
+    """Who speaks in a tree, and a place for a program's notes beside it."""
+    db.execute("ALTER TABLE trees ADD COLUMN participants TEXT NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE trees ADD COLUMN scratchpad TEXT")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -167,6 +173,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_7,
     version_8,
     version_9,
+    version_10,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

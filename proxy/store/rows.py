@@ -53,7 +53,8 @@ def _has_utf8(text: str) -> bool:
 
 
 TREE: Final = (
-    "id, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata, personality"
+    "id, user_id, name, title, system_prompt, created_at, updated_at, max_context_tokens, metadata, personality, "
+    "participants"
 )
 
 
@@ -69,6 +70,7 @@ def to_tree(row: Row) -> Tree:
         max_context_tokens,
         metadata,
         personality,
+        participants,
     ) = row
     return Tree(
         id_,
@@ -81,6 +83,7 @@ def to_tree(row: Row) -> Tree:
         max_context_tokens,
         from_json(metadata),
         personality,
+        from_json(participants),
     )
 
 

@@ -78,6 +78,7 @@ def create_tree(
     system_prompt: str | None,
     metadata: Mapping[str, object],
     max_context_tokens: int | None,
+    participants: Mapping[str, str],
 ) -> Tree:
     """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
     make_user(db, user_id)
@@ -87,8 +88,8 @@ def create_tree(
         raise InvalidRequest(f"There is a tree {name!r} already; names are unique.", param="name", code="name_taken")
     now = time.time()
     db.execute(
-        "INSERT INTO trees (id, user_id, name, title, system_prompt, metadata, max_context_tokens, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trees (id, user_id, name, title, system_prompt, metadata, max_context_tokens, participants, created_at,"
+        " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             tree_id,
             user_id,
@@ -97,6 +98,7 @@ def create_tree(
             plain(system_prompt),
             to_json(metadata),
             max_context_tokens,
+            to_json(participants),
             now,
             now,
         ),
@@ -105,15 +107,16 @@ def create_tree(
 
 
 def update_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
-    """Change a tree's title, system prompt, token limit or metadata; metadata item by item. Raises NotFound."""
+    """Change a tree's title, system prompt, token limit, metadata or participants; the last two item by item. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
     for column in ("title", "system_prompt", "max_context_tokens", "personality"):
         if column in changes:
             value = changes[column]
             _update(db, column, plain(value) if isinstance(value, str) else value, user_id, tree_id)
-    if isinstance(items := changes.get("metadata"), Mapping):
-        metadata = {key: value for key, value in {**tree.metadata, **items}.items() if value is not None}
-        _update(db, "metadata", to_json(metadata), user_id, tree_id)
+    for column, before in (("metadata", tree.metadata), ("participants", tree.participants)):
+        if isinstance(items := changes.get(column), Mapping):
+            kept = {key: value for key, value in {**before, **items}.items() if value is not None}
+            _update(db, column, to_json(kept), user_id, tree_id)
     return tree_of(db, user_id, tree_id)
 
 
@@ -137,6 +140,27 @@ def set_metadata_item(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, 
     if value is None:
         del metadata[name]
     _update(db, "metadata", to_json(metadata), user_id, tree_id)
+
+
+def scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> str:
+    """A program's notes beside a tree; empty for none. Raises NotFound."""
+    sql = "SELECT coalesce(scratchpad, '') FROM trees WHERE user_id = ? AND id = ? AND deleted_at IS NULL"
+    row = db.execute(sql, (user_id, tree_id)).fetchone()
+    if row is None:
+        raise no_tree(tree_id)
+    return str(row[0])
+
+
+def set_scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str) -> None:
+    """Replace the notes; empty text is none. Raises NotFound."""
+    _update(db, "scratchpad", plain(text) or None, user_id, tree_id)
+
+
+def append_scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:
+    """Add to the notes on a line of their own; returns the whole. Raises as `zones.append`."""
+    whole = appended(scratchpad(db, user_id, tree_id), text, most)
+    set_scratchpad(db, user_id, tree_id, whole)
+    return whole
 
 
 def append_system_prompt(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str, most: int) -> str:

@@ -8,11 +8,11 @@ from typing import Any, BinaryIO, Final, Literal
 
 from proxy.domain.archive import Item, TreeCopy
 from proxy.errors import InvalidRequest
-from proxy.transfer import layout, markdown, native, notebook, openai_chat
+from proxy.transfer import layout, lollms_text, markdown, native, notebook, openai_chat
 from proxy.transfer.checks import TOP, decoded, fault
 
-Written = Literal["native", "notebook", "openai_chat", "markdown"]
-WRITTEN: Final[tuple[Written, ...]] = ("native", "notebook", "openai_chat", "markdown")
+Written = Literal["native", "notebook", "openai_chat", "lollms_text", "markdown"]
+WRITTEN: Final[tuple[Written, ...]] = ("native", "notebook", "openai_chat", "lollms_text", "markdown")
 Readable = Literal["auto", "native", "notebook", "openai_chat"]
 READABLE: Final[tuple[Readable, ...]] = ("auto", "native", "notebook", "openai_chat")
 
@@ -22,12 +22,14 @@ MEDIA_TYPES: Final[Mapping[Written, str]] = {
     "native": "application/json",
     "notebook": "application/json",
     "openai_chat": "application/json",
+    "lollms_text": "text/plain",
     "markdown": "text/markdown",
 }
 SUFFIXES: Final[Mapping[Written, str]] = {
     "native": "graft.json",
     "notebook": "notebook.json",
     "openai_chat": "json",
+    "lollms_text": "txt",
     "markdown": "md",
 }
 
@@ -35,6 +37,7 @@ _WRITERS: Final[Mapping[Written, Callable[[TreeCopy], AsyncIterator[bytes]]]] = 
     "native": native.write,
     "notebook": notebook.write,
     "openai_chat": openai_chat.write,
+    "lollms_text": lollms_text.write,
     "markdown": markdown.write,
 }
 

@@ -33,7 +33,7 @@ def told(node: Node) -> str:
     who = node.sender or message.role.capitalize()
     at = datetime.fromtimestamp(node.created_at, UTC).strftime("%Y-%m-%d %H:%M")
     state = "" if node.state == "whole" else f", {node.state}"
-    parts = [f"### {' '.join(who.split())} ({at} UTC{state})", *_body(message)]
+    parts = [f"### {' '.join(who.split())} ({at} UTC{state})", *body(message, message.text)]
     return "\n\n".join(part for part in parts if part) + "\n\n"
 
 
@@ -53,9 +53,10 @@ def _whence(branch: Branch) -> str:
     return f" (from message {branch.attachment + 1} of branch {branch.parent})"
 
 
-def _body(message: Message) -> list[str]:
+def body(message: Message, text: str) -> list[str]:
+    """Parts of what a message says, beginning with its text; images and files are named, calls are shown."""
     content = message.wire.get("content")
-    body = [message.text.strip()]
+    body = [text.strip()]
     if isinstance(content, list):
         body += [f"*({part.get('type', 'part')})*" for part in content if isinstance(part, dict) and "text" not in part]
     return body + [_called(call) for call in message.tool_calls]

@@ -2,9 +2,10 @@
 
 One JSON object in the layout of `layout.py`, one node a line, so that it streams both ways:
 
-    graft   1, the version of this format
+    graft   2, the version of this format; files of version 1 are read too
     kind    `tree`, or `branch` for the path from the root to one node
-    tree    id, name, title, system_prompt, max_context_tokens, metadata, created_at, updated_at
+    tree    id, name, title, system_prompt, max_context_tokens, metadata, created_at, updated_at; and where there is something to
+            say: participants, scratchpad
     zones   name, text, updated_at; the tree's own
     nodes   id, parent (null hangs from the root), message (as it came, in OpenAI's shape), state, created_at; and where there is
             something to say: sender, conversation, system, tokens, metadata
@@ -24,14 +25,17 @@ from typing import Annotated, Any, BinaryIO, Final, Literal
 import msgspec
 
 from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields, ZoneText
-from proxy.domain.tree import Node, NodeId, Tree, TreeId
+from proxy.domain.message import Role
+from proxy.domain.tree import Node, NodeId, TreeId
 from proxy.domain.zone import TREE_ZONES, DataZone
 from proxy.transfer import layout
 from proxy.transfer.checks import LAST_SECOND, TOP, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
 from proxy.transfer.layout import Entry
 
-VERSION: Final = 1
+VERSION: Final = 2
+READ: Final = (1, 2)
+"""Versions that are read: a later one only has more to tell."""
 
 _RANK: Final = {name: rank for rank, name in enumerate(("graft", "kind", "tree", "zones", "nodes", "end"))}
 _LISTS: Final = ("zones", "nodes")
@@ -42,7 +46,7 @@ _Seconds = Annotated[float, msgspec.Meta(ge=0, le=LAST_SECOND)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class TreeLine(msgspec.Struct, forbid_unknown_fields=True):
+class TreeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     id: _Id
     name: _Id
     created_at: _Seconds
@@ -51,6 +55,8 @@ class TreeLine(msgspec.Struct, forbid_unknown_fields=True):
     system_prompt: str | None = None
     max_context_tokens: Annotated[int, msgspec.Meta(ge=1, le=2**53)] | None = None
     metadata: dict[str, Any] = {}
+    participants: Annotated[dict[_Id, Role], msgspec.Meta(max_length=100)] = {}
+    scratchpad: str | None = None
 
 
 class ZoneLine(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,7 +97,7 @@ async def write(copy: TreeCopy) -> AsyncIterator[bytes]:
     """The document, piece by piece."""
     yield layout.entry("graft", b"%d" % VERSION, first=True)
     yield layout.entry("kind", b'"branch"' if copy.is_branch else b'"tree"')
-    yield layout.entry("tree", encoded(_tree_line(copy.tree)))
+    yield layout.entry("tree", encoded(_tree_line(copy)))
     yield layout.opening("zones")
     for index, zone in enumerate(copy.zones):
         yield layout.item(encoded(_zone_line(zone)), first=index == 0)
@@ -162,8 +168,8 @@ class _Document:
         """What an entry tells, if it is more than about the document itself."""
         match entry.name:
             case "graft":
-                if decoded(entry.raw, int, entry.place) != VERSION:
-                    raise fault(entry.place, f"this Graft reads version {VERSION} of its format.")
+                if decoded(entry.raw, int, entry.place) not in READ:
+                    raise fault(entry.place, f"this Graft reads versions {READ[0]} to {READ[-1]} of its format.")
             case "kind":
                 if decoded(entry.raw, str, entry.place) not in ("tree", "branch"):
                     raise fault(entry.place, "the kind is neither 'tree' nor 'branch'.")
@@ -217,7 +223,8 @@ class _Document:
             raise fault(f"{place}.system_of", f"no node above with the id {line.system_of!r} holds the system text.")
 
 
-def _tree_line(tree: Tree) -> TreeLine:
+def _tree_line(copy: TreeCopy) -> TreeLine:
+    tree = copy.tree
     return TreeLine(
         id=tree.id,
         name=tree.name,
@@ -227,6 +234,8 @@ def _tree_line(tree: Tree) -> TreeLine:
         system_prompt=tree.system_prompt,
         max_context_tokens=tree.max_context_tokens,
         metadata=dict(tree.metadata),
+        participants=dict(tree.participants),
+        scratchpad=copy.scratchpad or None,
     )
 
 
@@ -240,6 +249,8 @@ def _tree_fields(entry: Entry) -> TreeFields:
         system_prompt=line.system_prompt,
         max_context_tokens=line.max_context_tokens,
         metadata=line.metadata,
+        participants=line.participants,
+        scratchpad=line.scratchpad,
         created_at=line.created_at,
         updated_at=line.updated_at,
     )

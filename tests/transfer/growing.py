@@ -26,6 +26,7 @@ class Copy:
     kept: Sequence[Node]
     tree: Tree = TREE
     zones: Sequence[DataZone] = ()
+    scratchpad: str = ""
     is_branch: bool = False
 
     async def nodes(self) -> AsyncIterator[Node]:

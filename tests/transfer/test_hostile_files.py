@@ -74,7 +74,7 @@ NATIVE: list[tuple[str, str, str, str]] = [
     ("a tree that is a list", native(tree="[]"), "line 3", "object"),
     ("a window below 1", native(tree='{"id":"t","name":"m","created_at":1,"updated_at":1,"max_context_tokens":0}'), "line 3", ""),
     ("nodes left out", native(line(), nodes=2), "line 9", "2 nodes"),
-    ("another version", native(line()).replace('"graft":1', '"graft":2'), "line 1", "version 1"),
+    ("another version", native(line()).replace('"graft":1', '"graft":99'), "line 1", "versions 1 to"),
     ("another kind", native(line()).replace('"kind":"tree"', '"kind":"wood"'), "line 2", "kind"),
     ("an unknown part", native(line()).replace('"end"', '"keys":7,\n"end"'), "line 9", "keys"),
     ("a part twice", native(line()).replace('"zones"', '"kind":"tree",\n"zones"', 1), "line 4", "kind"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Label, Labels, Listed, Metadata, Out, Parent, parent_of
 from proxy.domain.message import Message, Role, Wire
 from proxy.domain.tree import Node, NodeId, State, Tree, new_id
+from proxy.errors import InvalidRequest
 from proxy.store.browse.labelling import LABELS, OURS
 from proxy.store.records import Outline
 
@@ -41,7 +42,7 @@ class MessageIn(Body):
     @field_validator("content")
     @classmethod
     def _checked_content(cls, content: Any, known: ValidationInfo) -> Any:
-        if content is None and known.data.get("role", "assistant") != "assistant":
+        if content is None and (known.data.get("role") or "assistant") != "assistant":
             raise ValueError(f"a message with role {known.data['role']!r} needs content")
         if content is not None and not isinstance(content, str | list):
             raise ValueError("content is a text, a list of parts, or null")
@@ -65,7 +66,8 @@ class MessageIn(Body):
     @field_validator("tool_call_id")
     @classmethod
     def _checked_call_id(cls, call_id: str | None, known: ValidationInfo) -> str | None:
-        if (known.data.get("role") == "tool") != bool(call_id) and "role" in known.data:
+        role = known.data.get("role")
+        if role is not None and (role == "tool") != bool(call_id):
             raise ValueError("a tool message, and no other, names the call that it answers")
         return call_id
 
@@ -76,7 +78,32 @@ class MessageIn(Body):
         return {"role": self.role, "content": self.content, **{key: value for key, value in more.items() if value}}
 
 
-class NodeIn(MessageIn):
+class SaidIn(MessageIn):
+    """A message whose sender may stand for its role."""
+
+    role: Role | None = Field(  # type: ignore[assignment]  # settled before anything reads it
+        default=None, description="What the tree's participants say of the sender, without it.", examples=["user"]
+    )
+
+    def settled(self, participants: Mapping[str, Role], place: str = "") -> MessageIn:
+        """The message with its role. Raises InvalidRequest for a sender that the tree does not know."""
+        role = self.role or participants.get(self.sender or "")
+        if role is None:
+            who = (
+                f"the sender {self.sender!r} is none of the tree's participants"
+                if self.sender
+                else "no sender is named"
+            )
+            raise InvalidRequest(f"A role is needed: {who}.", param=f"{place}role")
+        told = {name: getattr(self, name) for name in self.model_fields_set if name in MessageIn.model_fields}
+        try:
+            return MessageIn(**{**told, "role": role})
+        except ValidationError as exc:
+            error = exc.errors()[0]
+            raise InvalidRequest(error["msg"], param=place + ".".join(map(str, error["loc"]))) from exc
+
+
+class NodeIn(SaidIn):
     """A message, and where it hangs."""
 
     parent_id: Parent
@@ -86,7 +113,7 @@ class BranchIn(Body):
     """A chain of messages that begins under a node."""
 
     parent_id: Parent
-    messages: list[MessageIn] = Field(min_length=1, max_length=BRANCH_MAX)
+    messages: list[SaidIn] = Field(min_length=1, max_length=BRANCH_MAX)
 
 
 class NodePatch(Body):
@@ -181,11 +208,12 @@ class OutlineList(Listed):
         return cls.model_construct(object="list", has_more=has_more, last_id=last_id, data=data)
 
 
-def chain(tree: Tree, parent_id: str | None, messages: Sequence[MessageIn]) -> list[Node]:
-    """Messages as nodes, each under the one before."""
+def chain(tree: Tree, parent_id: str | None, messages: Sequence[SaidIn], place: str = "") -> list[Node]:
+    """Messages as nodes, each under the one before; `place` names them in errors. Raises InvalidRequest."""
     nodes: list[Node] = []
     under = parent_of(parent_id)
-    for message in messages:
+    for index, said in enumerate(messages):
+        message = said.settled(tree.participants, place.format(index))
         node = Node(
             id=NodeId(new_id("n")),
             tree_id=tree.id,

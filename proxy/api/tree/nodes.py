@@ -98,7 +98,7 @@ def writing(store: SqliteStore) -> list[HTTPRouteHandler]:
     async def add_branch(tree_id: InPath, data: JSONBody[BranchIn], caller: Asker) -> NodeList:
         """Hang a chain of messages under any node of the tree, or under the root: all of it, or nothing."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
-        nodes = chain(tree, data.parent_id, data.messages)
+        nodes = chain(tree, data.parent_id, data.messages, "messages[{}].")
         await store.append(caller.user_id, tree.id, nodes)
         return NodeList.of([await store.node(caller.user_id, node.id) for node in nodes], has_more=False)
 

@@ -17,7 +17,7 @@ from proxy.api.auth import Gatekeeper
 from proxy.api.encoding import rendered
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
-from proxy.api.tree import answers, asides, decisions, nodes, transfer, trees, zones
+from proxy.api.tree import answers, asides, decisions, nodes, scratchpad, transfer, trees, wholes, zones
 from proxy.chat.answer import Chat
 from proxy.domain.placement import Fresh
 from proxy.domain.ports import TurnRouter
@@ -62,12 +62,14 @@ def router(
         "/api",
         route_handlers=[
             *trees.routes(store),
+            *wholes.routes(store),
             *nodes.reading(store),
             *nodes.writing(store),
             *answers.routes(store, chat, models, fields),
             *decisions.routes(store, turns, fresh),
             *asides.routes(store),
             *transfer.routes(store, grown),
+            *scratchpad.routes(store),
             *zones.of_user(store),
             *zones.of_trees(store),
         ],

@@ -35,7 +35,7 @@ Form = Annotated[
     Written,
     QueryParameter(
         name="format",
-        description="`native` holds everything, `notebook` a tree's messages, `openai_chat` one branch; `markdown` is for reading.",
+        description="`native` holds everything, `notebook` a tree's messages, `openai_chat` one branch; `lollms_text` and `markdown` are for reading.",
     ),
 ]
 FileForm = Annotated[Readable, QueryParameter(name="format", description="What the body is; `auto` looks at it.")]
@@ -87,7 +87,7 @@ class TakesFile(Operation):
 
     def __post_init__(self) -> None:
         self.request_body = RequestBody(
-            description="A file in one of the formats that are exported, Markdown apart.",
+            description="A file in one of the formats that are exported, those for reading apart.",
             required=True,
             content={
                 "application/json": OpenAPIMediaType(

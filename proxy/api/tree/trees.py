@@ -27,6 +27,7 @@ from proxy.api.tree.wire import (
     Out,
     PageSize,
 )
+from proxy.domain.message import Role
 from proxy.domain.tree import NodeId, Tree, TreeId
 from proxy.errors import NotFound
 from proxy.store.browse.pages import Page
@@ -37,6 +38,22 @@ Words = Annotated[str, QueryParameter(min_length=1, max_length=1_000, descriptio
 InTree = Annotated[str | None, QueryParameter(max_length=200, description="Look in this tree only.")]
 Chat = Annotated[str | None, QueryParameter(max_length=500, description="The client's own chat, where it names one.")]
 
+SPEAKERS_MAX = 100
+Speaker = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+Participants = Annotated[
+    dict[Speaker, Role],
+    Field(
+        max_length=SPEAKERS_MAX, description="Who speaks here, and in which role: a message may name its sender alone."
+    ),
+]
+NAME = Field(
+    default=None,
+    min_length=1,
+    max_length=NAME_MAX,
+    pattern=r"\S",
+    description="What `X-Graft-Tree` names; unique, and never changed. Without one the tree is called by its id.",
+    examples=["travel"],
+)
 _TITLE = Field(default=None, max_length=TITLE_MAX, examples=["The summer trip"])
 _PROMPT = Field(
     default=None, max_length=ZONE_MAX, description="Sent where the client brings no system message of its own."
@@ -47,18 +64,12 @@ _LIMIT = Field(default=None, ge=256, le=100_000_000, description="Narrower than 
 class TreeIn(Body):
     """A new tree."""
 
-    name: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=NAME_MAX,
-        pattern=r"\S",
-        description="What `X-Graft-Tree` names; unique, and never changed. Without one the tree is called by its id.",
-        examples=["travel"],
-    )
+    name: str | None = NAME
     title: str | None = _TITLE
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, examples=[{"colour": "blue"}])
     max_context_tokens: int | None = _LIMIT
+    participants: Participants = Field(default={}, examples=[{"Ada": "user", "Tutor": "assistant"}])
 
 
 class TreePatch(Body):
@@ -68,6 +79,9 @@ class TreePatch(Body):
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, description="Items to set; null takes one away.")
     max_context_tokens: int | None = _LIMIT
+    participants: dict[Speaker, Role | None] = Field(
+        default={}, max_length=SPEAKERS_MAX, description="Names to set; null takes one away."
+    )
 
 
 class TreeOut(Out):
@@ -80,6 +94,7 @@ class TreeOut(Out):
     system_prompt: str | None = Field(examples=[None])
     metadata: dict[str, Any] = Field(examples=[{"colour": "blue"}])
     max_context_tokens: int | None = Field(examples=[None])
+    participants: dict[str, Role] = Field(examples=[{"Ada": "user", "Tutor": "assistant"}])
     created_at: float = Field(description="Seconds since 1970, UTC.", examples=[1763776800.5])
     updated_at: float = Field(examples=[1763780400.25])
 
@@ -92,6 +107,7 @@ class TreeOut(Out):
             system_prompt=tree.system_prompt,
             metadata=dict(tree.metadata),
             max_context_tokens=tree.max_context_tokens,
+            participants=dict(tree.participants),
             created_at=tree.created_at,
             updated_at=tree.updated_at,
         )
@@ -162,6 +178,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
             system_prompt=data.system_prompt,
             metadata=data.metadata,
             max_context_tokens=data.max_context_tokens,
+            participants=data.participants,
         )
         return TreeOut.of(tree)
 

@@ -89,7 +89,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     db.execute("UPDATE transcripts SET tree_id = NULL WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute(
         "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
-        " personality = NULL, deleted_at = ? WHERE id = ?",
+        " personality = NULL, participants = '{}', scratchpad = NULL, deleted_at = ? WHERE id = ?",
         (new_id("gone"), time.time(), tree_id),
     )
     _new_epoch(db, tree_id)

@@ -39,6 +39,7 @@ class Snapshot:
 
     tree: Tree
     zones: Sequence[DataZone]
+    scratchpad: str
     is_branch: bool
     pages: Callable[[], AsyncIterator[Sequence[Node]]]
 
@@ -56,15 +57,15 @@ async def snapshot(
     """See `domain.archive.ArchiveStore.snapshot`; `shared` reads a database in memory. Raises NotFound."""
     look = partial(_look, user_id=user_id, tree_id=tree_id, node_id=node_id, newest=newest)
     if file == MEMORY:
-        (tree, zones, path), nodes = await shared.run(lambda db: (look(db), _everything(db, tree_id)))
-        yield Snapshot(tree, zones, path is not None, partial(_kept, nodes if path is None else path))
+        (tree, zones, scratchpad, path), nodes = await shared.run(lambda db: (look(db), _everything(db, tree_id)))
+        yield Snapshot(tree, zones, scratchpad, path is not None, partial(_kept, nodes if path is None else path))
         return
     connection = await connect(file, read_only=True)
     try:
         await whole(connection, lambda db: db.execute("BEGIN"))
-        tree, zones, path = await whole(connection, look)
+        tree, zones, scratchpad, path = await whole(connection, look)
         pages = partial(_kept, path) if path is not None else partial(_pages, connection, tree_id)
-        yield Snapshot(tree, zones, path is not None, pages)
+        yield Snapshot(tree, zones, scratchpad, path is not None, pages)
     finally:
         with anyio.CancelScope(shield=True):  # a client that leaves must not leave the connection behind
             await connection.close()
@@ -72,19 +73,20 @@ async def snapshot(
 
 def _look(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: NodeId | None, *, newest: bool
-) -> tuple[Tree, list[DataZone], list[Node] | None]:
-    """The tree, its own zones, and the branch where one is asked for. Raises NotFound."""
+) -> tuple[Tree, list[DataZone], str, list[Node] | None]:
+    """The tree, its own zones, its notes, and the branch where one is asked for. Raises NotFound."""
     tree = trees.tree_of(db, user_id, tree_id)
     zones = [zone for zone in zoning.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
+    scratchpad = trees.scratchpad(db, user_id, tree_id)
     if node_id is None and newest:
         row = db.execute(NEWEST, (tree_id,)).fetchone()
-        return tree, zones, reading.path(db, user_id, row[0]) if row else []
+        return tree, zones, scratchpad, reading.path(db, user_id, row[0]) if row else []
     if node_id is None:
-        return tree, zones, None
+        return tree, zones, scratchpad, None
     path = reading.path(db, user_id, node_id)
     if path[-1].tree_id != tree_id:
         raise reading.no_node(node_id)
-    return tree, zones, path
+    return tree, zones, scratchpad, path
 
 
 def _page(db: sqlite3.Connection, sql: str, tree_id: TreeId, after: int, limit: int) -> tuple[list[Node], int]:

@@ -283,15 +283,19 @@ def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: b
         system_prompt=tree.system_prompt if tree.system_prompt is not None else plain(fields.system_prompt),
         max_context_tokens=tree.max_context_tokens or fields.max_context_tokens,
         metadata={**fields.metadata, **tree.metadata},
+        participants={**fields.participants, **tree.participants},
         created_at=fields.created_at if is_new and fields.created_at is not None else tree.created_at,
     )
     db.execute(
-        "UPDATE trees SET title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, created_at = ? WHERE id = ?",
+        "UPDATE trees SET title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, participants = ?,"
+        " scratchpad = coalesce(scratchpad, ?), created_at = ? WHERE id = ?",
         (
             filled.title,
             filled.system_prompt,
             filled.max_context_tokens,
             to_json(filled.metadata),
+            to_json(filled.participants),
+            plain(fields.scratchpad),
             filled.created_at,
             tree.id,
         ),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import sys
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -25,6 +27,17 @@ def limit() -> bool:
         return False
     taken = [libc.mallopt(name, value) == 1 for name, value in _LIMITS]
     return all(taken)
+
+
+def one_thread() -> bool:
+    """Let numpy multiply on the thread that asks; False where it was imported before, and has threads of its own by now.
+
+    Placement multiplies small matrices. Handing them to other threads takes longer than the work, and each waits in a loop for more.
+
+    Source: OpenBLAS, USAGE.md, `OPENBLAS_NUM_THREADS`.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return "numpy" not in sys.modules
 
 
 def settle() -> None:

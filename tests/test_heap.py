@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,11 @@ def test_what_is_loaded_is_looked_at_no_more(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_numpy_is_told_to_stay_on_one_thread_before_it_is_imported() -> None:
+    told = "import os; from proxy import heap; first = heap.one_thread(); import numpy; print(first, heap.one_thread(), os.environ['OPENBLAS_NUM_THREADS'])"
+    root = Path(heap.__file__).parents[1]
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=root, env=env)
+    assert ran.stdout.split() == ["True", "False", "1"]

@@ -33,6 +33,7 @@ def serve(config_file: str | None, host: str | None, port: int | None) -> None:
 def run(settings: Settings) -> None:
     """Serve until stopped; the port is open before the heavy libraries are imported."""
     heap.limit()
+    heap.one_thread()
     import uvicorn
 
     from proxy.api.auth import is_loopback

@@ -20,9 +20,10 @@ from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
-from proxy.routing.features import Look, Row, look
+from proxy.routing.features import Look, Row, look, stems
 from proxy.routing.grove import TreeModel
-from proxy.routing.pairs import Ints, PairIndex
+from proxy.routing.pairs import PairIndex
+from proxy.routing.part import WHOLE, near
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import brings_its_text
 
@@ -105,8 +106,8 @@ class EmbeddedScorer:
             found = look(index, question.new_turn, vector)
             pairs = np.array([index.pair_of[point] for point in known], np.int32)
             scores = self._weights.others.scores(other_rows(found, pairs))
-            on = set(index.path(index.pair_of[question.cursor])) if question.cursor in index.pair_of else set()
-            ours = [int(pair) in on for pair in pairs]
+            cursor = None if question.cursor is None else index.pair_of.get(question.cursor)
+            ours = [cursor is not None and index.is_above(pair, cursor) for pair in pairs.tolist()]
         order = sorted(range(len(known)), key=lambda at: -float(scores[at]))
         best = order[:keep]
         cursors = [at for at in order if ours[at]]
@@ -124,19 +125,22 @@ class EmbeddedScorer:
         return index
 
     def _attach(self, index: PairIndex, question: Question, vector: Row, system: str | None) -> Attachment:
-        found = look(index, question.new_turn, vector)
         active = len(index) - 1 if question.cursor is None else index.pair_of[question.cursor]
-        others = self._allowed(index, other_tips(index, active), question)
-        seen = observe(found, active, others)
+        others, part = index.personalities.among(other_tips(index, active), question.personality), None
+        tips = len(others)
+        if len(index) > WHOLE:
+            part, others = near(index, stems(question.new_turn), vector, active, others)
+        found = look(index, question.new_turn, vector, part)
+        seen = observe(found, active, others, tips)
         opens = self._weights.reads_like_a_first_turn(vector, found.cues)
-        pulls = np.array([_pull(index, pair, vector) for pair in others.tolist()], np.float32)
+        pulls = (
+            np.array([_pull(index, pair, vector) for pair in others.tolist()], np.float32)
+            if index.has_speakers
+            else None
+        )
         evidence = weigh(seen, opens, self._weights.others, self._weights.earlier, pulls)
         chances = self._correct(index, evidence, active, question, vector, system)
         return self._decide(_candidates(found, active, evidence, chances, question), chances, question)
-
-    def _allowed(self, index: PairIndex, tips: Ints, question: Question) -> Ints:
-        """Tips on this side of the wall."""
-        return np.array([tip for tip in tips.tolist() if index.personalities[tip] == question.personality], np.int32)
 
     def _correct(
         self, index: PairIndex, evidence: Evidence, active: int, question: Question, vector: Row, system: str | None

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.routing.features import OVERALL, PLACE, Look, Row, Rows
-from proxy.routing.pairs import Ints, PairIndex
+from proxy.routing.pairs import PairIndex
 from proxy.routing.reading.cues import CUES
+from proxy.routing.vectors import Ints
 
 COMPARED = tuple(PLACE.index(name) for name in (
     "cos asked", "cos both", "cos tail", "path max", "path mean", "faded max", "first", "covered by pair", "covered by path",
@@ -37,6 +38,8 @@ EARLIER = (
 
 NEAREST_EARLIER = 8
 FIRST_EARLIER = 2
+LOOKED_UP = 1_000
+"""Pairs of the active path to which other answers are looked for."""
 
 COLUMNS = (
     *(f"active: {name}" for name in PLACE),
@@ -79,6 +82,8 @@ class Observed:
     active: Row
     others: Ints
     """Tips of other branches."""
+    tips: int
+    """How many there are, those that were not looked at among them."""
     other_rows: Rows
     same: NDArray[np.bool_]
     """Which of them belong to the active conversation."""
@@ -102,17 +107,19 @@ class Evidence:
 
 def other_tips(index: PairIndex, active: int) -> Ints:
     """Tips off the active path, except other answers to a message that is on it."""
-    path = index.path(active)
-    said = {index.heads[pair] for pair in path}
+    said = np.zeros(len(index), bool)
+    said[index.head[index.path(active, LOOKED_UP)]] = True
     tips = np.flatnonzero(index.children == 0)
-    return np.array([tip for tip in tips.tolist() if tip != active and index.heads[tip] not in said], np.int32)
+    return tips[~said[index.head[tips]]].astype(np.int32)
 
 
 def earlier_nodes(index: PairIndex, active: int) -> Ints:
     """The path before the active node: its last nodes and its first ones, oldest first."""
-    path = index.path(active)[:-1]
-    if len(path) > NEAREST_EARLIER + FIRST_EARLIER:
-        path = path[:FIRST_EARLIER] + path[-NEAREST_EARLIER:]
+    length = int(index.depth[active])
+    if length > NEAREST_EARLIER + FIRST_EARLIER:
+        path = [index.above(active, at) for at in range(FIRST_EARLIER)] + index.path(active, NEAREST_EARLIER + 1)[:-1]
+    else:
+        path = index.path(active)[:-1]
     return np.array(path, np.int32)
 
 
@@ -128,24 +135,30 @@ def other_rows(look: Look, tips: Ints) -> Rows:
 
 
 def earlier_rows(look: Look, active: int, earlier: Ints) -> Rows:
-    """The features `EARLIER` of every earlier node."""
-    path = look.index.path(active)
-    place = {pair: at for at, pair in enumerate(path)}
-    at = np.array([place[pair] for pair in earlier.tolist()], np.int32)
+    """The features `EARLIER` of every earlier node, of which the path of the active one is made."""
+    index = look.index
+    at = index.depth[earlier]
     rows = look.places(earlier)
-    nexts = look.places([path[i + 1] for i in at.tolist()])[:, BESIDE_CHILD]
-    back = (len(path) - 1 - at).astype(np.float32)
+    later = [*earlier.tolist(), active][1:]
+    adjoins = index.depth[later] == at + 1
+    said_next = [
+        one if is_next else index.above(active, depth + 1)
+        for one, is_next, depth in zip(later, adjoins.tolist(), at.tolist(), strict=True)
+    ]
+    nexts = look.places(said_next)[:, BESIDE_CHILD]
+    back = (int(index.depth[active]) - at).astype(np.float32)
     shape = np.stack([np.log(np.maximum(back, 1)), back == 1, at == 0], axis=1)
-    above = rows[:, [TAIL_COS]] - look.columns[active, TAIL_COS]
-    return np.concatenate([rows, nexts, rows[:, BESIDE_CHILD] - nexts, shape, above], axis=1).astype(np.float32)
+    above_active = rows[:, [TAIL_COS]] - look.places([active])[0, TAIL_COS]
+    return np.concatenate([rows, nexts, rows[:, BESIDE_CHILD] - nexts, shape, above_active], axis=1).astype(np.float32)
 
 
-def observe(look: Look, active: int, others: Ints) -> Observed:
-    """Measure the active node, the given other tips and the earlier nodes."""
+def observe(look: Look, active: int, others: Ints, tips: int | None = None) -> Observed:
+    """Measure the active node, the given other tips and the earlier nodes; `tips` is how many others there are, if not all are given."""
     earlier = earlier_nodes(look.index, active)
     return Observed(
-        active=look.columns[active],
+        active=look.places([active])[0],
         others=others,
+        tips=len(others) if tips is None else tips,
         other_rows=other_rows(look, others),
         same=look.index.root[others] == look.index.root[active],
         earlier=earlier,
@@ -179,7 +192,7 @@ def weigh(seen: Observed, opens: float, rank_others: Ranker, rank_earlier: Ranke
     row = np.concatenate(
         [
             *(tip, other, tip - other[:count], earlier, tip - earlier[:count]),
-            *(seen.cues, seen.overall, [np.log1p(len(others)), opens]),
+            *(seen.cues, seen.overall, [np.log1p(seen.tips), opens]),
         ]
     )
     if pull is not None:

@@ -6,16 +6,20 @@ is chosen, and nothing but the tree, the turn and the cursor is read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.routing.pairs import ASKED, BOTH, TAIL, Ints, PairIndex
+from proxy.routing.pairs import READ, PairIndex
+from proxy.routing.part import Part, whole
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import read_cues
+from proxy.routing.vectors import ASKED, BOTH, TAIL, Ints
 
 Row = NDArray[np.floating[Any]]
 Rows = NDArray[np.floating[Any]]
@@ -36,138 +40,149 @@ PLACE = (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A turn compared with every pair of a tree."""
+    """A turn compared with the pairs of a tree, or with those of a part of it."""
 
     index: PairIndex
     turn: str
     cues: Row
+    part: Part
     columns: Rows
-    """One row a pair, one column a name in `PLACE`."""
+    """One row a pair of the part, one column a name in `PLACE`."""
     overall: Row
     """How the turn stands to the tree as a whole; see `OVERALL`."""
     words: Sequence[str]
     """The turn's stems, in order."""
 
     def places(self, pairs: Sequence[int] | Ints) -> Rows:
-        return self.columns[np.asarray(pairs, np.int32)]
+        """The features of some pairs, by their numbers in the tree."""
+        return self.columns[self.part.at(pairs)]
 
 
 OVERALL = ("best cos", "mean cos", "spread", "words known", "mass known", "pairs", "conversations")
 
 
-def look(index: PairIndex, turn: str, vector: Row) -> Look:
-    """Compare a turn with every pair; `index.lock` is held by the caller."""
-    words = list(dict.fromkeys(text.words(turn)))[:MOST_WORDS]
-    count = len(index)
+@lru_cache(maxsize=16)
+def stems(turn: str) -> tuple[str, ...]:
+    """The first different words of a turn, stemmed, in order."""
+    found: dict[str, None] = {}
+    for word in text.words(turn[:READ]):
+        found[word] = None
+        if len(found) == MOST_WORDS:
+            break
+    return tuple(found)
+
+
+def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> Look:
+    """Compare a turn with every pair, or with a part of them; `index.lock` is held by the caller."""
+    part = whole(index) if part is None else part
+    words, count = stems(turn), part.known
     cues = np.asarray(read_cues(turn), np.float32)
     if not count:
-        return Look(index, turn, cues, np.zeros((0, len(PLACE)), np.float32), np.zeros(len(OVERALL), np.float32), words)
-    similar, common = index.similarities(vector)
+        empty = np.zeros((0, len(PLACE)), np.float32)
+        return Look(index, turn, cues, part, empty, np.zeros(len(OVERALL), np.float32), words)
+    similar, common = index.vectors.similarities(vector, count, part.pairs)
     asked, both, tail = similar[:, ASKED], similar[:, BOTH], similar[:, TAIL]
     nearest = similar.max(axis=1)
-    jumps = _jumps(index)
-    mass = _mass(index, words)
+    average, deviation = index.vectors.spread(vector, count, both if part.pairs is None else None)
+    frequency = np.array([len(index.postings.get(word, ())) for word in words], np.float32)
+    mass = _mass(frequency, count)
     total = float(mass.sum()) or 1.0
-    held = _holders(index.postings, words, count)
-    held_asked = _holders(index.asked_postings, words, count)
-    held_path = _any_on_path(held, jumps)
-    conversations, conversation = np.unique(index.root, return_inverse=True)
-    in_conversation = np.zeros((len(conversations), len(words)), bool)
-    np.logical_or.at(in_conversation, conversation, held)
-    frequency = np.array([len(index.postings.get(word, ())) for word in words])
     rare = ((frequency > 0) & (frequency <= 2)).astype(np.float32)
-    names = sorted(text.names(turn))[:12]
-    named = _holders(index.name_postings, names, count)
-    deviation = float(both.std()) + 0.05
-    depth = index.depth.astype(np.float32)
-    columns = np.stack(
-        [
+    held, in_conversation = _holders(index, index.postings, words, part)
+    held_path = _any_on_path(held, part)
+    named, _ = _holders(index, index.name_postings, sorted(text.names(turn[:READ]))[:12], part)
+    depth, opens = part.of(index.depth), part.of(index.open)
+    logs = np.log1p(np.stack([depth, _after(part)]), dtype=np.float32)
+    columns = np.empty((len(PLACE), len(part)), np.float32)
+    for column, values in zip(
+        columns,
+        (
             asked,
             both,
             tail,
-            _max_on_path(nearest, jumps, 1.0),
-            _max_on_path(asked, jumps, 1.0),
-            _sum_on_path(both, jumps, index.depth) / (depth + 1),
-            _max_on_path(nearest, jumps, FADE),
-            both[index.root],
-            both[index.parent],
-            (nearest - float(both.mean())) / deviation,
+            _max_on_path(nearest, part, 1.0),
+            _max_on_path(asked, part, 1.0),
+            _sum_on_path(both, part) / (part.steps + 1),
+            _max_on_path(nearest, part, FADE),
+            both[part.root],
+            both[part.parent],
+            (nearest - average) / deviation,
             held @ mass / total,
-            held_asked @ mass / total,
+            _holders(index, index.asked_postings, words, part)[0] @ mass / total,
             held_path @ mass / total,
-            (in_conversation @ mass / total)[conversation],
+            (in_conversation @ mass / total)[part.root],
             np.minimum(3, held @ rare),
             np.minimum(3, held_path @ rare),
             np.minimum(3, named.sum(axis=1)),
-            np.minimum(3, _any_on_path(named, jumps).sum(axis=1)),
-            index.open,
-            index.length,
-            np.log1p(depth),
-            np.log1p(count - 1 - np.arange(count)),
-            np.minimum(4, index.children),
+            np.minimum(3, _any_on_path(named, part).sum(axis=1)),
+            opens,
+            part.of(index.length),
+            *logs,
+            np.minimum(4, part.of(index.children)),
             common,
-            index.open * (not turn.rstrip().endswith("?")),
-        ],
-        axis=1,
-    ).astype(np.float32)
+            opens * (not turn.rstrip().endswith("?")),
+        ),
+        strict=True,
+    ):
+        column[:] = values
+    known = frequency > 0
     overall = np.array(
         [
             nearest.max(),
-            both.mean(),
+            average,
             deviation,
-            float((frequency > 0).mean()) if words else 0.0,
-            float(mass[frequency > 0].sum()) / total,
+            float(known.mean()) if words else 0.0,
+            float(mass[known].sum()) / total,
             np.log1p(count),
-            np.log1p(len(conversations)),
+            np.log1p(index.roots),
         ],
         np.float32,
     )
-    return Look(index, turn, cues, columns, overall, words)
+    return Look(index, turn, cues, part, columns.T, overall, words)
 
 
-def _mass(index: PairIndex, words: Sequence[str]) -> Row:
+def _after(part: Part) -> Ints:
+    """How many pairs of the tree are newer than each."""
+    numbers = np.arange(part.known, dtype=np.int32) if part.pairs is None else part.pairs
+    return part.known - 1 - numbers
+
+
+def _mass(frequency: Row, count: int) -> Row:
     """Inverse document frequency, steadied as if twenty more pairs were known."""
-    count = len(index) + 20
-    frequency = np.array([len(index.postings.get(word, ())) for word in words], np.float32)
-    mass: Row = np.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
+    mass: Row = np.log(1 + (count + 20 - frequency + 0.5) / (frequency + 0.5))
     return mass
 
 
-def _holders(postings: dict[str, list[int]], words: Sequence[str], count: int) -> Rows:
-    """One row a pair, one column a word: 1 where the pair holds it."""
-    held = np.zeros((count, len(words)), np.float32)
+def _holders(
+    index: PairIndex, postings: Mapping[str, array[int]], words: Sequence[str], part: Part
+) -> tuple[Rows, Rows]:
+    """One row a pair, one column a word: 1 where the pair holds it; and, at the first pairs of conversations, where those do."""
+    held, in_conversation = (np.zeros((len(part), len(words)), np.float32) for _ in range(2))
     for column, word in enumerate(words):
-        held[postings.get(word, ()), column] = 1
-    return held
+        if (pairs := postings.get(word)) is not None:
+            numbers = np.array(pairs, np.int32)
+            held[part.within(numbers), column] = 1
+            in_conversation[part.within(index.root[numbers]), column] = 1
+    return held, in_conversation
 
 
-def _jumps(index: PairIndex) -> list[Ints]:
-    """Ancestors at 1, 2, 4, ... steps, up to the depth of the tree: sums and maxima over whole paths in a few gathers."""
-    jumps: list[Ints] = []
-    ancestor, deepest = index.parent, int(index.depth.max())
-    while 1 << len(jumps) <= deepest:
-        jumps.append(ancestor)
-        ancestor = ancestor[ancestor]
-    return jumps
-
-
-def _max_on_path(values: Row, jumps: Sequence[Ints], fade: float) -> Row:
+def _max_on_path(values: Row, part: Part, fade: float) -> Row:
     best = values
-    for step, ancestor in enumerate(jumps):
-        best = np.maximum(best, best[ancestor] * fade ** (1 << step))
+    for step, ancestor in enumerate(part.jumps):
+        best = np.maximum(best, best[ancestor] * np.float32(fade ** (1 << step)))
     return best
 
 
-def _any_on_path(held: Rows, jumps: Sequence[Ints]) -> Rows:
+def _any_on_path(held: Rows, part: Part) -> Rows:
     any_held = held
-    for ancestor in jumps:
+    for ancestor in part.jumps:
         any_held = np.maximum(any_held, any_held[ancestor])
     return any_held
 
 
-def _sum_on_path(values: Row, jumps: Sequence[Ints], depth: Ints) -> Row:
+def _sum_on_path(values: Row, part: Part) -> Row:
     """Sums over whole paths: a path shorter than a jump has nothing to add."""
     total = values.astype(np.float32)
-    for step, ancestor in enumerate(jumps):
-        total = total + np.where(depth >= 1 << step, total[ancestor], 0)
+    for step, ancestor in enumerate(part.jumps):
+        total = total + np.where(part.steps >= 1 << step, total[ancestor], 0)
     return total

@@ -8,23 +8,50 @@ added in place as nodes become visible. Their vectors are not computed then, for
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.reading import text
+from proxy.routing.vectors import Floats, Ints, PairVectors, grown
 
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
 
-VIEWS = 3
-"""Vectors a pair: the user's text, the user's text with the answer, and the end of the answer (what a user replies to)."""
+class Named:
+    """A text of each pair, of which there are few different ones; a pair without one has that of the pair before."""
 
-ASKED, BOTH, TAIL = range(VIEWS)
+    def __init__(self) -> None:
+        self._texts: list[str | None] = [None]
+        self._numbers: dict[str | None, int] = {None: 0}
+        self._of: array[int] = array("i")
+
+    def __getitem__(self, pair: int) -> str | None:
+        return self._texts[self._of[pair]]
+
+    def append(self, said: str | None, before: int | None) -> None:
+        """Take in the next pair's."""
+        if said is None and before is not None:
+            self._of.append(self._of[before])
+            return
+        if said not in self._numbers:
+            self._numbers[said] = len(self._texts)
+            self._texts.append(said)
+        self._of.append(self._numbers[said])
+
+    def copy(self, one: int, other: int) -> None:
+        """Give a pair that of another one."""
+        self._of[other] = self._of[one]
+
+    def among(self, pairs: Ints, said: str | None) -> Ints:
+        """Those of some pairs that have this text."""
+        if len(self._texts) == 1:
+            return pairs if said is None else pairs[:0]
+        numbers = np.array(self._of, np.int32)
+        ours: Ints = pairs[numbers[pairs] == self._numbers.get(said, -1)]
+        return ours
 
 
 class PairIndex:
@@ -44,27 +71,30 @@ class PairIndex:
             """Another one after every reset, so that vectors computed meanwhile are not written to other pairs."""
             self.pair_of: dict[NodeId, int] = {}
             self.ends: list[NodeId] = []
-            self.heads: list[NodeId] = []
-            """The user's node of each pair."""
             self.asked: list[str] = []
             self.replied: list[str] = []
-            self.systems: list[str | None] = []
-            self.personalities: list[str | None] = []
-            self.postings: dict[str, list[int]] = {}
+            self.systems = Named()
+            """The system text under which each pair was said."""
+            self.personalities = Named()
+            self.postings: dict[str, array[int]] = {}
             """Stem to the pairs that hold it, in either text."""
-            self.asked_postings: dict[str, list[int]] = {}
-            self.name_postings: dict[str, list[int]] = {}
+            self.asked_postings: dict[str, array[int]] = {}
+            self.name_postings: dict[str, array[int]] = {}
+            self.vectors = PairVectors(self._size)
+            self.strand_ends: array[int] = array("i")
+            """The last pair of each strand: a pair and what followed it first, and what followed that first."""
+            self.roots = 0
+            """How many conversations there are."""
             self._parent = np.zeros(16, np.int32)
             self._depth = np.zeros(16, np.int32)
             self._root = np.zeros(16, np.int32)
             self._children = np.zeros(16, np.int32)
             self._length = np.zeros(16, np.float32)
             self._open = np.zeros(16, np.float32)
-            self._vectors = np.zeros((16, VIEWS, self._size), np.int8)
-            self._sum = np.zeros(self._size, np.float32)
-            """Of all pairs' vectors: what the whole tree has in common."""
+            self._head = np.zeros(16, np.int32)
+            self._strand = np.zeros(16, np.int32)
+            self._jump = np.zeros(16, np.int32)
             self._systems: dict[str, Vectors] = {}
-            self._scales = np.zeros((16, VIEWS), np.float32)
             self._stale: dict[int, None] = {}
 
     def __len__(self) -> int:
@@ -104,34 +134,50 @@ class PairIndex:
         """1 where the answer ends in a question, one half where it asks one before its end."""
         return self._open[: len(self)]
 
-    def path(self, pair: int) -> list[int]:
-        """First pair of the conversation to `pair`."""
+    @property
+    def head(self) -> Ints:
+        """The first pair with the same user's message: another answer to it is a pair of its own."""
+        return self._head[: len(self)]
+
+    @property
+    def strand(self) -> Ints:
+        """The strand of each pair; see `strand_ends`."""
+        return self._strand[: len(self)]
+
+    def path(self, pair: int, most: int | None = None) -> list[int]:
+        """First pair of the conversation to `pair`; of a long path no more than the last `most`."""
         path = [pair]
-        while self._parent[path[-1]] != path[-1]:
+        while len(path) != most and self._parent[path[-1]] != path[-1]:
             path.append(int(self._parent[path[-1]]))
         path.reverse()
         return path
 
-    def similarities(self, vector: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Cosine of a text with every pair's vectors, one column a view; and of every pair with the mean of all.
+    def above(self, pair: int, depth: int) -> int:
+        """The pair at some depth of a path, in a number of steps that grows with the logarithm of its length."""
+        while self._depth[pair] > depth:
+            jump = self._jump[pair]
+            pair = int(jump if self._depth[jump] >= depth else self._parent[pair])
+        return pair
 
-        A pair near the mean is near to much, and its nearness says less.
-        """
-        count = len(self)
-        mean = self._sum / (float(np.linalg.norm(self._sum)) + 1e-6)
-        both = np.stack([vector, mean], axis=1)
-        similar = np.empty((count, VIEWS, 2), np.float32)
-        for start in range(0, count, 512):  # blocks stay in the processor's cache
-            end = min(count, start + 512)
-            block = self._vectors[start:end].reshape(-1, self._size).astype(np.float32)
-            similar[start:end] = (block @ both).reshape(-1, VIEWS, 2)
-        similar *= self._scales[:count, :, None]
-        return similar[:, :, 0], similar[:, BOTH, 1]
+    def is_above(self, pair: int, other: int) -> bool:
+        """Whether a pair stands on the path to another, or is it."""
+        return bool(self._depth[pair] <= self._depth[other]) and self.above(other, int(self._depth[pair])) == pair
+
+    def beginning(self, pair: int) -> Ints:
+        """The first pairs on the path to a pair."""
+        return np.array(
+            [self.above(pair, depth) for depth in range(min(BEGINNING, int(self._depth[pair]) + 1))], np.int32
+        )
+
+    @property
+    def has_speakers(self) -> bool:
+        """Whether the tree holds more than one system text, so that they tell branches apart."""
+        return len(self._systems) > 1
 
     def system_vector(self, pair: int) -> Vectors | None:
         """The vector of the system text under which a pair was said, where the tree holds more than one."""
         said = self.systems[pair]
-        return self._systems.get(said) if said is not None and len(self._systems) > 1 else None
+        return self._systems.get(said) if said is not None and self.has_speakers else None
 
     def refresh(self, embedder: Embedder, newest: int | None = None) -> int:
         """Compute the vectors of new and changed pairs; gives how many there were.
@@ -152,17 +198,9 @@ class PairIndex:
         system_vectors = _embed_some(embedder, [said[:SYSTEM_READ] for said in systems])
         with self.lock:
             if self.generation is generation:
-                self._keep(pairs, vectors)
+                self.vectors.keep(pairs, vectors)
                 self._systems.update(zip(systems, system_vectors, strict=True))
         return len(pairs)
-
-    def _keep(self, pairs: Sequence[int], vectors: Vectors) -> None:
-        """Store vectors as one byte a value, scaled by the largest of each."""
-        scales = np.abs(vectors).max(axis=1) / 127 + 1e-12
-        before = self._vectors[pairs, BOTH] * self._scales[pairs, BOTH][:, None]
-        self._sum += vectors.reshape(-1, VIEWS, self._size)[:, BOTH].sum(axis=0) - before.sum(axis=0)
-        self._vectors[pairs] = np.rint(vectors / scales[:, None]).astype(np.int8).reshape(-1, VIEWS, self._size)
-        self._scales[pairs] = scales.reshape(-1, VIEWS)
 
     def _add(self, node: FeedNode) -> None:
         before = None if node.parent_id is None else self.pair_of.get(node.parent_id)
@@ -182,26 +220,33 @@ class PairIndex:
             follows = int(self._parent[before])
             said = _joined(self.replied[before], node.text) if self.ends[before] == node.parent_id else node.text
             pair = self._open_pair(node, None if follows == before else follows, self.asked[before], said)
-            self._root[pair] = self._root[before]
-            self.heads[pair] = self.heads[before]
-            self.systems[pair], self.personalities[pair] = self.systems[before], self.personalities[before]
+            self.roots -= int(self._root[pair] == pair and self._root[before] != pair)
+            self._root[pair], self._head[pair] = self._root[before], self._head[before]
+            self.systems.copy(before, pair)
+            self.personalities.copy(before, pair)
             self.pair_of[node.id] = pair
 
     def _open_pair(self, node: FeedNode, before: int | None, asked: str, replied: str) -> int:
         pair = len(self.ends)
         if pair == len(self._parent):
-            self._grow()
+            self._grow(pair + 1)
         self.ends.append(node.id)
-        self.heads.append(node.id)
         self.asked.append(asked)
         self.replied.append("")
-        self.systems.append(node.system if node.system is not None or before is None else self.systems[before])
-        self.personalities.append(
-            node.personality if node.personality is not None or before is None else self.personalities[before]
-        )
+        self.systems.append(node.system, before)
+        self.personalities.append(node.personality, before)
         self._parent[pair] = pair if before is None else before
         self._depth[pair] = 0 if before is None else self._depth[before] + 1
         self._root[pair] = pair if before is None else self._root[before]
+        self._jump[pair] = pair if before is None else self._landing(before)
+        self._head[pair] = pair
+        self.roots += before is None
+        if before is None or self._children[before]:
+            self._strand[pair] = len(self.strand_ends)
+            self.strand_ends.append(pair)
+        else:
+            self._strand[pair] = self._strand[before]
+            self.strand_ends[self._strand[pair]] = pair
         if before is not None:
             self._children[before] += 1
         _post(self.asked_postings, set(text.words(asked[:READ])), pair)
@@ -209,6 +254,16 @@ class PairIndex:
         _post(self.name_postings, text.names(asked[:READ]), pair)
         self._say(pair, replied)
         return pair
+
+    def _landing(self, before: int) -> int:
+        """Where a pair that follows `before` jumps to, so that every ancestor is a few jumps and steps away.
+
+        Source: Myers, An applicative random-access stack (1983): jump twice as far where two jumps before were equally long.
+        """
+        jump = int(self._jump[before])
+        further = int(self._jump[jump])
+        even = self._depth[before] - self._depth[jump] == self._depth[jump] - self._depth[further]
+        return further if even else before
 
     def _say(self, pair: int, replied: str) -> None:
         self.replied[pair] = replied
@@ -220,13 +275,14 @@ class PairIndex:
         self._open[pair] = 1.0 if end.endswith("?") else 0.5 if "?" in end else 0.0
         self._stale[pair] = None
 
-    def _grow(self) -> None:
-        for name in ("_parent", "_depth", "_root", "_children", "_length", "_open", "_vectors", "_scales"):
-            old = getattr(self, name)
-            new = np.zeros((2 * len(old), *old.shape[1:]), old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
+    def _grow(self, count: int) -> None:
+        for name in ("_parent", "_depth", "_root", "_children", "_length", "_open", "_head", "_strand", "_jump"):
+            setattr(self, name, grown(getattr(self, name), count))
+        self.vectors.reserve(len(self._parent))
 
+
+BEGINNING = 3
+"""Pairs at the beginning of a path that are compared however long it is."""
 
 READ = 4000
 """Characters of a text whose words are indexed."""
@@ -252,8 +308,10 @@ def _joined(said: str, more: str) -> str:
     return f"{said}\n{more}" if said and more else said or more
 
 
-def _post(postings: dict[str, list[int]], found: set[str] | frozenset[str], pair: int) -> None:
+def _post(postings: dict[str, array[int]], found: set[str] | frozenset[str], pair: int) -> None:
     for word in found:
-        pairs = postings.setdefault(word, [])
-        if not pairs or pairs[-1] != pair:
+        pairs = postings.get(word)
+        if pairs is None:
+            postings[word] = array("i", (pair,))
+        elif pairs[-1] != pair:
             pairs.append(pair)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from proxy.routing.features import Look
+from proxy.routing.pairs import READ
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import refers_back
 
 TITLE = 40
 """Characters of a conversation's first words that name it."""
+
+
+LOOKED_UP = 100
+"""Pairs of a path whose words are looked at."""
 
 
 def goes_on(look: Look, pair: int) -> str:
@@ -22,7 +27,7 @@ def goes_on(look: Look, pair: int) -> str:
 
 
 def returns(look: Look, pair: int) -> str:
-    return f"returns to {title(look, pair)}" + _because(look, look.index.path(pair))
+    return f"returns to {title(look, pair)}" + _because(look, look.index.path(pair, LOOKED_UP))
 
 
 def forks(look: Look, pair: int) -> str:
@@ -32,7 +37,7 @@ def forks(look: Look, pair: int) -> str:
 
 def opens(look: Look) -> str:
     """Why a turn opens a topic of its own."""
-    spelt = text.spelling(look.turn)
+    spelt = text.spelling(look.turn[:READ])
     strange = [spelt[word] for word in look.words if word in spelt and word not in look.index.postings]
     return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
 
@@ -50,7 +55,7 @@ def _because(look: Look, pairs: list[int]) -> str:
 
 def _shared(look: Look, pairs: list[int]) -> str:
     """Up to three of the turn's words that the pairs hold, the rarest in the tree first."""
-    spelt, here = text.spelling(look.turn), set(pairs)
+    spelt, here = text.spelling(look.turn[:READ]), set(pairs)
     held = [word for word in look.words if word in spelt and here.intersection(look.index.postings.get(word, ()))]
     held.sort(key=lambda word: len(look.index.postings[word]))
     return ", ".join(spelt[word] for word in held[:3])

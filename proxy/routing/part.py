@@ -1,0 +1,177 @@
+"""The part of a tree that a turn is compared with in full: all of a small tree, of a large one what lies near.
+
+`near` searches a large tree by the signs of its vectors, by the turn's rare words and by what was said last; what was found leads to
+the tips of its branches, and the best of these are compared with the turn together with the paths above them. The work after
+the search is bounded, whatever the size of the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.routing.pairs import PairIndex
+from proxy.routing.vectors import Floats, Ints
+
+WHOLE = 1_024
+"""Up to so many pairs, all are compared."""
+FOUND = 256
+"""Pairs that the search by signs brings, and as many at most by rare words."""
+RARE = 32
+"""Pairs that hold a word by which is searched."""
+RARE_WORTH = 24.0
+"""What a word that only one pair holds is worth, in differing signs."""
+TIPS = 64
+"""Tips that are compared in full."""
+NEWEST = 32
+"""Pairs said last, which are always looked at."""
+ABOVE = 40
+"""Pairs of a path that are compared: the nearest ones, the first, and what was found between."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some pairs of a tree, parents before children, and how they hang together."""
+
+    pairs: Ints | None
+    """Their numbers in the tree, ascending; `None` is all of them."""
+    parent: Ints
+    """The nearest pair above that is in the part, by its place in it; itself for the first of a path."""
+    root: Ints
+    """The first pair of each one's conversation, by its place in the part."""
+    known: int
+    """Pairs of the whole tree."""
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    def at(self, pairs: Sequence[int] | Ints) -> Ints:
+        """Where pairs of the part stand in it."""
+        numbers = np.asarray(pairs, np.int32)
+        return numbers if self.pairs is None else np.searchsorted(self.pairs, numbers).astype(np.int32)
+
+    def of(self, column: NDArray[Any]) -> NDArray[Any]:
+        """A column of the tree, cut to the part."""
+        return column if self.pairs is None else column[self.pairs]
+
+    def within(self, pairs: Sequence[int] | Ints) -> Ints:
+        """Where those of some pairs that are in the part stand in it."""
+        numbers = np.asarray(pairs, np.int32)
+        if self.pairs is None:
+            return numbers
+        places = self._places[numbers]
+        found: Ints = places[places >= 0]
+        return found
+
+    @cached_property
+    def _places(self) -> Ints:
+        places = np.full(self.known, -1, np.int32)
+        places[self.pairs] = np.arange(len(self), dtype=np.int32)
+        return places
+
+    @cached_property
+    def jumps(self) -> list[Ints]:
+        """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
+        jumps: list[Ints] = []
+        last, ancestor = np.arange(len(self), dtype=np.int32), self.parent
+        while not np.array_equal(ancestor, last):
+            jumps.append(ancestor)
+            last, ancestor = ancestor, ancestor[ancestor]
+        return jumps
+
+    @cached_property
+    def steps(self) -> Ints:
+        """How many pairs of the part stand above each on its path."""
+        steps: Ints = (self.parent != np.arange(len(self))).astype(np.int32)
+        for ancestor in self.jumps:
+            steps = steps + steps[ancestor]
+        return steps
+
+
+def whole(index: PairIndex) -> Part:
+    """All of a tree."""
+    return Part(None, index.parent, index.root, len(index))
+
+
+def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, tips: Ints) -> tuple[Part, Ints]:
+    """What lies near a turn in a large tree, and which of some tips are in it.
+
+    Args:
+        words: The turn's stems.
+        active: The pair that the turn would follow.
+        tips: The tips among which some are chosen.
+    """
+    apart = index.vectors.apart(vector, len(index)).astype(np.float32)
+    holders, weights = _holders(index, words)
+    newest = np.arange(max(0, len(index) - NEWEST), len(index), dtype=np.int32)
+    hits = np.unique(np.concatenate([_nearest(apart, FOUND), holders, newest]))
+    distance = apart[hits]
+    np.subtract.at(distance, np.searchsorted(hits, holders), weights)
+    chosen = _best_tips(index, hits, distance, tips)
+    return _joined(index, _with_paths(index, np.append(chosen, np.int32(active)), hits)), chosen
+
+
+def _nearest(apart: Floats, most: int) -> Ints:
+    """The pairs with the fewest differing signs, at least so many."""
+    counts = np.cumsum(np.bincount(apart.astype(np.int16)))
+    within = int(np.searchsorted(counts, min(most, len(apart))))
+    return np.flatnonzero(apart <= within)[-2 * most :].astype(np.int32)
+
+
+def _holders(index: PairIndex, words: Sequence[str]) -> tuple[Ints, Floats]:
+    """The pairs that hold the turn's rarest words, and what each such word is worth in differing signs."""
+    postings = sorted((held for word in words if (held := index.postings.get(word)) and len(held) <= RARE), key=len)
+    if not postings:
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    worth = [np.full(len(held), RARE_WORTH / (1 + np.log2(len(held))), np.float32) for held in postings]
+    return np.concatenate(postings)[:FOUND].astype(np.int32), np.concatenate(worth)[:FOUND]
+
+
+def _best_tips(index: PairIndex, hits: Ints, distance: Floats, tips: Ints) -> Ints:
+    """The tips to which the best hits lead, ascending."""
+    allowed = np.zeros(len(index), bool)
+    allowed[tips] = True
+    ends = np.array(index.strand_ends, np.int32)[index.strand[hits]]
+    led = allowed[ends]
+    ends = ends[led][np.argsort(distance[led], kind="stable")]
+    _, first = np.unique(ends, return_index=True)
+    return np.sort(ends[np.sort(first)[:TIPS]])
+
+
+def _with_paths(index: PairIndex, ends: Ints, hits: Ints) -> Ints:
+    """Some pairs with the paths above them, from long ones their ends, their beginnings, and the hits between."""
+    kept, at = [ends], ends
+    for _ in range(ABOVE):
+        above = index.parent[at]
+        if np.array_equal(above, at):
+            break
+        kept.append(above)
+        at = above
+    strands = index.strand[hits]
+    kept += [index.root[ends], hits[np.isin(strands, index.strand[ends])], index.beginning(int(ends[-1]))]
+    return np.unique(np.concatenate(kept)).astype(np.int32)
+
+
+def _joined(index: PairIndex, kept: Ints) -> Part:
+    """Hang each pair from the nearest one above it that is kept.
+
+    Where its parent is left out, that is the last one of its strand, or the first pair of its conversation.
+    """
+    places = np.arange(len(kept), dtype=np.int32)
+    parents = index.parent[kept]
+    root = np.searchsorted(kept, index.root[kept]).astype(np.int32)
+    found = np.minimum(np.searchsorted(kept, parents), len(kept) - 1).astype(np.int32)
+    order = np.lexsort((index.depth[kept], index.strand[kept]))
+    before = np.empty_like(order)
+    before[order[1:]] = order[:-1]
+    before[order[0]] = order[0]
+    strands = index.strand[kept]
+    fallback = np.where(strands[before] == strands, before, root)
+    fallback = np.where(fallback < places, fallback, root)
+    parent = np.where(kept[found] == parents, found, fallback).astype(np.int32)
+    return Part(kept, parent, root, len(index))

@@ -20,6 +20,8 @@ MEASURED_BY = (
     "reading/text",
     "reading/cues",
     "pairs",
+    "vectors",
+    "part",
     "features",
     "evidence",
     "learn/draws",

@@ -8,16 +8,25 @@ version or always the newest.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.domain.tree import NodeId, TreeId
+from proxy.errors import InvalidRequest
 
 BODY_MAX: Final = 10_000_000
 """Bytes of one version's text, as UTF-8."""
+CONTEXT: Final = 3
+"""Lines shown around a difference."""
+LINES_MAX: Final = 10_000
+"""Lines of both versions between their first difference and their last that are compared."""
 TYPE: Final = "text"
 """What an artefact is unless somebody says otherwise."""
+
+
+_NUMBERS: Final = re.compile(r"([-+])(\d+)(?=[, ])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,37 @@ def difference(title: str, old: str, new: str, numbers: tuple[int, int]) -> str:
     """A unified diff of two versions; empty where they are the same.
 
     A text without a line break at its end is shown as `diff` does it, so that the two cannot be taken for one.
+
+    Raises InvalidRequest where so many lines lie between the first and the last difference that comparing them would take long.
     """
-    before, after = (f"{title}@{number}" for number in numbers)
-    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), before, after)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    before, after = _lines(old), _lines(new)
+    start, end = _alike(before, after)
+    first = max(0, start - CONTEXT)
+    before, after = (lines[first : len(lines) - max(0, end - CONTEXT)] for lines in (before, after))
+    between = len(before) + len(after)
+    if between > LINES_MAX:
+        raise InvalidRequest(f"The versions differ over {between} lines; up to {LINES_MAX} are compared.", param="from")
+    from_, to = (f"{title}@{number}" for number in numbers)
+    told = difflib.unified_diff(before, after, from_, to, n=CONTEXT)
+    return "".join(_shown(line, first) for line in told)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as `diff` sees them: only a line feed ends one."""
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + lines[-1:] * bool(lines[-1])
+
+
+def _alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """How many lines two texts have in common at their beginnings, and how many more at their ends."""
+    shorter = min(len(before), len(after))
+    start = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    rest = shorter - start
+    return start, next((i for i in range(rest) if before[-1 - i] != after[-1 - i]), rest)
+
+
+def _shown(line: str, first: int) -> str:
+    """A line of a diff that began at line `first` of both texts."""
+    if line.startswith("@@"):
+        line = _NUMBERS.sub(lambda found: f"{found[1]}{int(found[2]) + first}", line)
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

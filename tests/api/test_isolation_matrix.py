@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from proxy.domain.tree import new_id
-from tests.api.house import House, Person, open_house
+from tests.api.house import House, Person, Tree, open_house
 from tests.api.recipes import OPEN, RECIPES, Recipe
 
 SECRET = "xylophone"
@@ -30,17 +30,18 @@ KINDS = (
     "decision",
     "chat",
     "completion",
+    "artefact",
     "call",
     "tree's name",
     "idempotency key",
     "user",
     "message",
 )
-"""The kinds of ids that are tried. The first six are tried by every stranger, all of them by one of the owner's own kind."""
+"""The kinds of ids that are tried. The first seven are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
 TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
 FICKLE = re.compile(
-    r"\b(n|t|c|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
+    r"\b(n|t|c|a|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
     r'|"(at|created|created_at|updated_at|started_at|decided_at|spent_ms|overhead_ms)":[\d.e+-]+'
 )
 FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
@@ -73,6 +74,7 @@ def settled(person: Person, word: str) -> Owned:
     person.ok("PUT", f"{tree.path}/zones/discussion", {"text": f"About a {word}."})
     person.ok("PUT", "/api/zones/user", {"text": f"Plays the {word}."})
     person.ok("PUT", f"{tree.path}/active", {"node_id": reply})
+    artefact = shelved(person, tree, word, turn)
     person.ok("PATCH", f"/api/nodes/{turn}", {"labels": [word]})
     person.get(f"/api/search?q={word}")
     person.house.settle()
@@ -86,6 +88,7 @@ def settled(person: Person, word: str) -> Owned:
         "call": person.get(f"/api/nodes/{reply}")["call_id"],
         "chat": chat,
         "completion": person.get("/v1/chat/completions?order=desc&limit=1")["data"][0]["id"],
+        "artefact": artefact,
         "tree's name": f"{word}-plans",
         "idempotency key": f"{word}-key-77",
         "decision": shadow,
@@ -110,7 +113,16 @@ def plain(person: Person) -> Owned:
     person.say("Where is the harmonica?", x_graft_tree="harmonica-plans")
     completion = person.get("/v1/chat/completions")["data"][0]["id"]
     own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
-    return Owned(person, own)
+    return Owned(person, {**own, "artefact": shelved(person, tree, "harmonica", turn)})
+
+
+def shelved(person: Person, tree: Tree, word: str, turn: str) -> str:
+    """Give somebody an artefact in two versions, loaded for a subtree."""
+    told = {"title": f"The {word}", "text": f"A {word}.", "tags": [word]}
+    artefact = str(person.ok("POST", f"{tree.path}/artefacts", told)["id"])
+    person.ok("POST", f"/api/artefacts/{artefact}/versions", {"text": f"Two {word}s.", "note": word})
+    person.ok("POST", f"/api/artefacts/{artefact}/load", {"node_id": turn})
+    return artefact
 
 
 class Pair:
@@ -120,7 +132,7 @@ class Pair:
         self.house = house
         self._app_key, self._app = house.key(kind="app")
         self._kind = stranger
-        self.kinds = KINDS if owner == stranger else KINDS[:6]
+        self.kinds = KINDS if owner == stranger else KINDS[:7]
         self._number = 0
         self._spent = True
         self._stranger: Owned
@@ -180,7 +192,7 @@ def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = 
     """The recipe's request with one's own ids, one of them replaced."""
     recipe: Recipe = RECIPES[endpoint]
     method, route = endpoint.split(" ")
-    defaults = {"tree_id": "{tree}", "node_id": "{reply}", "completion_id": "{completion}"}
+    defaults = {"tree_id": "{tree}", "node_id": "{reply}", "completion_id": "{completion}", "artefact_id": "{artefact}"}
     parts: dict[str, Any] = {
         "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},
         "query": dict(recipe.query),
@@ -225,13 +237,13 @@ def bare(answer: httpx.Response, told: str) -> tuple[int, str]:
 
 def nobodys(kind: str, value: str) -> str:
     """A value like the owner's that nobody has."""
-    if re.fullmatch(r"(n|t|call)_\w{22}", value):
+    if re.fullmatch(r"(n|t|a|call)_\w{22}", value):
         return new_id(value.partition("_")[0])
     if value.startswith("chatcmpl-"):
         return f"{value[:-6]}000000"
     if value.isdigit():
         return str(int(value) + 100_000)
-    return value.replace(SECRET, "saxophone") if SECRET in value else f"nobody{value[6:]}"
+    return value.replace(SECRET, "saxophone") if SECRET in value else value.replace("user", "nobody", 1)
 
 
 def theirs(house: House, user: str) -> dict[str, list[tuple[Any, ...]]]:

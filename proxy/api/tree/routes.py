@@ -17,7 +17,19 @@ from proxy.api.auth import Gatekeeper
 from proxy.api.encoding import rendered
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
-from proxy.api.tree import answers, asides, decisions, nodes, scratchpad, transfer, trees, wholes, zones
+from proxy.api.tree import (
+    answers,
+    artefact_files,
+    artefacts,
+    asides,
+    decisions,
+    nodes,
+    scratchpad,
+    transfer,
+    trees,
+    wholes,
+    zones,
+)
 from proxy.chat.answer import Chat
 from proxy.domain.placement import Fresh
 from proxy.domain.ports import TurnRouter
@@ -70,6 +82,10 @@ def router(
             *asides.routes(store),
             *transfer.routes(store, grown),
             *scratchpad.routes(store),
+            *artefacts.in_trees(store),
+            *artefacts.alone(store),
+            *artefacts.in_versions(store),
+            *artefact_files.routes(store),
             *zones.of_user(store),
             *zones.of_trees(store),
         ],

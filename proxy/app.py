@@ -62,13 +62,18 @@ class Parts:
 
 
 def create_app(
-    settings: Settings, env: Mapping[str, str] = os.environ, *, when_warm: Callable[[], None] = lambda: None
+    settings: Settings,
+    env: Mapping[str, str] = os.environ,
+    *,
+    when_warm: Callable[[], None] = lambda: None,
+    worker: int | None = None,
 ) -> Litestar:
     """The application; nothing is opened before it starts.
 
     Args:
         settings: What the operator chose.
         env: Where keys and providers are looked up.
+        worker: The number of this process among several.
         when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
 
     Raises:
@@ -96,7 +101,7 @@ def create_app(
             forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
             models.router(gatekeeper, configured, int(time.time())),
             routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
-            *meta.routes(warm.ready),
+            *meta.routes(warm.ready, worker),
         ],
         lifespan=[partial(_running, parts=parts, warm=warm, settings=settings)],
         exception_handlers={

@@ -50,6 +50,8 @@ class ServerSettings(Section):
     """Anything but loopback needs at least one key (`graft keys add`)."""
     port: int = Field(default=4800, ge=0, le=65535)
     """0 takes any free port."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Processes that serve, on one database file; each holds models and trees of its own in memory."""
     first_key: bool = False
     """On another address than loopback, with no key yet: make one for the user `admin` and print it, instead of refusing to start."""
     max_body_mb: float = Field(default=64, gt=0)

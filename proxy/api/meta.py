@@ -11,12 +11,18 @@ from litestar.handlers import HTTPRouteHandler
 from proxy.errors import ProxyError
 
 
-def routes(ready: Callable[[], Awaitable[None]]) -> list[HTTPRouteHandler]:
-    """The two routes; `ready` raises what keeps the server from answering."""
+def routes(ready: Callable[[], Awaitable[None]], worker: int | None = None) -> list[HTTPRouteHandler]:
+    """The two routes.
+
+    Args:
+        ready: Raises what keeps the server from answering.
+        worker: The number of this process among several, which it tells.
+    """
+    lives: dict[str, str | int] = {"status": "ok"} if worker is None else {"status": "ok", "worker": worker}
 
     @get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
+    async def health() -> dict[str, str | int]:
+        return lives
 
     @get("/ready")
     async def readiness() -> Response[dict[str, Any]]:

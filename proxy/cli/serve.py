@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
+from collections.abc import Callable
 
 import click
 
@@ -13,40 +15,106 @@ from proxy.cli.common import config_option, opened
 from proxy.config import Settings, load
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
+from proxy.store.connection import MEMORY, file_of
+
+QUEUE = 2048
+"""Connections that may wait for a worker."""
 
 
 @click.command()
 @config_option
 @click.option("--host", help="Address to bind; anything but loopback needs a key first.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes any free port.")
-def serve(config_file: str | None, host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1), help="Processes that serve, on one database file.")
+def serve(config_file: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Start the server."""
     settings = load(config_file)
-    server = settings.server.model_copy(update={k: v for k, v in (("host", host), ("port", port)) if v is not None})
-    settings = settings.model_copy(update={"server": server})
-    logging.basicConfig(level=server.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    given = {name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+    start_log(settings)
+    run(settings)
+
+
+def start_log(settings: Settings, who: str | None = None) -> None:
+    """Lines on standard error; `who` says which of several processes writes them."""
+    name = f"%(name)s [{who}]" if who else "%(name)s"
+    logging.basicConfig(
+        level=settings.server.log_level.upper(), format=f"%(asctime)s %(levelname)s {name}: %(message)s"
+    )
     for chatty in ("httpx", "LiteLLM", "aiosqlite", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    run(settings)
 
 
 def run(settings: Settings) -> None:
     """Serve until stopped; the port is open before the heavy libraries are imported."""
-    heap.limit()
-    heap.one_thread()
-    import uvicorn
-
     from proxy.api.auth import is_loopback
-    from proxy.app import create_app
 
     if not is_loopback(settings.server.host):
         asyncio.run(_demand_key(settings))
     bound = _bind(settings.server.host, settings.server.port)
     host, port = bound.getsockname()[:2]
-    app = create_app(settings, when_warm=heap.settle)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if settings.server.workers > 1:
+        _run_workers(settings, bound, url)
+    else:
+        serve_on(settings, bound, url)
+
+
+def _run_workers(settings: Settings, bound: socket.socket, url: str) -> None:
+    """Serve with several processes. Raises ConfigError for a database that they cannot share."""
+    from proxy.cli.workers import Supervisor
+
+    if file_of(settings.storage.url) == MEMORY:
+        raise ConfigError(
+            "A database in memory belongs to one process: name a file under storage.url, or serve with 1."
+        )
+    asyncio.run(_bring_up_to_date(settings))
+    bound.listen(QUEUE)
+    logging.getLogger("graft").info("Graft listens on %s", url)
+    if not Supervisor(settings, bound).run():
+        raise ConfigError("The workers cannot start; their lines above say why.")
+
+
+async def _bring_up_to_date(settings: Settings) -> None:
+    """Before the workers start, so that none waits for another."""
+    async with opened(settings):
+        pass
+
+
+def serve_on(
+    settings: Settings,
+    bound: socket.socket,
+    url: str | None = None,
+    worker: int | None = None,
+    when_up: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve with this process until stopped.
+
+    Args:
+        url: Told in the log, where it was not yet.
+        worker: This process's number among several.
+        when_up: Called on the event loop once requests are answered.
+    """
+    heap.limit()
+    heap.one_thread()
+    import uvicorn
+
+    from proxy.app import create_app
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                when_up()
+
+    app = create_app(settings, when_warm=heap.settle, worker=worker)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False)
-    logging.getLogger("graft").info("Graft listens on http://%s:%s", f"[{host}]" if ":" in host else host, port)
-    uvicorn.Server(config).run(sockets=[bound])
+    if url is not None:
+        logging.getLogger("graft").info("Graft listens on %s", url)
+    server = Server(config)
+    server.run(sockets=[bound])
+    if not server.started:
+        sys.exit(1)
 
 
 async def _demand_key(settings: Settings) -> None:

@@ -94,7 +94,7 @@ class Chat:
         """Answer one turn.
 
         Raises:
-            NotFound: The model, the parent or the tree does not exist for this caller.
+            NotFound: The model, the parent, the tree or the personality does not exist for this caller.
             ContextTooSmall: The turn alone does not fit the model.
             UpstreamError: The provider failed before the first byte; the turn stays stored as unanswered.
         """
@@ -105,6 +105,8 @@ class Chat:
         helper, profile = self._rules.clients.known(turn) if asks else (aside.UNSAID, None)
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)
+        if turn.personality is not None:
+            await self._store.personality(user.id, turn.personality)
         request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
         command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
@@ -313,7 +315,8 @@ class Chat:
         transcript = request.transcript
         first, last = cursor.new_from, len(transcript.said)
         parent_id = prepared.attachment.parent_id
-        nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text)
+        under = request.turn.personality
+        nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text, under)
         nodes = [replace(node, state="unanswered") for node in nodes]
         opened = await self._store.open_turn(
             OpenTurn(

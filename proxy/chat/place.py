@@ -126,6 +126,7 @@ async def question(
         system=request.system_text,
         fresh=fresh,
         active_age_s=age,
+        personality=turn.personality,
     )
 
 

@@ -117,7 +117,7 @@ class Preparation:
         before = transcript.links[first - 1].folded if first else fingerprint.NOTHING
         gone = await self._store.deleted(tree.user_id, exacts, links, before, within=first - 1 in cursor.skipped)
         brought = [message for i, message in enumerate(transcript.said[first:last]) if i not in gone]
-        nodes = new_nodes(brought, tree.id, parent_id, conversation, request.system_text)
+        nodes = new_nodes(brought, tree.id, parent_id, conversation, request.system_text, request.turn.personality)
         rest = iter(nodes)
         placed = [None if i in gone else next(rest) for i in range(len(links))]
         adopted = cursor.behind(placed, [link.chain for link in links])
@@ -162,7 +162,9 @@ class Preparation:
     async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""
         front, loose = loose_messages(request.turn, cursor)
-        standing = await self._store.standing(tree.user_id, tree.id, [node.id for node in path], None)
+        standing = await self._store.standing(
+            tree.user_id, tree.id, [node.id for node in path], request.turn.personality
+        )
         return Draft(
             system=front,
             path=path,
@@ -178,7 +180,9 @@ class Preparation:
         commands = cursor.commands
         asked = {i for i in commands if request.transcript.said[i].role == "user"}
         messages = without(request.turn.messages, {i for i in commands if i not in asked or i + 1 in commands})
-        standing = await self._store.standing(tree.user_id, tree.id, list(cursor.nodes.values()), None)
+        standing = await self._store.standing(
+            tree.user_id, tree.id, list(cursor.nodes.values()), request.turn.personality
+        )
         if standing.system_prompt and not request.turn.system:
             messages.insert(0, said("system", standing.system_prompt))
         sent = verbatim(messages, standing.pieces, self._zones(request.turn.model))

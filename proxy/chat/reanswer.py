@@ -139,6 +139,7 @@ async def reopen(
         stream=wish.stream,
         usage_wanted=wish.usage_wanted,
         tree=tree.name,
+        personality=last.personality,
         client=Client(pass_on=wish.pass_on),
     )
     request = Request(turn, caller, "auto", user, read(turn, user), window, started)

@@ -110,7 +110,8 @@ def body_hash(turn: Turn, user: User) -> Hash:
     Raises InvalidRequest for one nested deeper than the interpreter can follow.
     """
     messages = [message.wire for message in turn.messages]
-    body = [turn.model, turn.stream, turn.tree, turn.parent, turn.policy, turn.options, messages]
+    named = [turn.tree, turn.parent, turn.personality]
+    body = [turn.model, turn.stream, named, turn.policy, turn.options, messages]
     return fingerprint.keyed(user.secret, "request", _spelt(body))
 
 
@@ -211,7 +212,12 @@ def rows(
 
 
 def new_nodes(
-    messages: Sequence[Message], tree_id: TreeId, parent_id: NodeId | None, conversation: str, system: str | None
+    messages: Sequence[Message],
+    tree_id: TreeId,
+    parent_id: NodeId | None,
+    conversation: str,
+    system: str | None,
+    personality: str | None = None,
 ) -> list[Node]:
     """A chain of nodes to be stored under a parent."""
     nodes: list[Node] = []
@@ -227,6 +233,7 @@ def new_nodes(
             sender=name if isinstance(name, str) else None,
             conversation=conversation,
             system=system if message.role == "user" else None,
+            personality=personality,
         )
         nodes.append(node)
         parent_id = node.id

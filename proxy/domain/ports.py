@@ -15,7 +15,7 @@ from proxy.domain.placement import Attachment, Mark, Question, TreeSlice
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Asked, Call, Chunk
-from proxy.domain.zone import Standing
+from proxy.domain.zone import Personality, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +183,14 @@ class TreeStore(Protocol):
 
         Args:
             path: Root to attachment point; may be empty.
-            personality: The one the request names; `None` for the tree's own.
+            personality: The one the request names; `None` for the one under which the path was said, else the tree's own.
 
         Raises NotFound.
         """
+        ...
+
+    async def personality(self, user_id: UserId, name: str) -> Personality:
+        """Raises NotFound."""
         ...
 
     async def deleted(

@@ -67,6 +67,8 @@ class Turn:
     """The tree's name, when the client gave one."""
     parent: str | None = None
     """An explicit attachment point: a node id, or `root`."""
+    personality: str | None = None
+    """The personality that the client names, by header or by its model's name."""
     hint: str | None = None
     """The client's own id of the chat: it narrows, it never authorises."""
     idempotency_key: str | None = None

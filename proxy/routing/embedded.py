@@ -126,7 +126,9 @@ class EmbeddedScorer:
 
     def _attach(self, index: PairIndex, question: Question, vector: Row, system: str | None) -> Attachment:
         active = len(index) - 1 if question.cursor is None else index.pair_of[question.cursor]
-        others, part = index.personalities.among(other_tips(index, active), question.personality), None
+        # A chat that names no personality goes on under the one it has.
+        own = question.personality or (index.personalities[active] if question.fresh is None else None)
+        others, part = index.personalities.among(other_tips(index, active), own), None
         tips = len(others)
         if len(index) > WHOLE:
             part, others = near(index, stems(question.new_turn), vector, active, others)
@@ -140,7 +142,10 @@ class EmbeddedScorer:
         )
         evidence = weigh(seen, opens, self._weights.others, self._weights.earlier, pulls)
         chances = self._correct(index, evidence, active, question, vector, system)
-        return self._decide(_candidates(found, active, evidence, chances, question), chances, question)
+        places = _candidates(found, active, evidence, chances, question)
+        if _is_walled(index, active, question):
+            places = [place for place in places if place.kind in (NEW, RETURN)]
+        return self._decide(places, chances, question)
 
     def _correct(
         self, index: PairIndex, evidence: Evidence, active: int, question: Question, vector: Row, system: str | None
@@ -156,7 +161,7 @@ class EmbeddedScorer:
             chances[RETURN] *= _kinship(said, index.systems[best]) * np.exp(max(0.0, _pull(index, best, vector)))
         if question.fresh is not None or question.cursor is None:
             chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
-            if index.personalities[active] != question.personality:
+            if _is_walled(index, active, question):
                 chances[[CONTINUE, FORK]] = 0
         if question.fresh is not None and brings_its_text(question.new_turn):
             chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
@@ -202,6 +207,12 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
         share = float(softmax(evidence.earlier_scores)[0])
         places.append(place(FORK, share, index.ends[pair], reasons.forks(found, pair)))
     return places
+
+
+def _is_walled(index: PairIndex, active: int, question: Question) -> bool:
+    """Whether the active node, which no history of the client leads to, was said under another personality."""
+    told = question.fresh is None and question.cursor is not None
+    return not told and index.personalities[active] != question.personality
 
 
 def _pull(index: PairIndex, pair: int, vector: Row) -> float:

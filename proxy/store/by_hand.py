@@ -40,9 +40,13 @@ class ByHand(Threads, Protocol):
         metadata: Mapping[str, object] | None = None,
         max_context_tokens: int | None = None,
         participants: Mapping[str, str] | None = None,
+        personality: str | None = None,
     ) -> Tree:
-        """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
-        told = (name, title, system_prompt, metadata or {}, max_context_tokens, participants or {})
+        """A new tree; without a name it is called by its id.
+
+        Raises InvalidRequest when the name is taken, NotFound for an unknown personality.
+        """
+        told = (name, title, system_prompt, metadata or {}, max_context_tokens, participants or {}, personality)
         return await self._write(lambda db: trees.create_tree(db, user_id, *told))
 
     async def clone_tree(self, user_id: UserId, tree_id: TreeId, name: str | None) -> Tree:

@@ -163,6 +163,11 @@ def version_10(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE trees ADD COLUMN scratchpad TEXT")
 
 
+def version_11(db: sqlite3.Connection) -> None:
+    """Nodes that were said to somebody, found at once where there are none."""
+    db.execute("CREATE INDEX nodes_personality ON nodes (tree_id, id, personality) WHERE personality IS NOT NULL")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -174,6 +179,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_8,
     version_9,
     version_10,
+    version_11,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

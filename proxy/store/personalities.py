@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from proxy.domain.tree import UserId
 from proxy.domain.zone import Personality
-from proxy.errors import InvalidRequest, NotFound
+from proxy.errors import InvalidRequest
 from proxy.store.rows import from_json, plain, to_json
-from proxy.store.trees import make_user
+from proxy.store.trees import make_user, no_personality
 
 _COLUMNS: Final = "user_id, name, system_prompt, zone, metadata, created_at, updated_at"
 
@@ -28,11 +28,7 @@ def get(db: sqlite3.Connection, user_id: UserId, name: str) -> Personality:
     """Raises NotFound."""
     found = find(db, user_id, name)
     if found is None:
-        raise NotFound(
-            f"The personality {name!r} does not exist here. GET /api/personalities lists those that do.",
-            param="personality",
-            code="personality_not_found",
-        )
+        raise no_personality(name)
     return found
 
 

@@ -20,19 +20,32 @@ ON_PATH: Final = """
     WHERE z.text <> '' ORDER BY p.key
 """
 
+SAID_UNDER: Final = """
+    SELECT n.personality FROM json_each(?) p
+    CROSS JOIN nodes n ON n.tree_id = ? AND n.id = p.value AND n.personality IS NOT NULL
+    ORDER BY p.key DESC LIMIT 1
+"""
+
 
 def standing(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
 ) -> Standing:
     """See `ports.TreeStore.standing`. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
-    speaker = _speaker(db, tree, personality)
+    named = personality or _said_under(db, tree, path)
+    speaker = _speaker(db, tree, named)
     pieces = [
-        *_wide(db, tree, personality, speaker),
+        *_wide(db, tree, named, speaker),
         *_on_path(db, tree, path),
         *loads.pieces(db, user_id, tree_id, path),
     ]
     return Standing(_in_order(pieces, path), (speaker.system_prompt if speaker else None) or tree.system_prompt)
+
+
+def _said_under(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> str | None:
+    """The personality under which a path was said: the nearest named one."""
+    row = db.execute(SAID_UNDER, (to_json(path), tree.id)).fetchone() if path else None
+    return row[0] if row else None
 
 
 def _speaker(db: sqlite3.Connection, tree: Tree, named: str | None) -> Personality | None:

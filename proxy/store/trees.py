@@ -79,17 +79,22 @@ def create_tree(
     metadata: Mapping[str, object],
     max_context_tokens: int | None,
     participants: Mapping[str, str],
+    personality: str | None = None,
 ) -> Tree:
-    """A new tree; without a name it is called by its id. Raises InvalidRequest when the name is taken."""
+    """A new tree; without a name it is called by its id.
+
+    Raises InvalidRequest when the name is taken, NotFound for an unknown personality.
+    """
     make_user(db, user_id)
     tree_id = TreeId(new_id("t"))
     name = plain(name) or tree_id
     if find_tree(db, user_id, name) is not None:
         raise InvalidRequest(f"There is a tree {name!r} already; names are unique.", param="name", code="name_taken")
+    _check_personality(db, user_id, personality)
     now = time.time()
     db.execute(
-        "INSERT INTO trees (id, user_id, name, title, system_prompt, metadata, max_context_tokens, participants, created_at,"
-        " updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO trees (id, user_id, name, title, system_prompt, metadata, max_context_tokens, participants,"
+        " personality, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             tree_id,
             user_id,
@@ -99,6 +104,7 @@ def create_tree(
             to_json(metadata),
             max_context_tokens,
             to_json(participants),
+            plain(personality),
             now,
             now,
         ),
@@ -107,8 +113,10 @@ def create_tree(
 
 
 def update_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, changes: Mapping[str, object]) -> Tree:
-    """Change a tree's title, system prompt, token limit, metadata or participants; the last two item by item. Raises NotFound."""
+    """Change a tree: metadata and participants item by item, its other fields as they are named. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
+    if isinstance(named := changes.get("personality"), str):
+        _check_personality(db, user_id, named)
     for column in ("title", "system_prompt", "max_context_tokens", "personality"):
         if column in changes:
             value = changes[column]
@@ -176,6 +184,20 @@ def appended(before: str | None, text: str, most: int) -> str:
     if len(whole) > most:
         raise InvalidRequest(f"The zone would have {len(whole)} characters; it holds {most}.", param="text")
     return whole
+
+
+def no_personality(name: str) -> NotFound:
+    return NotFound(
+        f"The personality {name!r} does not exist here. GET /api/personalities lists those that do.",
+        param="personality",
+        code="personality_not_found",
+    )
+
+
+def _check_personality(db: sqlite3.Connection, user_id: UserId, name: str | None) -> None:
+    sql = "SELECT 1 FROM personalities WHERE user_id = ? AND name = ?"
+    if name is not None and db.execute(sql, (user_id, plain(name))).fetchone() is None:
+        raise no_personality(name)
 
 
 def _update(db: sqlite3.Connection, column: str, value: object, user_id: UserId, tree_id: TreeId) -> None:

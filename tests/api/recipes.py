@@ -33,7 +33,7 @@ FILE = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """A request that works for whoever owns the ids in it: `{tree}`, `{turn}`, `{reply}` and `{other}` stand for their own."""
+    """A request that works for whoever owns the ids in it: `{tree}`, `{turn}`, `{reply}`, `{other}` and `{persona}` stand for their own."""
 
     body: Any = None
     query: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +51,7 @@ NAMED = ("header.x-openwebui-user-message-id", "header.x-openwebui-user-message-
 PLACED = (
     "header.x-graft-parent",
     "header.x-graft-tree",
+    "header.x-graft-personality",
     "header.x-openwebui-chat-id",
     "header.idempotency-key",
     *NAMED,
@@ -68,11 +69,11 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/completions": Recipe({"model": "mirror", "prompt": "Mine?"}),
     "GET /v1/models": Recipe(),
     "GET /v1/models/{model:path}": Recipe(path={"model": "mirror"}),
-    "POST /api/trees": Recipe({"name": "new"}, slots=("body.name",)),
+    "POST /api/trees": Recipe({"name": "new"}, slots=("body.name", "body.personality")),
     "POST /api/trees/{tree_id:str}/clone": Recipe({"name": "twin"}, slots=("body.name",)),
     "GET /api/trees": Recipe(slots=PAGED),
     "GET /api/trees/{tree_id:str}": Recipe(),
-    "PATCH /api/trees/{tree_id:str}": Recipe({"title": "Theirs now"}),
+    "PATCH /api/trees/{tree_id:str}": Recipe({"title": "Theirs now"}, slots=("body.personality",)),
     "DELETE /api/trees/{tree_id:str}": Recipe(),
     "GET /api/search": Recipe(query={"q": "secret"}, slots=("query.q", "query.tree_id", *PAGED)),
     "GET /api/trees/{tree_id:str}/active": Recipe(slots=("query.conversation",)),
@@ -117,7 +118,7 @@ RECIPES: Mapping[str, Recipe] = {
     "GET /api/nodes/{node_id:str}/receipt": Recipe(),
     "POST /api/route": Recipe(
         {"messages": MESSAGES, "tree_id": "{tree}", "cursor": "{reply}"},
-        slots=("body.tree_id", "body.cursor", "body.conversation"),
+        slots=("body.tree_id", "body.cursor", "body.conversation", "body.personality"),
     ),
     "GET /api/asides": Recipe(),
     "GET /api/trees/{tree_id:str}/scratchpad": Recipe(),
@@ -141,13 +142,25 @@ RECIPES: Mapping[str, Recipe] = {
     "GET /api/artefacts/{artefact_id:str}/diff": Recipe(query={"from": "1"}),
     "POST /api/artefacts/{artefact_id:str}/revert": Recipe({"version": 1}),
     "GET /api/artefacts/{artefact_id:str}/export": Recipe(),
-    "GET /api/zones/user": Recipe(),
-    "PUT /api/zones/user": Recipe({"text": "Theirs."}),
-    "POST /api/zones/user": Recipe({"text": "Theirs."}),
-    "DELETE /api/zones/user": Recipe(),
+    "GET /api/zones/{name:str}": Recipe(path={"name": "user"}),
+    "PUT /api/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "user"}),
+    "POST /api/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "memory"}),
+    "DELETE /api/zones/{name:str}": Recipe(path={"name": "user"}),
     "GET /api/trees/{tree_id:str}/zones": Recipe(),
     "GET /api/trees/{tree_id:str}/zones/{name:str}": Recipe(path={"name": "discussion"}),
     "PUT /api/trees/{tree_id:str}/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "discussion"}),
     "POST /api/trees/{tree_id:str}/zones/{name:str}": Recipe({"text": "Theirs."}, path={"name": "discussion"}),
     "DELETE /api/trees/{tree_id:str}/zones/{name:str}": Recipe(path={"name": "discussion"}),
+    "GET /api/trees/{tree_id:str}/composed": Recipe(
+        query={"node_id": "{reply}", "personality": "{persona}"}, slots=("query.node_id", "query.personality")
+    ),
+    "GET /api/nodes/{node_id:str}/zone": Recipe(),
+    "PUT /api/nodes/{node_id:str}/zone": Recipe({"text": "Theirs."}),
+    "POST /api/nodes/{node_id:str}/zone": Recipe({"text": "Theirs."}),
+    "DELETE /api/nodes/{node_id:str}/zone": Recipe(),
+    "GET /api/personalities": Recipe(),
+    "POST /api/personalities": Recipe({"name": "new"}, slots=("body.name",)),
+    "GET /api/personalities/{name:str}": Recipe(path={"name": "{persona}"}),
+    "PATCH /api/personalities/{name:str}": Recipe({"zone": "Theirs."}, path={"name": "{persona}"}),
+    "DELETE /api/personalities/{name:str}": Recipe(path={"name": "{persona}"}),
 }

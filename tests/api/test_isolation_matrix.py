@@ -36,6 +36,7 @@ KINDS = (
     "idempotency key",
     "user",
     "message",
+    "persona",
 )
 """The kinds of ids that are tried. The first seven are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
@@ -73,6 +74,10 @@ def settled(person: Person, word: str) -> Owned:
     placed = person.say("Why is that so?", x_graft_tree=f"{word}-plans", x_graft_parent=reply, **named)["x-graft-node"]
     person.ok("PUT", f"{tree.path}/zones/discussion", {"text": f"About a {word}."})
     person.ok("PUT", "/api/zones/user", {"text": f"Plays the {word}."})
+    person.ok("PUT", "/api/zones/memory", {"text": f"Once had a {word}."})
+    person.ok("PUT", f"/api/nodes/{reply}/zone", {"text": f"Here it is about the {word}."})
+    person.ok("POST", "/api/personalities", {"name": f"{word}-tutor", "zone": f"You teach the {word}."})
+    person.ok("PATCH", tree.path, {"personality": f"{word}-tutor"})
     person.ok("PUT", f"{tree.path}/active", {"node_id": reply})
     artefact = shelved(person, tree, word, turn)
     person.ok("PATCH", f"/api/nodes/{turn}", {"labels": [word]})
@@ -94,6 +99,7 @@ def settled(person: Person, word: str) -> Owned:
         "decision": shadow,
         "user": person.user,
         "message": f"{word}-message-2",
+        "persona": f"{word}-tutor",
         "words": f"Tell how a {word} is tuned.",
     }
     return Owned(person, ids)
@@ -112,8 +118,10 @@ def plain(person: Person) -> Owned:
     other = tree.branch("How is it tuned?", "With a file.")[1]
     person.say("Where is the harmonica?", x_graft_tree="harmonica-plans")
     completion = person.get("/v1/chat/completions")["data"][0]["id"]
+    person.ok("POST", "/api/personalities", {"name": "harmonica-tutor"})
     own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
-    return Owned(person, {**own, "artefact": shelved(person, tree, "harmonica", turn)})
+    own |= {"persona": "harmonica-tutor", "artefact": shelved(person, tree, "harmonica", turn)}
+    return Owned(person, own)
 
 
 def shelved(person: Person, tree: Tree, word: str, turn: str) -> str:
@@ -145,7 +153,10 @@ class Pair:
             if self._kind == "the app key alone":  # there is only one of these: it begins anew
                 for tree in person.get("/api/trees")["data"]:
                     person.ok("DELETE", f"/api/trees/{tree['id']}")
-                person.ok("DELETE", "/api/zones/user")
+                for zone in ("user", "memory"):
+                    person.ok("DELETE", f"/api/zones/{zone}")
+                for one in person.get("/api/personalities")["data"]:
+                    person.ok("DELETE", f"/api/personalities/{one['name']}")
             self._stranger = plain(person)
             self._spent = False
         return self._stranger

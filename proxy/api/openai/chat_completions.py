@@ -130,7 +130,7 @@ async def body_of(request: Request[Any, Any, Any]) -> bytes:
 
 def _turn(headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, hints: Hints) -> Turn:
     request = wire.check(body)
-    model, form = split(request.model, models.names())
+    model, form, personality = split(request.model, models.names())
     metadata = request.metadata or {}
     parent = headers.get("x-graft-parent") or _text(metadata.get("graft_parent"), "metadata.graft_parent")
     wire.check_tool_pairs(body["messages"], parent_named=parent is not None)
@@ -141,6 +141,7 @@ def _turn(headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue
         policy=_policy(headers.get("x-graft-route")) or form,
         tree=_tree_name(headers.get("x-graft-tree")),
         parent=parent,
+        personality=_personality(headers.get("x-graft-personality")) or personality,
         hint=hints.conversation(headers),
         idempotency_key=headers.get("idempotency-key"),
         retried=headers.get("x-stainless-retry-count", "0") not in ("", "0"),
@@ -161,6 +162,12 @@ def _policy(asked: str | None) -> Policy | None:
 def _tree_name(name: str | None) -> str | None:
     if name is not None and (not name.strip() or len(name) > _TREE_NAME_MAX):
         raise InvalidRequest(f"X-Graft-Tree must be a name of 1 to {_TREE_NAME_MAX} characters.", param="X-Graft-Tree")
+    return name
+
+
+def _personality(name: str | None) -> str | None:
+    if name is not None and not name.strip():
+        raise InvalidRequest("X-Graft-Personality is empty; leave it out.", param="X-Graft-Personality")
     return name
 
 

@@ -16,7 +16,7 @@ from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
 from proxy.api.openai import wire
 from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names
-from proxy.api.openai.models import Catalogue, split
+from proxy.api.openai.models import Catalogue, alone
 from proxy.errors import InvalidRequest
 from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
 
@@ -30,7 +30,7 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
     async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded]:
         body = wire.decode(await body_of(request))
         await gatekeeper.caller(request, body)
-        model, _ = split(_checked(kind, body), models.names())
+        model = alone(_checked(kind, body), models.names())
         return body, await forwarding.forward(kind, model, body)
 
     @post("/embeddings", status_code=200)

@@ -1,12 +1,14 @@
 """`GET /v1/models`: each configured model, and its `:follow` and `:off` forms for clients that can set nothing but a model name.
 
+`NAME@PERSONALITY` is taken too, alone or before such an ending; it is not listed, for personalities are their users' own.
+
 Source: OpenAI API reference, models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from litestar import Request, Router, get
 from litestar.params import FromPath
@@ -24,18 +26,39 @@ class Catalogue(Protocol):
     def names(self) -> Sequence[str]: ...
 
 
-def split(model: str, names: Sequence[str]) -> tuple[str, Policy | None]:
-    """A model's configured name and the policy that its form asks for.
+class Named(NamedTuple):
+    """What a client asks for by the name of a model."""
+
+    model: str
+    """As it is configured."""
+    policy: Policy | None
+    personality: str | None
+
+
+def split(model: str, names: Sequence[str]) -> Named:
+    """A model's configured name, and what stands behind it.
 
     Raises:
         ModelNotFound
     """
     if model in names:
-        return model, None
-    for form, policy in FORMS.items():
-        if model.endswith(form) and model.removesuffix(form) in names:
-            return model.removesuffix(form), policy
+        return Named(model, None, None)
+    form = next((form for form in FORMS if model.endswith(form)), "")
+    whole, policy = model.removesuffix(form), FORMS.get(form)
+    if whole in names:
+        return Named(whole, policy, None)
+    name, _, personality = whole.rpartition("@")  # configured names may have one too
+    if personality and name in names:
+        return Named(name, policy, personality)
     raise ModelNotFound(model)
+
+
+def alone(model: str, names: Sequence[str]) -> str:
+    """A model's configured name, where no personality can be asked for. Raises ModelNotFound."""
+    named = split(model, names)
+    if named.personality is not None:
+        raise ModelNotFound(model)
+    return named.model
 
 
 def described(model: str, created: int) -> dict[str, Any]:

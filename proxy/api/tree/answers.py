@@ -13,7 +13,7 @@ from litestar.params import JSONBody
 from pydantic import Field
 
 from proxy.api.openai.chat_completions import Fields, placement_headers, streamed
-from proxy.api.openai.models import Catalogue, split
+from proxy.api.openai.models import Catalogue, alone
 from proxy.api.tree.messages import NodeOut
 from proxy.api.tree.wire import ERRORS, NODE_ID, Asker, Body, InPath, Out, Parent, parent_of
 from proxy.chat import reanswer, undo
@@ -120,7 +120,7 @@ class Again:
 
     async def wish(self, caller: Caller, turn: StoredTurn, asking: Asking, *, supersedes: bool = False) -> AskAgain:
         """What is asked of the upstream. Raises what it would refuse at once."""
-        model, _ = split(asking.model or await self._model_before(caller, turn), self._models.names())
+        model = alone(asking.model or await self._model_before(caller, turn), self._models.names())
         if taken := sorted(_OURS & asking.options.keys()):
             raise InvalidRequest(f"{taken[0]!r} is no option; it has a place of its own.", param=f"options.{taken[0]}")
         self._fields.dropped(Asked(model, (), asking.options, asking.stream))

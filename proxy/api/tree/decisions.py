@@ -69,6 +69,8 @@ async def _previewed(
     messages = [Message(message.wire) for message in data.messages]
     if messages[-1].role not in ("user", "tool"):
         raise InvalidRequest("The last message must be the user's turn.", param="messages")
+    if data.personality is not None:
+        await store.personality(caller.user_id, data.personality)
     tree = await _tree(store, caller, data.tree_id)
     at = parent_of(data.cursor)
     if at is not None and (await store.node(caller.user_id, at)).tree_id != (tree.id if tree else None):
@@ -76,7 +78,7 @@ async def _previewed(
     if tree is None:
         nothing = Attachment(None, "root", "The tree is empty.", 1.0, "none")
         return PreviewOut(tree_id=None, cursor=None, unknown=0, decision=DecisionOut.of(nothing))
-    turn = Turn(model="", messages=messages, hint=data.conversation)
+    turn = Turn(model="", messages=messages, hint=data.conversation, personality=data.personality)
     seen = await preview.preview(store, router, turn, caller, tree, at, fresh)
     return PreviewOut(
         tree_id=tree.id, cursor=seen.cursor, unknown=seen.unknown, decision=DecisionOut.of(seen.attachment)

@@ -114,6 +114,7 @@ class RouteIn(Body):
     )
     cursor: Parent = Field(default=None, description="Where the client is, if it should not be read from the history.")
     conversation: str | None = Field(default=None, max_length=500, description="The client's own id of the chat.")
+    personality: str | None = Field(default=None, max_length=100, description="The one that the turn would name.")
 
 
 class PreviewOut(Out):

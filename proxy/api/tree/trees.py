@@ -58,6 +58,9 @@ _TITLE = Field(default=None, max_length=TITLE_MAX, examples=["The summer trip"])
 _PROMPT = Field(
     default=None, max_length=ZONE_MAX, description="Sent where the client brings no system message of its own."
 )
+_PERSONALITY = Field(
+    default=None, max_length=100, description="One of the caller's, for requests that name none.", examples=[None]
+)
 _LIMIT = Field(default=None, ge=256, le=100_000_000, description="Narrower than the model's window, in tokens.")
 
 
@@ -70,6 +73,7 @@ class TreeIn(Body):
     metadata: Metadata = Field(default={}, examples=[{"colour": "blue"}])
     max_context_tokens: int | None = _LIMIT
     participants: Participants = Field(default={}, examples=[{"Ada": "user", "Tutor": "assistant"}])
+    personality: str | None = _PERSONALITY
 
 
 class TreePatch(Body):
@@ -82,6 +86,7 @@ class TreePatch(Body):
     participants: dict[Speaker, Role | None] = Field(
         default={}, max_length=SPEAKERS_MAX, description="Names to set; null takes one away."
     )
+    personality: str | None = _PERSONALITY
 
 
 class TreeOut(Out):
@@ -95,6 +100,7 @@ class TreeOut(Out):
     metadata: dict[str, Any] = Field(examples=[{"colour": "blue"}])
     max_context_tokens: int | None = Field(examples=[None])
     participants: dict[str, Role] = Field(examples=[{"Ada": "user", "Tutor": "assistant"}])
+    personality: str | None = Field(description="For requests that name none.", examples=[None])
     created_at: float = Field(description="Seconds since 1970, UTC.", examples=[1763776800.5])
     updated_at: float = Field(examples=[1763780400.25])
 
@@ -108,6 +114,7 @@ class TreeOut(Out):
             metadata=dict(tree.metadata),
             max_context_tokens=tree.max_context_tokens,
             participants=dict(tree.participants),
+            personality=tree.personality,
             created_at=tree.created_at,
             updated_at=tree.updated_at,
         )
@@ -179,6 +186,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
             metadata=data.metadata,
             max_context_tokens=data.max_context_tokens,
             participants=data.participants,
+            personality=data.personality,
         )
         return TreeOut.of(tree)
 

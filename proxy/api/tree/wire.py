@@ -19,6 +19,8 @@ NAME_MAX: Final = 200
 TITLE_MAX: Final = 500
 ZONE_MAX: Final = 200_000
 """Characters of one zone, and of a tree's system prompt."""
+PERSONALITY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""Names that can stand in a header, in a URL and behind a model's name."""
 METADATA_MAX: Final = 65_536
 """Bytes of JSON."""
 TREE_ID: Final = "t_5qX0Zk3mVw8RbTnYcGhLpA"

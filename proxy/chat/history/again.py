@@ -66,6 +66,8 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
     if last not in cursor.nodes:  # it was an aside, or was deleted: said again, it is new
         return KnownTurn(), cursor.at(last)
     node = await store.node(tree.user_id, cursor.nodes[last])
+    if request.turn.personality not in (None, node.personality):  # said to somebody else: the same words are a new turn
+        return KnownTurn(), Cursor() if transcript.fresh else cursor.at(last)
     named = cursor.found_by == "ids"
     if (
         not named

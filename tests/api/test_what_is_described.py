@@ -86,7 +86,7 @@ def test_the_examples_of_requests_are_taken(ada: Person, document: dict[str, Any
         verb, _, path = endpoint.partition(" ")
         for name, content in contents(operation):
             if name.startswith("request"):
-                answer = ada.send(verb, path.replace("{name}", "discussion"), content["example"])
+                answer = ada.send(verb, path.replace("{name}", "memory"), content["example"])
                 assert answer.status_code in (200, 201, 404), (endpoint, answer.text)
 
 

@@ -92,7 +92,7 @@ def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
 
     @get("/personalities", summary="The personalities of the caller", responses=ERRORS)
     async def list_personalities(caller: Asker) -> PersonalityList:
-        """By name."""
+        """All of them, in the order of their names."""
         found = await store.personalities(caller.user_id)
         return PersonalityList(data=[PersonalityOut.of(one) for one in found])
 

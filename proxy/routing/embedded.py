@@ -3,8 +3,9 @@
 Vectors, shared words and cues are compared for every pair of the tree (`features`), other branches and earlier nodes are ranked
 (`evidence`), and a small trained model chooses (`decision`). It is the router's default, its gate and its fallback.
 
-Two things stand above what was learned: a named personality is a wall, and a very different system text is strong evidence
-against a branch. Neither occurs in the data that the weights were fitted on.
+Three things stand above what was learned: a named personality is a wall, a very different system text is strong evidence against a
+branch, and in another language than English it takes more to leave a conversation. None occurs in the data that the weights were
+fitted on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, near
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import brings_its_text
+from proxy.routing.reading.tongues import tongue_of
 
 SURE = 0.8
 """Confidence from which no LLM is asked."""
@@ -35,6 +37,9 @@ CONFIDENT = 0.9
 
 AGED_S = 4 * 3600.0
 """A fresh chat's cursor counts half after this time."""
+
+STRANGE = 4.0
+"""How much more evidence it takes to leave the end of a conversation in a language that the embedder hardly knows."""
 
 ONE_SHOT = 1e-4
 """What is left of every join's chance where a request without history is a task that brings its own text."""
@@ -165,6 +170,9 @@ class EmbeddedScorer:
                 chances[[CONTINUE, FORK]] = 0
         if question.fresh is not None and brings_its_text(question.new_turn):
             chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
+        if tongue_of(question.new_turn) is not None:
+            chances[CONTINUE] *= STRANGE
+            chances[FORK] /= STRANGE
         chances = (chances + 1e-9) / (chances + 1e-9).sum()
         return np.asarray(chances, np.float32)
 

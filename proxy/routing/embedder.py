@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.errors import ConfigError
+from proxy.routing.reading.plain import PLAIN
+from proxy.routing.reading.tongues import tongue_of
 
 Vectors = NDArray[np.float32]
 """One row a text, each of length 1 (0 for text without a known token)."""
@@ -30,6 +32,9 @@ MAX_TOKENS = 128
 """Text beyond is cut: a turn says early what it is about, and the end of a long reply has a vector of its own."""
 
 BATCH = 16
+
+TAKEN = 0.75
+"""How much of what a language's texts have in common is taken from them; with all of it, follow-ups look strange."""
 
 _HALVES = re.compile("[\ud800-\udfff]")
 
@@ -55,9 +60,9 @@ def embedder(name: str) -> Embedder:
         ConfigError: No such embedder.
     """
     if name == "minilm":
-        return MiniLM()
+        return Centred(MiniLM())
     if name == "static":
-        return Static()
+        return Centred(Static())
     raise ConfigError(f"There is no embedder {name!r}. Use 'minilm' or 'static'.")
 
 
@@ -140,6 +145,37 @@ class Static:
                 self._tokenizer = _tokenizer(folder / "tokenizers" / "l2_supercat_tokenizer_config.json")
                 self._rows = _safetensors(folder / "weights" / "l2_supercat_256.safetensors")
             return self._rows
+
+
+class Centred:
+    """An embedder from whose vectors is taken what all texts of a language but English have in common.
+
+    Both embedders know English best, and put all texts of another language close together: without this, everything said in
+    Russian would be about the same.
+    """
+
+    def __init__(self, inner: Embedder) -> None:
+        self._inner = inner
+        self.name, self.size = inner.name, inner.size
+        self._centres: dict[str, Vectors] = {}
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = self._inner.embed(texts)
+        rows: dict[str, list[int]] = {}
+        for row, text in enumerate(texts):
+            tongue = tongue_of(text)
+            if tongue is not None:
+                rows.setdefault(tongue, []).append(row)
+        for tongue, those in rows.items():
+            vectors[those] = unit(vectors[those] - self._centre(tongue))
+        return vectors
+
+    def _centre(self, tongue: str) -> Vectors:
+        """Most of the mean of a language's plain sentences; two threads that need it first may both compute it."""
+        centre = self._centres.get(tongue)
+        if centre is None:
+            centre = self._centres[tongue] = TAKEN * self._inner.embed(PLAIN[tongue]).mean(axis=0)
+        return centre
 
 
 def unit(vectors: NDArray[np.float32]) -> Vectors:

@@ -19,6 +19,7 @@ from proxy.routing.learn.table import Table
 MEASURED_BY = (
     "reading/text",
     "reading/cues",
+    "reading/tongues",
     "pairs",
     "vectors",
     "part",

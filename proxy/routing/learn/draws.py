@@ -16,7 +16,7 @@ from proxy.domain.tree import NodeId
 from proxy.routing.bench.cases import Case, Prefix
 from proxy.routing.learn.dialogues import Dialogue
 from proxy.routing.reading import text
-from proxy.routing.reading.cues import HOLDS
+from proxy.routing.reading.cues import ENGLISH
 
 PLAN = ((90, 4, 24), (70, 16, 40), (40, 64, 80), (16, 256, 150))
 """Streams, conversations at their start, decisions."""
@@ -114,7 +114,7 @@ class _Weaver:
             uniform = self._rng.random() < 0.5
             talk = self._rng.choices(open_talks, None if uniform else recent)[0]
             assert talk.turn is not None
-            pointing = HOLDS["pronoun of a thing"].search(talk.turn) and self._rng.random() < 0.5
+            pointing = ENGLISH.holds["pronoun of a thing"].search(talk.turn) and self._rng.random() < 0.5
             if len(set(text.words(talk.turn))) >= LEAST_TOPICAL and not pointing:
                 return talk
         return None

@@ -1,13 +1,20 @@
 """How a turn follows on from what was said, as its wording tells: ellipsis, pronouns, phrases such as "back to".
 
-Cues are English. In another language they are silent, and vectors and shared words decide alone.
+What a cue is called stands here with its English phrases; those of other languages stand in `tongues.py`. In a language that is not
+there cues are silent, and vectors and shared words decide alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from proxy.routing.reading.text import names, words
+from proxy.routing.reading.text import names, spread, words
+from proxy.routing.reading.tongues import TONGUES, tongue_of
+
+ASKS = ("?", "\uff1f")
+"""Question marks, the wide one too."""
 
 _MEANING = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
 
@@ -76,12 +83,32 @@ _HOLDS = {
 }
 """What stands anywhere in it."""
 
-OPENS = {name: re.compile(rf"\W*(?:{phrases})\b", re.IGNORECASE) for name, phrases in _OPENS.items()}
-HOLDS = {name: re.compile(rf"\b(?:{phrases})\b", re.IGNORECASE) for name, phrases in _HOLDS.items()}
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """The cues of one language, by name."""
+
+    opens: Mapping[str, re.Pattern[str]]
+    holds: Mapping[str, re.Pattern[str]]
+
+    @classmethod
+    def of(cls, opens: Mapping[str, str], holds: Mapping[str, str], edge: str = r"\b") -> Phrases:
+        """`edge` is what a phrase ends at; languages without spaces have none."""
+        return cls(
+            {name: re.compile(rf"\W*(?:{opens.get(name, NEVER)}){edge}", re.IGNORECASE) for name in _OPENS},
+            {name: re.compile(rf"{edge}(?:{holds.get(name, NEVER)}){edge}", re.IGNORECASE) for name in _HOLDS},
+        )
+
+
+NEVER = "(?!)"
+ENGLISH = Phrases.of(_OPENS, _HOLDS)
+_OTHERS = {
+    name: Phrases.of(tongue.opens, tongue.holds, r"\b" if tongue.spaced else "") for name, tongue in TONGUES.items()
+}
 
 CUES = (
-    *OPENS,
-    *HOLDS,
+    *_OPENS,
+    *_HOLDS,
     "asks",
     "question marks",
     "words",
@@ -97,18 +124,25 @@ CUES = (
 """The values of a turn, in the order in which weights were fitted to them."""
 
 
+def spoken(text: str) -> Phrases:
+    """The cues of the language that a text is in."""
+    tongue = tongue_of(text)
+    return _OTHERS[tongue] if tongue is not None else ENGLISH
+
+
 def read_cues(text: str) -> list[float]:
     """One value a cue, in the order of `CUES`; counts are capped, lengths are logarithmic by halves."""
     head = text[:2000]
-    opens = [float(pattern.match(head) is not None) for pattern in OPENS.values()]
-    holds = [min(3.0, float(sum(1 for _ in pattern.finditer(head)))) for pattern in HOLDS.values()]
-    count = sum(1 for _ in _MEANING.finditer(head))
+    phrases = spoken(head)
+    opens = [float(pattern.match(head) is not None) for pattern in phrases.opens.values()]
+    holds = [min(3.0, float(sum(1 for _ in pattern.finditer(head)))) for pattern in phrases.holds.values()]
+    count = sum(1 for _ in _MEANING.finditer(spread(head)))
     topical = sum(1 for _ in words(head))
     return [
         *opens,
         *holds,
-        float(head.rstrip().endswith("?")),
-        min(3.0, head.count("?")),
+        float(head.rstrip().endswith(ASKS)),
+        min(3.0, sum(map(head.count, ASKS))),
         min(60.0, count) ** 0.5,
         min(40.0, topical) ** 0.5,
         topical / max(1, count),
@@ -138,11 +172,12 @@ def brings_its_text(turn: str) -> bool:
 def refers_back(text: str) -> str | None:
     """The words in a turn that only what was just said explains, such as `shorter` or `translate`."""
     head = text[:2000]
+    phrases = spoken(head)
     tries = (
-        HOLDS["works on the answer"].search(head),
-        OPENS["opens as a continuation"].match(head),
-        HOLDS["pronoun of a thing"].search(head),
-        HOLDS["pronoun of a person"].search(head),
+        phrases.holds["works on the answer"].search(head),
+        phrases.opens["opens as a continuation"].match(head),
+        phrases.holds["pronoun of a thing"].search(head),
+        phrases.holds["pronoun of a person"].search(head),
     )
     match = next(filter(None, tries), None)
     return match[0].strip().lower() if match else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from proxy.routing.reading.tongues import HAN, TONGUES, said, tongue_of
+from proxy.routing.reading.tongues import HAN, STOP, TONGUES, tongue_of
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
 _NAME = re.compile(
@@ -15,24 +15,6 @@ _NAME = re.compile(
     re.MULTILINE,
 )
 _RUN = re.compile(rf"{HAN.pattern}+")
-
-STOP = said(
-    """
-    a able about above actually after again against ain all also am an and any anything are aren't around as at away
-    back be because been before being below between bit both but by can can't come could could've couldn't did didn't do
-    does doesn't doing don't down during each either else enough even ever every few find first for from further get
-    gets getting give given go goes going gonna good got great had has hasn't have haven't having he hello help her here
-    hers herself hey hi him himself his how however i i'd i'll i'm i've if in into is isn't it it's its itself just kind
-    know let let's like likes long look looking lot lots made make makes making many may maybe me might mine more most
-    much must my myself need needs new no nor not now number of off oh ok okay on once one ones only or other our ours
-    ourselves out over own part people please put question quite rather really right same say see seem she should
-    shouldn't since so some someone something sort start still stuff such sure take tell than thank thanks that that's
-    the their theirs them themselves then there there's these they thing things think this those though through time to
-    too try two under until up upon us use used using very want wants was wasn't way we well were weren't what what's
-    when where which while who whom whose why will with without won't work would wouldn't yeah year years yes yet you
-    you'd you'll you're you've your yours yourself
-    """
-)
 
 
 @lru_cache(maxsize=65536)

@@ -54,7 +54,8 @@ def tongue_of(text: str) -> str | None:
     for name, letters_of in _LETTERS.items():
         counts[name] += 2 * any(letter in head for letter in letters_of)
     best = max(counts, key=lambda name: (counts[name], name == "en"))
-    return None if best == "en" or counts[best] - counts["en"] < 1 + (len(found) > 12) else best
+    sure = counts[best] > counts["en"] and counts[best] >= min(2, len(found))
+    return best if sure and best != "en" else None
 
 
 TONGUES: Mapping[str, Tongue] = {
@@ -278,13 +279,27 @@ TONGUES: Mapping[str, Tongue] = {
 }
 """By ISO 639-1 code."""
 
-_ENGLISH = said("""
-    the a an and or but not is are was were be been do does did have has had can could will would should may might must i you he she it
-    we they me him her us them my your his its our their this that these those it's i'm that's what's there's don't can't to of in on at by for with from about into over than as
-    if so then there here what who why where when which how no yes please thanks more some any all
-    """)
+STOP = said(
+    """
+    a able about above actually after again against ain all also am an and any anything are aren't around as at away
+    back be because been before being below between bit both but by can can't come could could've couldn't did didn't do
+    does doesn't doing don't down during each either else enough even ever every few find first for from further get
+    gets getting give given go goes going gonna good got great had has hasn't have haven't having he hello help her here
+    hers herself hey hi him himself his how however i i'd i'll i'm i've if in into is isn't it it's its itself just kind
+    know let let's like likes long look looking lot lots made make makes making many may maybe me might mine more most
+    much must my myself need needs new no nor not now number of off oh ok okay on once one ones only or other our ours
+    ourselves out over own part people please put question quite rather really right same say see seem she should
+    shouldn't since so some someone something sort start still stuff such sure take tell than thank thanks that that's
+    the their theirs them themselves then there there's these they thing things think this those though through time to
+    too try two under until up upon us use used using very want wants was wasn't way we well were weren't what what's
+    when where which while who whom whose why will with without won't work would wouldn't yeah year years yes yet you
+    you'd you'll you're you've your yours yourself
+    """
+)
+"""English words that are in every conversation."""
+
 _TOLD_BY: Mapping[str, frozenset[str]] = {
-    "en": _ENGLISH,
+    "en": STOP,
     **{name: tongue.stop for name, tongue in TONGUES.items() if name not in ("ru", "zh")},
 }
 _LETTERS = {"de": "ß", "es": "ñ¿¡", "tr": "ğış", "fr": "œ"}

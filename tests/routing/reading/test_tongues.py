@@ -97,6 +97,7 @@ def test_the_language_of_most_texts_is_told(tongue: str):
 def test_english_is_never_taken_for_another_language():
     assert {tongue_of(text) for talk in TALKS["en"]["talks"] for text in talk} == {None}
     assert tongue_of("It's a standard lead-acid battery.") is None
+    assert tongue_of("I am stressed") is None
     assert tongue_of("") is None
 
 

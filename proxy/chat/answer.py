@@ -318,6 +318,8 @@ class Chat:
         under = request.turn.personality
         nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text, under)
         nodes = [replace(node, state="unanswered") for node in nodes]
+        if nodes and request.turn.sender is not None:
+            nodes[-1] = replace(nodes[-1], sender=request.turn.sender)
         opened = await self._store.open_turn(
             OpenTurn(
                 user_id=tree.user_id,

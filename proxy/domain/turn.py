@@ -75,6 +75,8 @@ class Turn:
     retried: bool = False
     """The client's SDK says that it sends this body again."""
     client: Client = field(default_factory=Client)
+    sender: str | None = None
+    """Who says the last message, where that is told beside it; the model is not."""
 
     @property
     def said(self) -> list[Message]:

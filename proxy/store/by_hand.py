@@ -107,10 +107,10 @@ class ByHand(Threads, Protocol):
     # Nodes, written
 
     async def annotate(
-        self, user_id: UserId, node_id: NodeId, labels: Sequence[str] | None, items: Mapping[str, object]
+        self, user_id: UserId, node_id: NodeId, ours: Mapping[str, object], items: Mapping[str, object]
     ) -> Node:
-        """Replace a node's labels (`None` leaves them) and single metadata items (`None` takes one away). Raises NotFound."""
-        return await self._write(lambda db: labelling.annotate(db, user_id, node_id, labels, items))
+        """Replace Graft's own items of a node, such as labels, and single ones of the user's; what is empty goes. Raises NotFound."""
+        return await self._write(lambda db: labelling.annotate(db, user_id, node_id, ours, items))
 
     async def point(self, user_id: UserId, key_id: str, hint: str | None, node_id: NodeId) -> Active:
         """Make a node the user's active one, through one key and one chat. Raises NotFound, InvalidRequest."""

@@ -85,6 +85,8 @@ class OwnMetadata(msgspec.Struct):
     labels: Annotated[
         list[Annotated[str, msgspec.Meta(min_length=1, max_length=100)]], msgspec.Meta(max_length=50)
     ] = []
+    sources: Annotated[list[dict[str, Any]], msgspec.Meta(max_length=100)] = []
+    scratchpad: str | None = None
     superseded_by: _Id | None = None
 
 

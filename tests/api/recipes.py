@@ -100,6 +100,9 @@ RECIPES: Mapping[str, Recipe] = {
             "body.nodes.1.metadata.graft.superseded_by",
         ),
     ),
+    "POST /api/trees/{tree_id:str}/chat": Recipe(
+        {"content": "Mine?", "parent_id": "{reply}", "model": "mirror"}, slots=("body.parent_id",)
+    ),
     "GET /api/nodes/{node_id:str}": Recipe(),
     "PATCH /api/nodes/{node_id:str}": Recipe({"labels": ["mine"]}),
     "DELETE /api/nodes/{node_id:str}": Recipe(),

@@ -160,7 +160,7 @@ async def test_no_statement_of_any_question_or_change_scans_a_table(client: Clie
     await store.tree_page(user, tree, 10)
     await store.search(user, "boats", tree, None, 10)
     await store.search_titles(user, "main")
-    await store.annotate(user, turn, ["good"], {"a": 1})
+    await store.annotate(user, turn, {"labels": ["good"]}, {"a": 1})
     await store.point(user, "key", None, reply)
     await store.placed(user, turn)
     await store.move(user, turn, other, "move")

@@ -46,7 +46,7 @@ async def talked(store: SqliteStore) -> Client:
     second = await client.say("And weirs?", system="You know canals.")
     other = await client.say("What is a roux?", under=None, system="You cook.")
     await store.move(ADA, first[0], other[1], "move")
-    await store.annotate(ADA, other[0], ["good"], {"stars": 5})
+    await store.annotate(ADA, other[0], {"labels": ["good"]}, {"stars": 5})
     await store.put_zone(ADA, client.tree.id, "discussion", "We travel by boat.")
     await client.ask("Are you there?", under=second[1])
     return client

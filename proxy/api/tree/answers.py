@@ -24,7 +24,8 @@ from proxy.domain.turn import Asked, Caller
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.sqlite import SqliteStore
 
-_OURS = frozenset({"model", "messages", "stream"})
+OPTIONS_OF_OURS = frozenset({"model", "messages", "stream"})
+"""Fields of a chat request that have places of their own here."""
 
 
 class Asking(Body):
@@ -121,7 +122,7 @@ class Again:
     async def wish(self, caller: Caller, turn: StoredTurn, asking: Asking, *, supersedes: bool = False) -> AskAgain:
         """What is asked of the upstream. Raises what it would refuse at once."""
         model = alone(asking.model or await self._model_before(caller, turn), self._models.names())
-        if taken := sorted(_OURS & asking.options.keys()):
+        if taken := sorted(OPTIONS_OF_OURS & asking.options.keys()):
             raise InvalidRequest(f"{taken[0]!r} is no option; it has a place of its own.", param=f"options.{taken[0]}")
         self._fields.dropped(Asked(model, (), asking.options, asking.stream))
         return AskAgain(turn, model, asking.options, asking.stream, supersedes)

@@ -8,15 +8,30 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Label, Labels, Listed, Metadata, Out, Parent, parent_of
+from proxy.api.tree.wire import (
+    NODE_ID,
+    TREE_ID,
+    ZONE_MAX,
+    Body,
+    Label,
+    Labels,
+    Listed,
+    Metadata,
+    Out,
+    Parent,
+    Sources,
+    parent_of,
+)
 from proxy.domain.message import Message, Role, Wire
 from proxy.domain.tree import Node, NodeId, State, Tree, new_id
 from proxy.errors import InvalidRequest
-from proxy.store.browse.labelling import LABELS, OURS
+from proxy.store.browse.labelling import LABELS, OURS, SCRATCHPAD, SOURCES
 from proxy.store.records import Outline
 
 BRANCH_MAX = 1_000
 """Messages that one request may add."""
+_SOURCES = "What a reply was drawn from, such as pages or passages: objects of any shape."
+_NOTES = "What an agent noted on the way to a reply; no model is sent it."
 _AT_TOP = ("role", "content")
 
 
@@ -37,6 +52,8 @@ class MessageIn(Body):
     tool_call_id: str | None = Field(default=None, validate_default=True, max_length=200)
     sender: str | None = Field(default=None, max_length=200, description="Who spoke.", examples=["Ada"])
     labels: Labels = Field(default=[], examples=[["keep"]])
+    sources: Sources = Field(default=[], description=_SOURCES, examples=[[{"title": "Locks of the canal"}]])
+    scratchpad: str | None = Field(default=None, max_length=ZONE_MAX, description=_NOTES, examples=[None])
     metadata: Metadata = Field(default={}, examples=[{"source": "notes"}])
 
     @field_validator("content")
@@ -120,7 +137,15 @@ class NodePatch(Body):
     """What can change beside a message; the message itself never does."""
 
     labels: Labels | None = Field(default=None, description="All labels of the node, in place of those before.")
+    sources: Sources | None = Field(default=None, description=f"{_SOURCES} In place of those before.")
+    scratchpad: str | None = Field(default=None, max_length=ZONE_MAX, description=f"{_NOTES} Empty takes it away.")
     metadata: Metadata = Field(default={}, description="Items to set; null takes one away.", examples=[{"stars": 5}])
+
+    @property
+    def ours(self) -> dict[str, Any]:
+        """What is told of Graft's own items."""
+        told = {LABELS: self.labels, SOURCES: self.sources, SCRATCHPAD: self.scratchpad}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 class NodeOut(Out):
@@ -136,6 +161,10 @@ class NodeOut(Out):
     sender: str | None = Field(examples=["Ada"])
     state: State = Field(examples=["whole"])
     labels: list[Label] = Field(examples=[["keep"]])
+    sources: list[dict[str, Any]] = Field(
+        description="What it was drawn from, as was told; then what the model cited.", examples=[[]]
+    )
+    scratchpad: str | None = Field(description=_NOTES, examples=[None])
     metadata: dict[str, Any] = Field(
         description="`graft.superseded_by` names the reply that took this one's place.", examples=[{"source": "notes"}]
     )
@@ -149,7 +178,7 @@ class NodeOut(Out):
     def of(cls, node: Node) -> NodeOut:
         wire = node.message.wire
         ours = node.metadata.get(OURS)
-        labels = ours.get(LABELS, []) if isinstance(ours, dict) else []
+        ours = ours if isinstance(ours, dict) else {}
         return cls.model_construct(
             object="node",
             id=node.id,
@@ -160,7 +189,9 @@ class NodeOut(Out):
             extra={key: value for key, value in wire.items() if key not in _AT_TOP},
             sender=node.sender,
             state=node.state,
-            labels=labels,
+            labels=ours.get(LABELS, []),
+            sources=[*ours.get(SOURCES, []), *cited(wire)],
+            scratchpad=ours.get(SCRATCHPAD),
             metadata=dict(node.metadata),
             system=node.system,
             conversation=node.conversation,
@@ -208,6 +239,28 @@ class OutlineList(Listed):
         return cls.model_construct(object="list", has_more=has_more, last_id=last_id, data=data)
 
 
+def cited(wire: Wire) -> list[dict[str, Any]]:
+    """Pages that a model names as its sources. Source: OpenAI API reference, `annotations` of a chat message."""
+    annotations = wire.get("annotations")
+    found = (
+        [one.get("url_citation") for one in annotations if isinstance(one, dict)]
+        if isinstance(annotations, list)
+        else []
+    )
+    return [
+        {name: one[name] for name in ("title", "url") if isinstance(one.get(name), str)}
+        for one in found
+        if isinstance(one, dict)
+    ]
+
+
+def _ours(message: MessageIn) -> dict[str, Any]:
+    """Graft's own items of a new node."""
+    told = {LABELS: message.labels, SOURCES: message.sources, SCRATCHPAD: message.scratchpad}
+    kept = {name: value for name, value in told.items() if value}
+    return {OURS: kept} if kept else {}
+
+
 def chain(tree: Tree, parent_id: str | None, messages: Sequence[SaidIn], place: str = "") -> list[Node]:
     """Messages as nodes, each under the one before; `place` names them in errors. Raises InvalidRequest."""
     nodes: list[Node] = []
@@ -222,7 +275,7 @@ def chain(tree: Tree, parent_id: str | None, messages: Sequence[SaidIn], place: 
             state="whole",
             created_at=time.time(),
             sender=message.sender or message.name,
-            metadata={**message.metadata, **({OURS: {LABELS: message.labels}} if message.labels else {})},
+            metadata={**message.metadata, **_ours(message)},
         )
         nodes.append(node)
         under = node.id

@@ -105,7 +105,7 @@ def writing(store: SqliteStore) -> list[HTTPRouteHandler]:
     @patch("/nodes/{node_id:str}", summary="Label a node", responses=ERRORS)
     async def update_node(node_id: InPath, data: JSONBody[NodePatch], caller: Asker) -> NodeOut:
         """Set labels and metadata; the message itself is never changed."""
-        return NodeOut.of(await store.annotate(caller.user_id, NodeId(node_id), data.labels, data.metadata))
+        return NodeOut.of(await store.annotate(caller.user_id, NodeId(node_id), data.ours, data.metadata))
 
     @delete("/nodes/{node_id:str}", status_code=200, summary="Delete a node and all below it", responses=ERRORS)
     async def delete_node(node_id: InPath, caller: Asker) -> NodeDeleted:

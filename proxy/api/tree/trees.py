@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from litestar import delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from proxy.api.tree.messages import NodeOut
 from proxy.api.tree.wire import (
@@ -39,13 +39,17 @@ InTree = Annotated[str | None, QueryParameter(max_length=200, description="Look 
 Chat = Annotated[str | None, QueryParameter(max_length=500, description="The client's own chat, where it names one.")]
 
 SPEAKERS_MAX = 100
+
+
+def _few(speakers: dict[str, Any]) -> dict[str, Any]:
+    if len(speakers) > SPEAKERS_MAX:
+        raise ValueError(f"there are {len(speakers)}; {SPEAKERS_MAX} are allowed")
+    return speakers
+
+
 Speaker = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-Participants = Annotated[
-    dict[Speaker, Role],
-    Field(
-        max_length=SPEAKERS_MAX, description="Who speaks here, and in which role: a message may name its sender alone."
-    ),
-]
+Participants = Annotated[dict[Speaker, Role], AfterValidator(_few)]
+_SPEAKERS = "Who speaks here, and in which role: a message may name its sender alone."
 NAME = Field(
     default=None,
     min_length=1,
@@ -72,7 +76,9 @@ class TreeIn(Body):
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, examples=[{"colour": "blue"}])
     max_context_tokens: int | None = _LIMIT
-    participants: Participants = Field(default={}, examples=[{"Ada": "user", "Tutor": "assistant"}])
+    participants: Participants = Field(
+        default={}, description=_SPEAKERS, examples=[{"Ada": "user", "Tutor": "assistant"}]
+    )
     personality: str | None = _PERSONALITY
 
 
@@ -83,8 +89,8 @@ class TreePatch(Body):
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, description="Items to set; null takes one away.")
     max_context_tokens: int | None = _LIMIT
-    participants: dict[Speaker, Role | None] = Field(
-        default={}, max_length=SPEAKERS_MAX, description="Names to set; null takes one away."
+    participants: Annotated[dict[Speaker, Role | None], AfterValidator(_few)] = Field(
+        default={}, description="Names to set; null takes one away.", examples=[{"Ada": "user"}]
     )
     personality: str | None = _PERSONALITY
 

@@ -80,6 +80,15 @@ def _checked_metadata(items: dict[str, Any]) -> dict[str, Any]:
 
 
 Metadata = Annotated[dict[str, Any], AfterValidator(_checked_metadata)]
+
+
+def _checked_sources(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if (size := len(rendered(sources))) > METADATA_MAX:
+        raise ValueError(f"they have {size} bytes of JSON; {METADATA_MAX} are allowed")
+    return sources
+
+
+Sources = Annotated[list[dict[str, Any]], Field(max_length=100), AfterValidator(_checked_sources)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 Labels = Annotated[list[Label], Field(max_length=50)]
 Parent = Annotated[

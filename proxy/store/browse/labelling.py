@@ -15,6 +15,10 @@ from proxy.store.rows import to_json
 
 OURS: Final = "graft"
 LABELS: Final = "labels"
+SOURCES: Final = "sources"
+"""What a reply was drawn from."""
+SCRATCHPAD: Final = "scratchpad"
+"""What an agent noted on the way to a reply."""
 SUPERSEDED_BY: Final = "superseded_by"
 
 
@@ -22,14 +26,17 @@ def annotate(
     db: sqlite3.Connection,
     user_id: UserId,
     node_id: NodeId,
-    labels: Sequence[str] | None,
+    ours: Mapping[str, object],
     items: Mapping[str, object],
 ) -> Node:
-    """Replace a node's labels (`None` leaves them) and single metadata items (`None` takes one away). Raises NotFound."""
+    """Replace some of Graft's own items of a node, such as labels, and single ones of the user's metadata; what is empty goes.
+
+    Raises NotFound.
+    """
     metadata: dict[str, Any] = {**node(db, user_id, node_id).metadata, **items}
     metadata = {name: value for name, value in metadata.items() if value is not None}
-    if labels is not None:
-        metadata = _with_ours(metadata, LABELS, list(labels) or None)
+    for name, value in ours.items():
+        metadata = _with_ours(metadata, name, value or None)
     _write(db, user_id, node_id, metadata)
     return node(db, user_id, node_id)
 

@@ -27,8 +27,10 @@ from proxy.api.tree import routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
+from proxy.chat.tending import Pruning
 from proxy.chat.typed.offer import Between
-from proxy.config import ClientSettings, RoutingSettings, Settings
+from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings
+from proxy.distil.summary import Summaries
 from proxy.domain.ports import TreeFeed
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
@@ -144,8 +146,20 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         clients=known_clients(settings.clients),
         ask_between=Between(*settings.routing.ask_between) if settings.routing.ask else None,
         commands=settings.routing.commands,
+        scorer_model=settings.routing.model,
     )
-    return Parts(store, lanes, router, Chat(store, router, lanes, rules))
+    return Parts(store, lanes, router, Chat(store, router, lanes, rules, pruning(settings.context, lanes)))
+
+
+def pruning(context: ContextSettings, lanes: Lanes) -> Pruning:
+    """How paths are told in short. Raises ConfigError for a model that cannot write."""
+    if context.summary_model is not None:
+        lanes.scorer(context.summary_model, "context.summary_model")
+    return Pruning(
+        Summaries(lanes.scorer, lanes.window_tokens, context.summary_model),
+        auto=context.summaries == "auto",
+        most_tokens=context.summary_tokens,
+    )
 
 
 def known_clients(clients: ClientSettings) -> Clients:

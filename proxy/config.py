@@ -123,14 +123,20 @@ class RoutingSettings(Section):
 
 
 class ContextSettings(Section):
-    zones_as: Literal["auto", "system", "merge"] = "auto"
-    """Zones as a system message of their own, merged into the client's last one, or as the upstream needs it."""
+    zones_as: Literal["auto", "system", "merge", "user"] = "auto"
+    """Zones as a system message of their own, merged into the client's last one, as a user's message, or as the upstream needs it."""
     window_tokens: int = Field(default=128_000, ge=512)
     """Input window of models for which none is known."""
     reply_tokens: int = Field(default=4_096, ge=0)
     """Room for the reply when the client sets no limit."""
     margin: float = Field(default=0.05, ge=0, lt=0.5)
     """Share of the window that is left free, since counts of foreign tokenizers are estimates."""
+    summaries: Literal["auto", "off"] = "auto"
+    """Whether the beginning of a path that outgrows its budget is told in short; without it, it is only cut."""
+    summary_model: str | None = None
+    """Who writes summaries: a name from `model_list`; without one, the model of the turn."""
+    summary_tokens: int = Field(default=1_024, ge=64)
+    """The longest summary."""
 
 
 class UpstreamSettings(Section):

@@ -7,14 +7,14 @@ chunk that the upstream yields.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
 
 from proxy.chat import collect, place, record
 from proxy.chat.ask import Asking
 from proxy.chat.beginning import begun, each
+from proxy.chat.bill import Prices, bill
 from proxy.chat.clients import aside
 from proxy.chat.clients import ids as client_ids
 from proxy.chat.clients.rules import Clients
@@ -22,18 +22,23 @@ from proxy.chat.history.again import KnownTurn, Retries, Running, asked_before, 
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.place import Policies
 from proxy.chat.placing import Placing
-from proxy.chat.prepare import Preparation, Prepared, ZonesRule, kept
+from proxy.chat.prepare import Preparation, ZonesRule
+from proxy.chat.prepared import Prepared, kept, receipt_of
 from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
-from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows
+from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows, turn_messages
+from proxy.chat.stages import Stages
+from proxy.chat.tending import Pruning, Tending
 from proxy.chat.typed import accept, commands, offer
 from proxy.chat.typed.accept import Accepted, accepted
 from proxy.chat.typed.commands import Command, Commands
 from proxy.chat.typed.offer import Between, without_lines
 from proxy.chat.typed.steering import Steered
 from proxy.context.compose import Window
+from proxy.context.tokens import estimate_all
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo
+from proxy.domain.message import Wire
 from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
@@ -57,6 +62,8 @@ class Rules:
     """Where an unsure turn is asked about; `None` asks nobody."""
     commands: str | None = "/graft"
     """What a command that is typed in a chat begins with; `None` knows no commands."""
+    scorer_model: str | None = None
+    """The router's LLM, for the bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +85,20 @@ class Answer:
 class Chat:
     """Answers turns and remembers them."""
 
-    def __init__(self, store: Steered, router: TurnRouter, upstream: Upstream, rules: Rules) -> None:
+    def __init__(
+        self,
+        store: Steered,
+        router: TurnRouter,
+        upstream: Upstream,
+        rules: Rules,
+        pruning: Pruning | None = None,
+    ) -> None:
         self._store = store
         self._router = router
         self._upstream = upstream
         self._rules = rules
         self._prepare = Preparation(store, upstream, rules.zones_as)
+        self._tending = Tending(store, self._prepare.counting, pruning or Pruning(None))
         self.tasks = Tasks()
         self._placing = Placing(store, router, self.tasks, rules.policies.fresh, rules.ask_between)
         self._retries = Retries()
@@ -107,7 +122,9 @@ class Chat:
         user = await self._store.user(caller.user_id)
         if turn.personality is not None:
             await self._store.personality(user.id, turn.personality)
-        request = Request(turn, caller, policy, user, read(turn, user, self._memo), window, started)
+        request = Request(
+            turn, caller, policy, user, read(turn, user, self._memo), window, started, stages=Stages(started)
+        )
         command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
             answer = await self._beside(request, helper or aside.OFF)
@@ -185,7 +202,7 @@ class Chat:
         started = time.perf_counter()
         window = self._window(Turn(wish.model, (), wish.options))
         again = await reopen(self._store, self._prepare, wish, caller, window, started)
-        return await self._reopened(again, wish, caller, started, lambda _: self._warm(again.request, again.tree))
+        return await self._reopened(again, wish, caller, started)
 
     async def _accept(self, request: Request, body: Hash, running: Running) -> Answer | None:
         """Answer a yes to an offer: the turn that it is about, from the place that was offered."""
@@ -218,8 +235,7 @@ class Chat:
         again = await reopen(self._store, self._prepare, wish, caller, request.window, request.started)
         strands = [*again.strands, accept.strand(again, request)]
         again = replace(again, opening=accept.opened(again, request, cursor, body), strands=strands)
-        closed = partial(self._closed, again.request, again.tree, running)
-        return await self._reopened(again, wish, caller, request.started, closed, hint=turn.hint)
+        return await self._reopened(again, wish, caller, request.started, running, hint=turn.hint)
 
     async def _reopened(
         self,
@@ -227,7 +243,7 @@ class Chat:
         wish: AskAgain,
         caller: Caller,
         started: float,
-        closed: Callable[[bool], None],
+        running: Running | None = None,
         hint: str | None = None,
     ) -> Answer:
         """Ask for another reply to a stored turn, and record it."""
@@ -243,12 +259,12 @@ class Chat:
             strands=again.strands,
             conversation=again.conversation,
             prefill=None,
-            receipt=lambda: kept(asking.receipt),
+            receipt=partial(self._account, again.request, asking),
             model=wish.model,
             active_key=caller.key_id,
             hint=hint,
             started=started,
-            closed=closed,
+            closed=partial(self._closed, again.request, again.tree, asking, running),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
         relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
@@ -265,11 +281,15 @@ class Chat:
         known, cursor = await known_turn(store, request, tree, cursor)
         conversation = turn.hint or cursor.conversation or new_id("c")
         cursor = await self._prepare.adopt(request, tree, cursor, pin.id if pin else None, conversation)
+        request.stages.end("find")
         attachment, offered = await self._placing.attach(request, tree, cursor, known)
+        request.stages.end("place")
         prepared = await self._prepare.context(request, tree, cursor, attachment, known.asked_again)
+        request.stages.end("context")
         call_id = CallId(new_id("call"))
         shadow = self._placing.shadow(request, tree, cursor, known)
         turn_id = await self._open(request, tree, cursor, prepared, known, conversation, body, call_id)
+        request.stages.end("store")
         if shadow is not None:
             self.tasks.start(self._placing.note_shadow(shadow, tree, turn_id, call_id))
         receipt = prepared.receipt(request, tree, NodeId(new_id("n")))
@@ -287,12 +307,12 @@ class Chat:
             strands=[_strand(request, cursor, known, conversation)],
             conversation=conversation,
             prefill=request.transcript.prefill,
-            receipt=lambda: kept(asking.receipt),
+            receipt=partial(self._account, request, asking),
             model=turn.model,
             active_key=request.caller.key_id,
             hint=turn.hint,
             started=request.started,
-            closed=partial(self._closed, request, tree, running),
+            closed=partial(self._closed, request, tree, asking, running),
             behind=shadow,
         )
         relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
@@ -351,13 +371,23 @@ class Chat:
         call, replies = found
         messages = [record.continuation(request.transcript.prefill, node.message) for node in replies]
         completion = Completion(messages, [call.finish_reason] * len(messages), call.usage, call.envelope)
-        receipt = Receipt(**cast("dict[str, Any]", call.receipt))
+        receipt = receipt_of(call.receipt)
         chunks = each(collect.pieces(completion) if turn.stream else [collect.whole(completion)])
         return Answer(offer.appended(chunks, receipt.offer_line) if receipt.offer_line else chunks, receipt)
 
-    def _closed(self, request: Request, tree: Tree, running: Running, whole: bool) -> None:
-        self._retries.end(running, whole=whole)
+    def _closed(self, request: Request, tree: Tree, asking: Asking, running: Running | None, whole: bool) -> None:
+        if running is not None:
+            self._retries.end(running, whole=whole)
         self._warm(request, tree)
+        if whole and self._tending.wanted(asking.prepared):
+            self.tasks.start(self._tending.tend(request, tree, asking.prepared, asking.receipt.node_id))
+
+    def _account(self, request: Request, asking: Asking, usage: Wire | None) -> Wire:
+        """The receipt as it is kept."""
+        scorer = self._upstream.price(self._rules.scorer_model) if self._rules.scorer_model else None
+        newest = estimate_all(turn_messages(request.turn, request.transcript.turn_from))
+        prices = Prices(self._upstream.price(request.turn.model), scorer, asking.prepared.attachment, newest)
+        return kept(asking.receipt, bill(asking.receipt, usage, prices))
 
     def _warm(self, request: Request, tree: Tree) -> None:
         """What the router derives from text costs far more than a request: not for those who always follow."""

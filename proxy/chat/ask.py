@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from proxy.chat.prepare import Prepared
+from proxy.chat.prepared import Prepared
 from proxy.context.tokens import estimate_all
 from proxy.domain.ports import Upstream
 from proxy.domain.turn import Asked, Chunk, Receipt, Turn
@@ -18,7 +18,8 @@ class Asking:
     def __init__(self, upstream: Upstream, turn: Turn, prepared: Prepared, receipt: Receipt) -> None:
         self._upstream = upstream
         self._turn = turn
-        self._prepared = prepared
+        self.prepared = prepared
+        """What was sent last."""
         self.receipt = receipt
         """The account of what was sent last; it stands once the first chunk is there."""
 
@@ -32,17 +33,17 @@ class Asking:
                     yield chunk
                 return
         except ContextLengthExceeded:
-            tighter = None if begun else self._prepared.tighter()
+            tighter = None if begun else self.prepared.tighter()
             if tighter is None:
                 raise
-        self._prepared = tighter
+        self.prepared = tighter
         self.receipt = tighter.account(self.receipt, estimate_all(self._turn.messages))
         async with aclosing(self._ask()) as chunks:
             async for chunk in chunks:
                 yield chunk
 
     def _ask(self) -> AsyncGenerator[Chunk, None]:
-        turn, wires = self._turn, [message.wire for message in self._prepared.context.messages]
+        turn, wires = self._turn, [message.wire for message in self.prepared.context.messages]
         return self._upstream.ask(
             Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on)
         )

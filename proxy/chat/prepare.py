@@ -1,94 +1,39 @@
-"""From a place in the tree to what is sent: history adopted, path loaded, context composed, receipt drawn up."""
+"""From a place in the tree to what is sent: history adopted, path loaded, context composed and fitted."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
+import msgspec
+
+from proxy.chat.counting import Counting
 from proxy.chat.history.cursor import Cursor
+from proxy.chat.prepared import Prepared, said_in
 from proxy.chat.request import Request, loose_messages, new_nodes, rows, turn_messages, without, wording
-from proxy.context.compose import Context, Draft, Window, compose, verbatim
-from proxy.context.tokens import estimate, estimate_all
+from proxy.context.compose import Context, Draft, Window, compose, uncounted, verbatim
+from proxy.context.tokens import most
+from proxy.context.zones import ZonesAs
 from proxy.domain import fingerprint
-from proxy.domain.message import Message, Wire, said
+from proxy.domain.message import said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption, TreeStore, Upstream
 from proxy.domain.tree import Node, NodeId, Tree
-from proxy.domain.turn import Receipt
 from proxy.errors import ContextTooSmall
 
-ZonesRule = Literal["auto", "system", "merge"]
+ZonesRule = Literal["auto", "system", "merge", "user"]
 
-NEAR = 0.5
-"""Share of the window from which nodes are counted exactly instead of estimated."""
-TIGHTER = 0.5
-"""Share of what was sent that is tried once more when the upstream says that it was too long."""
+SLACK = 0.1
+"""Share of the budget that texts nobody has counted may take at their most, without being counted on the way."""
+BYTES_A_WINDOW_TOKEN = 8
+"""Of a history that came just now, no more than this is counted: what is further back does not fit."""
+BYTES_A_TOOL_TOKEN = 3
+"""Of the JSON of tools and schemas, which is denser than prose."""
+BESIDE = ("tools", "functions", "response_format")
+"""Fields of a request that take room in the window."""
 
-_RECEIPT = tuple(part.name for part in fields(Receipt))
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A context, ready to be sent."""
-
-    attachment: Attachment
-    draft: Draft | None
-    """What the context was composed from; `None` where the client's messages are sent as they came."""
-    context: Context
-    said_in: Sequence[str]
-    """The conversations that contributed, each once."""
-
-    @property
-    def loose(self) -> list[Message]:
-        """What was sent although no node holds it."""
-        return [message for messages in self.draft.loose.values() for message in messages] if self.draft else []
-
-    def tighter(self) -> Prepared | None:
-        """The same with a good deal less of the path; `None` when there is nothing left to cut."""
-        if self.draft is None:
-            return None
-        sent = Window(int(self.context.tokens * TIGHTER), reply_tokens=0, margin=0)
-        try:
-            context = compose(self.draft, sent)
-        except ContextTooSmall as exc:
-            context = compose(self.draft, replace(sent, tokens=exc.needed_tokens))
-        shorter = replace(self, context=context, said_in=_said_in(context.path))
-        return shorter if context.left_out > self.context.left_out else None
-
-    def receipt(self, request: Request, tree: Tree, reply_id: NodeId) -> Receipt:
-        """The account of the request, but for what `account` says of the context."""
-        bare = Receipt(
-            tree=tree.name,
-            node_id=reply_id,
-            parent_id=self.attachment.parent_id,
-            route=self.attachment.route,
-            confidence=self.attachment.confidence,
-            reason=self.attachment.reason,
-            sent_tokens=0,
-            saved_tokens=0,
-            context_from=(),
-            unsure=self.attachment.unsure,
-            overhead_ms=round((time.perf_counter() - request.started) * 1000, 2),
-        )
-        return self.account(bare, estimate_all(request.turn.messages))
-
-    def account(self, receipt: Receipt, linear_tokens: int) -> Receipt:
-        """A receipt that says what this context holds, against the history that the client sent again."""
-        return replace(
-            receipt,
-            sent_tokens=self.context.tokens,
-            saved_tokens=max(0, linear_tokens - self.context.tokens),
-            context_from=list(self.said_in),
-            left_out=self.context.left_out,
-        )
-
-
-def kept(receipt: Receipt) -> Wire:
-    """A receipt as it is kept with its call."""
-    return {name: getattr(receipt, name) for name in _RECEIPT}
+_encode = msgspec.json.Encoder().encode
 
 
 class Preparation:
@@ -98,6 +43,7 @@ class Preparation:
         self._store = store
         self._upstream = upstream
         self._zones_as = zones_as
+        self.counting = Counting(upstream)
 
     async def adopt(
         self, request: Request, tree: Tree, cursor: Cursor, pin: NodeId | None, conversation: str
@@ -122,7 +68,7 @@ class Preparation:
         placed = [None if i in gone else next(rest) for i in range(len(links))]
         adopted = cursor.behind(placed, [link.chain for link in links])
         if request.policy not in ("follow", "shadow"):
-            compose(await self._draft(request, tree, adopted, nodes), _narrowed(request.window, tree))
+            await self._fitted(request, tree, await self._draft(request, tree, adopted, nodes))
         known = await self._store.adopt(
             Adoption(
                 user_id=tree.user_id,
@@ -147,24 +93,20 @@ class Preparation:
             ContextTooSmall: The turn alone does not fit.
         """
         if attachment.route == "follow":
-            said_in = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
-            return Prepared(attachment, None, await self._verbatim(request, tree, cursor), list(said_in))
+            return await self._verbatim(request, tree, cursor, attachment)
         path = await self._store.path(tree.user_id, attachment.parent_id)
         if asked_again is not None:
             cursor = cursor.at(request.transcript.turn_from)
         if cursor.compacted_from is not None:
             path = path[next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0) :]
-        window = _narrowed(request.window, tree)
-        draft = await self._draft(request, tree, cursor, await self._counted(request, path, window))
-        context = compose(draft, window)
-        return Prepared(attachment, draft, context, _said_in(context.path))
+        draft, context = await self._fitted(request, tree, await self._draft(request, tree, cursor, path))
+        return Prepared(attachment, draft, context, said_in(context.path), draft.zones)
 
     async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""
         front, loose = loose_messages(request.turn, cursor)
-        standing = await self._store.standing(
-            tree.user_id, tree.id, [node.id for node in path], request.turn.personality
-        )
+        ids = [node.id for node in path]
+        standing = await self._store.standing(tree.user_id, tree.id, ids, request.turn.personality)
         return Draft(
             system=front,
             path=path,
@@ -174,46 +116,72 @@ class Preparation:
             wording=wording(request.transcript, cursor),
             loose=loose,
             zones_as=self._zones(request.turn.model),
+            inactive=standing.inactive,
+            known=await self._store.shortened(tree.user_id, tree.id, ids),
+            beside_tokens=_beside(request.turn.options),
         )
 
-    async def _verbatim(self, request: Request, tree: Tree, cursor: Cursor) -> Context:
+    async def _fitted(self, request: Request, tree: Tree, draft: Draft) -> tuple[Draft, Context]:
+        """A draft and its context, fitted to the window by counts wherever guesses could be wrong. Raises ContextTooSmall."""
+        window = narrowed(request.window, tree)
+        try:
+            context = compose(draft, window)
+            if context.cut is None and context.most_tokens <= context.budget_tokens:
+                return draft, context
+        except ContextTooSmall:
+            pass
+        model = request.turn.model
+        careful = replace(draft, weigh=self.counting.weigh(model))
+        texts = self.counting.unknown(model, uncounted(draft, window.tokens * BYTES_A_WINDOW_TOKEN))
+        if sum(map(most, texts)) > window.tokens * SLACK:
+            await self.counting.count(model, texts)
+        try:
+            return careful, compose(careful, window)
+        except ContextTooSmall:
+            await self.counting.count(model, texts)
+            return careful, compose(careful, window)
+
+    async def _verbatim(self, request: Request, tree: Tree, cursor: Cursor, attachment: Attachment) -> Prepared:
+        """The client's own list, under policy `follow`."""
         commands = cursor.commands
         asked = {i for i in commands if request.transcript.said[i].role == "user"}
-        messages = without(request.turn.messages, {i for i in commands if i not in asked or i + 1 in commands})
+        gone = {i for i in commands if i not in asked or i + 1 in commands}
+        messages = without(request.turn.messages, gone)
         standing = await self._store.standing(
             tree.user_id, tree.id, list(cursor.nodes.values()), request.turn.personality
         )
+        numbers = iter(i for i in range(len(request.turn.said)) if i not in gone)
+        nodes = {
+            at: cursor.nodes[number]
+            for at, message in enumerate(messages)
+            if not message.is_system and (number := next(numbers)) in cursor.nodes
+        }
         if standing.system_prompt and not request.turn.system:
             messages.insert(0, said("system", standing.system_prompt))
-        sent = verbatim(messages, standing.pieces, self._zones(request.turn.model))
-        return Context(sent, estimate_all(sent), (), 0)
+            nodes = {at + 1: node_id for at, node_id in nodes.items()}
+        lines = verbatim(messages, standing.pieces, self._zones(request.turn.model), nodes)
+        context = Context(lines, sum(line.tokens for line in lines), (), 0)
+        names = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
+        return Prepared(attachment, None, context, list(names), standing.pieces)
 
-    async def _counted(self, request: Request, path: Sequence[Node], window: Window) -> Sequence[Node]:
-        """The path with exact counts, where it comes near the window."""
-        rough = sum(node.tokens or estimate(node.message) for node in path)
-        unknown = [node for node in path if node.tokens is None]
-        if rough < window.tokens * NEAR or not unknown:
-            return path
-        model = request.turn.model
-        counts = {
-            node.id: estimate(
-                node.message, text_tokens=await asyncio.to_thread(self._upstream.count, model, node.message.text)
-            )
-            for node in unknown
-        }
-        await self._store.count_tokens(counts)
-        return [replace(node, tokens=counts.get(node.id, node.tokens)) for node in path]
-
-    def _zones(self, model: str) -> Literal["system", "merge"]:
+    def _zones(self, model: str) -> ZonesAs:
         if self._zones_as != "auto":
             return self._zones_as
         return "merge" if self._upstream.takes_one_system(model) else "system"
 
 
-def _said_in(path: Sequence[Node]) -> list[str]:
-    return list(dict.fromkeys(node.conversation for node in path if node.conversation))
-
-
-def _narrowed(window: Window, tree: Tree) -> Window:
+def narrowed(window: Window, tree: Tree) -> Window:
+    """A window within the tree's own limit."""
     limit = tree.max_context_tokens
     return window if limit is None else replace(window, tokens=min(limit, window.tokens))
+
+
+def _beside(options: Mapping[str, object]) -> int:
+    """About how many tokens the fields beside the messages take."""
+    fields = [options[name] for name in BESIDE if options.get(name)]
+    if not fields:
+        return 0
+    try:
+        return len(_encode(fields)) // BYTES_A_TOOL_TOKEN
+    except (UnicodeEncodeError, OverflowError):  # half an emoji, very long integers
+        return len(str(fields)) // BYTES_A_TOOL_TOKEN

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from proxy.chat.clients.ids import NamedMessages
 from proxy.chat.history.cursor import Cursor
-from proxy.chat.prepare import Preparation, Prepared
+from proxy.chat.prepare import Preparation
+from proxy.chat.prepared import Prepared
 from proxy.chat.request import Request, read
 from proxy.context.compose import Window
 from proxy.domain.message import Message, said

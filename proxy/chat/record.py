@@ -45,8 +45,8 @@ class Recording:
     """The chats in which the reply is said, and will be recognised; none for a turn that no client has sent."""
     conversation: str
     prefill: Message | None
-    receipt: Callable[[], Wire]
-    """Drawn up last, since a context may have been cut once more."""
+    receipt: Callable[[Wire | None], Wire]
+    """Drawn up last, from the usage that the provider reported: a context may have been cut once more."""
     model: str
     active_key: str
     hint: str | None
@@ -157,7 +157,7 @@ def _outcome(recording: Recording, completion: Completion, status: Outcome, erro
         finish_reason=next(iter(completion.finish_reasons), None),
         usage=completion.usage,
         envelope=completion.envelope,
-        receipt=recording.receipt(),
+        receipt=recording.receipt(completion.usage),
         error=error,
         duration_ms=(time.perf_counter() - recording.started) * 1000,
         active_key=recording.active_key if replies else None,

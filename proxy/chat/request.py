@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from proxy.chat.history.cursor import Cursor
+from proxy.chat.stages import Stages
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Link, Memo
@@ -82,6 +83,8 @@ class Request:
     """`time.perf_counter()` when the request came in."""
     after: int | None = None
     """The newest call of the same request when this one came, whichever process answered that."""
+    stages: Stages = field(default_factory=Stages)
+    """Where its time goes."""
 
     @property
     def pinned(self) -> bool:

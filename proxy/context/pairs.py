@@ -7,32 +7,37 @@ there. What is stored stays as it is; what is sent leaves the half pair out.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 
+from proxy.context.lines import Line
+from proxy.context.tokens import estimate
 from proxy.domain.message import Message
 
 
-def whole_pairs(body: Sequence[tuple[Message, bool]], turn: Sequence[Message]) -> list[Message]:
+def whole_pairs(body: Sequence[Line], turn: Sequence[Message]) -> list[Line]:
     """The body of a context without half pairs.
 
     Args:
-        body: Messages in order, each with whether it comes from the path; the client's own are never touched.
+        body: Lines in order; only those of the path are ever changed, never the client's own.
         turn: What follows; its results answer the body's last calls.
     """
-    following = [*(message for message, _ in body), *turn]
-    kept: list[Message] = []
+    following = [*(line.message for line in body), *turn]
+    kept: list[Line] = []
     open_calls: set[object] = set()
-    for index, (message, of_path) in enumerate(body):
+    for index, line in enumerate(body):
+        message, of_path = line.message, line.kind == "history"
         if message.role == "tool":
             if not of_path or message.tool_call_id in open_calls:
-                kept.append(message)
+                kept.append(line)
             continue
         open_calls = {call.get("id") for call in message.tool_calls}
-        results = takewhile(lambda one: one.role == "tool", following[index + 1 :])
+        results = takewhile(lambda one: one.role == "tool", following[index + 1 :]) if open_calls else ()
         if of_path and open_calls and not open_calls <= {result.tool_call_id for result in results}:
             open_calls = set()
             if message.text:
-                kept.append(Message({name: value for name, value in message.wire.items() if name != "tool_calls"}))
+                silent = Message({name: value for name, value in message.wire.items() if name != "tool_calls"})
+                kept.append(replace(line, message=silent, tokens=estimate(silent), is_stored=False, counted=False))
             continue
-        kept.append(message)
+        kept.append(line)
     return kept

@@ -12,9 +12,10 @@ from typing import Literal, Protocol
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Attachment, Mark, Question, TreeSlice
+from proxy.domain.summary import Cut, Passage, Shortened, Summary, Written
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
-from proxy.domain.turn import Asked, Call, Chunk
+from proxy.domain.turn import Asked, Call, Chunk, Price
 from proxy.domain.zone import Personality, Standing
 
 
@@ -193,6 +194,18 @@ class TreeStore(Protocol):
         """Raises NotFound."""
         ...
 
+    async def shortened(self, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId]) -> Shortened:
+        """The summaries in use on a path, and where it was cut. One read, bounded by what hangs on the path."""
+        ...
+
+    async def keep_cut(self, user_id: UserId, tree_id: TreeId, cut: Cut) -> None:
+        """Remember where a path was cut; forgotten when it has gone."""
+        ...
+
+    async def add_summary(self, user_id: UserId, summary: Summary, covers: Sequence[NodeId]) -> bool:
+        """Keep a summary of the path `covers`; false where that is no longer the path to its node."""
+        ...
+
     async def deleted(
         self, user_id: UserId, exacts: Sequence[Hash], links: Sequence[Link], before: Hash, *, within: bool
     ) -> set[int]:
@@ -283,6 +296,10 @@ class Upstream(Protocol):
         """Tokens of a text by the best tokenizer at hand; slow, so off the event loop."""
         ...
 
+    def price(self, model: str) -> Price | None:
+        """What the model costs; `None` where nobody knows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ScorerReply:
@@ -302,5 +319,16 @@ class Scorer(Protocol):
         """One plain answer; `options` are OpenAI request fields such as `temperature` and `response_format`.
 
         Raises the UpstreamError family.
+        """
+        ...
+
+
+class Summariser(Protocol):
+    """Tells in short what was said."""
+
+    async def __call__(self, passage: Passage, model: str, most_tokens: int) -> Written:
+        """A summary of about `most_tokens` at most, by this model or by the configured one; without either, of sentences quoted.
+
+        Never raises for what a model does or does not do.
         """
         ...

@@ -144,10 +144,32 @@ class Receipt:
     unsure: bool = False
     overhead_ms: float = 0.0
     """Time spent inside Graft before the upstream was asked."""
+    summarised: int = 0
+    """Messages of the path that a summary stands for."""
+    summary_id: str | None = None
+    """That summary."""
+    budget_tokens: int = 0
+    """Room for all that is sent: the window less the reply and the margin; 0 where the client's own list was sent."""
+    linear_tokens: int = 0
+    """The history that the client sent again, with the new turn."""
+    parts: Sequence[Wire] = ()
+    """What was sent, part by part: `kind`, `scope` and `source` of what Graft placed, `messages` and `tokens`."""
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    """Where the time inside Graft went: milliseconds by stage, in their order."""
     offered: str | None = None
     """Another place that the reply's last line offers: a node's id, or `root`."""
     offer_line: str | None = None
     """That line, which is Graft's and no part of the reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a provider charges for a model, in US dollars a token."""
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+    """For prompt tokens that it had in its cache; `None` where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,43 @@ def version_11(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX nodes_personality ON nodes (tree_id, id, personality) WHERE personality IS NOT NULL")
 
 
+def version_12(db: sqlite3.Connection) -> None:
+    """Paths that are not sent whole: summaries of their beginnings, and where they were cut."""
+    db.execute(
+        """
+        CREATE TABLE summaries (
+            id TEXT PRIMARY KEY,
+            user_id TEXT NOT NULL REFERENCES users (id),
+            tree_id TEXT NOT NULL REFERENCES trees (id),
+            node_id TEXT NOT NULL REFERENCES nodes (id),  -- the last message that it covers
+            previous_id TEXT,                 -- what it goes on from, whatever became of that
+            kind TEXT NOT NULL CHECK (kind IN ('asked', 'auto')),
+            text TEXT NOT NULL,               -- a JSON string
+            tokens INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            removed_at REAL                   -- set while it is not used
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX summaries_node ON summaries (node_id)")
+    db.execute("CREATE INDEX summaries_tree ON summaries (user_id, tree_id)")
+    db.execute(
+        """
+        CREATE TABLE cuts (
+            node_id TEXT NOT NULL REFERENCES nodes (id),  -- the end of the path that was cut
+            user_id TEXT NOT NULL REFERENCES users (id),
+            tree_id TEXT NOT NULL REFERENCES trees (id),
+            start_id TEXT NOT NULL,           -- the first node that was sent
+            budget_tokens INTEGER NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (node_id, budget_tokens)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX cuts_tree ON cuts (user_id, tree_id)")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -180,6 +217,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_9,
     version_10,
     version_11,
+    version_12,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

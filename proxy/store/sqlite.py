@@ -28,6 +28,7 @@ from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, whole
 from proxy.store.files import exporting, importing, staging
 from proxy.store.opening import Opening
+from proxy.store.pruning import Pruned
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.scoped import Scoped
 from proxy.store.shelf import rules
@@ -37,7 +38,7 @@ from proxy.store.turns import again, asides, buried, client_ids, recognising, re
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Opening, Accounts, ByHand, Scoped, Shelf):
+class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:

@@ -232,6 +232,22 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "summaries",
+        "covers the path to a node of its tree and user",
+        """
+        SELECT s.id FROM summaries s LEFT JOIN nodes n ON n.id = s.node_id
+        WHERE n.user_id IS NOT s.user_id OR n.tree_id IS NOT s.tree_id
+        """,
+    ),
+    (
+        "cuts",
+        "ends in a node of its tree and user",
+        """
+        SELECT c.node_id FROM cuts c LEFT JOIN nodes n ON n.id = c.node_id
+        WHERE n.user_id IS NOT c.user_id OR n.tree_id IS NOT c.tree_id
+        """,
+    ),
+    (
         "search",
         "holds the words of a stored node",
         "SELECT d.id FROM search_docsize d WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.seq = d.id)",

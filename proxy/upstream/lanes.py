@@ -9,7 +9,7 @@ from typing import Any, assert_never, cast
 
 from proxy.domain.message import Message
 from proxy.domain.ports import Scorer, ScorerReply
-from proxy.domain.turn import Asked, Chunk
+from proxy.domain.turn import Asked, Chunk, Price
 from proxy.errors import ConfigError, UpstreamError
 from proxy.upstream import fields, library, mirror, tokens
 from proxy.upstream.care.attempts import Care, CareRules
@@ -17,6 +17,7 @@ from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.litellm_lane import LiteLLMLane
 from proxy.upstream.models import MIRROR, Model, Models
 from proxy.upstream.native_lane import NativeLane
+from proxy.upstream.prices import price_of
 from proxy.upstream.raw_lane import RawLane
 from proxy.upstream.session import Session, Timeouts, trusted
 
@@ -24,6 +25,9 @@ DEFAULT_WINDOW_TOKENS = 128_000
 
 ONE_SYSTEM = frozenset({"ollama", "ollama_chat", "hosted_vllm", "vllm", "lm_studio", "llamafile", "llama_cpp"})
 """Local servers, which apply the chat template of whatever model they run: many of these take one system message only."""
+
+ASKED_AT_HOME = ("ollama/", "ollama_chat/")
+"""Models of which LiteLLM knows nothing itself: it asks their server."""
 
 
 class Lanes:
@@ -49,6 +53,7 @@ class Lanes:
         self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask, self._care)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
+        self._prices = {model.id: price_of(model, {}) for model in models.all()}
 
     def ask(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, a chunk without choices but with usage last; or one whole completion.
@@ -114,13 +119,20 @@ class Lanes:
         """Tokens of a text for a model; slow, so off the reply's path."""
         return tokens.count(self.models.get(model), text)
 
-    def scorer(self, model: str) -> Scorer:
-        """The router's way to one configured model and to no other.
+    def price(self, model: str) -> Price | None:
+        """What the model costs: as configured, else as LiteLLM knows it once it is warm; `None` where nobody knows.
+
+        Of several deployments the first.
+        """
+        return self._prices.get(self.models.get(model).id)
+
+    def scorer(self, model: str, setting: str = "routing.model") -> Scorer:
+        """The way to one configured model and to no other; `setting` is where it was named.
 
         Raises ConfigError when the model is not configured or cannot judge anything.
         """
         if model not in self.models or self.models.get(model).lane == MIRROR:
-            raise ConfigError(f"routing.model is {model!r}; it must name a language model from `model_list`.")
+            raise ConfigError(f"{setting} is {model!r}; it must name a language model from `model_list`.")
         return ModelScorer(self, model)
 
     async def warm(self) -> None:
@@ -144,8 +156,17 @@ class Lanes:
                     library.load(rehearsed=True)
                     self._litellm.learn(model)
                     tokens.count(model, "the first count loads the tokenizer")
-                if not tokens.configured_window(model) and (window := tokens.known_window(model)):
-                    self._windows[model.id] = window
+                self._look_up(model)
+
+    def _look_up(self, model: Model) -> None:
+        """Window and price, where the configuration does not tell them."""
+        asks = not tokens.configured_window(model)
+        if not asks and (self._prices[model.id] or model.target.startswith(ASKED_AT_HOME)):
+            return
+        known = tokens.known(model)
+        if asks and (window := known.get("max_input_tokens")):
+            self._windows[model.id] = window
+        self._prices[model.id] = price_of(model, known)
 
     async def close(self) -> None:
         await self._session.close()

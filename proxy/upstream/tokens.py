@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from proxy.upstream import library
 from proxy.upstream.models import MIRROR, Model
 
@@ -28,9 +31,12 @@ def configured_window(model: Model) -> int | None:
     return int(window) if window else None
 
 
-def known_window(model: Model) -> int | None:
-    """The input window as LiteLLM knows it. It may ask the provider's server, so it belongs into a thread."""
+def known(model: Model) -> Mapping[str, Any]:
+    """What LiteLLM knows of a model; nothing for one that it does not know.
+
+    It may ask the provider's server, so it belongs into a thread.
+    """
     try:
-        return library.load().get_model_info(model.target).get("max_input_tokens") or None
+        return library.load().get_model_info(model.target) or {}
     except Exception:  # noqa: BLE001  # unknown models raise a bare Exception
-        return None
+        return {}

@@ -14,7 +14,7 @@ from proxy.chat.request import Transcript, read
 from proxy.domain.message import Message
 from proxy.domain.placement import Attachment, Question
 from proxy.domain.tree import Node, NodeId, TreeId, UserId
-from proxy.domain.turn import Asked, Caller, Chunk, Receipt, Turn
+from proxy.domain.turn import Asked, Caller, Chunk, Price, Receipt, Turn
 from proxy.store import SqliteStore
 
 Json = dict[str, Any]
@@ -89,6 +89,8 @@ class FakeUpstream:
         self.window = 100_000
         self.one_system = False
         self.counted: list[str] = []
+        self.may_count = True
+        self.prices: dict[str, Price] = {}
         self.left = 0
         """Answers that were closed before their end."""
         self._news = asyncio.Event()
@@ -138,8 +140,12 @@ class FakeUpstream:
         return self.one_system
 
     def count(self, model: str, text: str) -> int:
+        assert self.may_count, "counted on the road"
         self.counted.append(text)
         return len(text.split())
+
+    def price(self, model: str) -> Price | None:
+        return self.prices.get(model)
 
 
 class FakeRouter:

@@ -7,12 +7,14 @@ from itertools import pairwise
 import pytest
 
 from proxy.chat.answer import Rules
+from proxy.context.marking import marked
 from proxy.domain.tree import UserId
 from proxy.errors import ContextLengthExceeded, ContextTooSmall, ModelNotFound, UpstreamError
 from tests.chat.road import ANN, LONG, Json, Road, Talker, assistant, calling, system, texts, tool, user
 
 pytestmark = pytest.mark.anyio
 
+RYE = marked("user", "zone", "Likes rye.")
 TOO_LONG = ContextLengthExceeded("maximum context length", model="m", status=400, code="context_length_exceeded")
 OLD = [user("Asked elsewhere"), assistant(f"Answered elsewhere: {LONG}"), user("And more"), assistant("More.")]
 
@@ -164,10 +166,10 @@ async def test_the_trees_prompt_and_zones_stand_at_the_head(road: Road, talker: 
     await road.store.put_zone(UserId("ann"), None, "user", "Likes rye.")
     for policy in ("auto", "follow"):
         await talker.say(f"Hello, {policy}", policy=policy)
-        assert road.upstream.texts[:2] == ["You bake.", "## About the user\nLikes rye."]
+        assert road.upstream.texts[:2] == ["You bake.", RYE]
     road.upstream.one_system = True
     await talker.say("Hello again")
-    assert road.upstream.texts[0] == "You bake.\n\n## About the user\nLikes rye."
+    assert road.upstream.texts[0] == f"You bake.\n\n{RYE}"
     assert road.upstream.texts[1] == "Hello, auto"
 
 
@@ -185,7 +187,7 @@ async def test_zones_stand_as_the_operator_says(road: Road) -> None:
     merging = Road(road.store, Rules(zones_as="merge"))
     await road.store.put_zone(UserId("ann"), None, "user", "Likes rye.")
     await merging.ask(system("Be brief."), user("Hi"))
-    assert merging.upstream.texts == ["Be brief.\n\n## About the user\nLikes rye.", "Hi"]
+    assert merging.upstream.texts == [f"Be brief.\n\n{RYE}", "Hi"]
 
 
 # What fits
@@ -239,17 +241,29 @@ async def test_a_trees_own_limit_is_narrower_than_the_window(road: Road, talker:
     assert told.receipt.sent_tokens <= 120
 
 
-async def test_nodes_are_counted_exactly_once_where_the_window_comes_near(road: Road, talker: Talker) -> None:
+async def test_nodes_are_counted_once_and_behind_the_reply(road: Road, talker: Talker) -> None:
     await talker.say("One two three")
+    await road.settle()
     assert road.upstream.counted == []
-    road.upstream.window = 60
+    road.upstream.window = 500
     road.chat._rules = Rules(reply_tokens=0)
-    await talker.say("Two")
-    assert road.upstream.counted == texts(talker.history[:2])
-    nodes = await road.nodes()
-    assert [node.tokens for node in nodes[:2]] == [4 + len(node.message.text.split()) for node in nodes[:2]]
-    await talker.say("Three")
-    assert road.upstream.counted == texts(talker.history[:4])
+    for text in map(str, range(9)):
+        road.upstream.may_count = False
+        await talker.say(text)
+        road.upstream.may_count = True
+        await road.settle()
+    assert sorted(road.upstream.counted) == sorted(texts(talker.history))
+    assert [node.tokens for node in await road.nodes()] == [4 + len(text.split()) for text in texts(talker.history)]
+
+
+async def test_history_that_came_just_now_is_counted_where_guesses_could_be_wrong(road: Road) -> None:
+    """Four bytes a token is what prose takes; these words take far less in this tokenizer, and all of them fit."""
+    road.upstream.window = 600
+    road.chat._rules = Rules(reply_tokens=0, margin=0)
+    old = [user("incomprehensibilities " * 60), assistant("Well.")]
+    told = await road.ask(*old, user("Hi"))
+    assert told.receipt is not None
+    assert (told.receipt.left_out, road.upstream.texts) == (0, [*texts(old), "Hi"])
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -344,8 +358,9 @@ async def test_options_stream_and_usage_reach_the_upstream_untouched(road: Road)
 async def test_a_reply_limit_of_the_client_leaves_room_for_it(road: Road, talker: Talker) -> None:
     road.upstream.window = 1000
     road.chat._rules = Rules(reply_tokens=0, margin=0)
-    for number in range(20):
+    for number in range(30):
         await talker.say(f"Question {number}", options={"max_tokens": 1})
+        await road.settle()
     wide = await talker.say("And?", options={"max_tokens": 1})
     narrow = await talker.say("And?", options={"max_completion_tokens": 400})
     assert wide.receipt is not None

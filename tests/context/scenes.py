@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from proxy.context.compose import Draft, Window
 from proxy.domain.message import Message, said
@@ -47,5 +47,5 @@ def zone(scope: Scope, text: str) -> Piece:
     return Piece(scope, "zone", text)
 
 
-def texts(messages: Sequence[Message]) -> list[str]:
+def texts(messages: Iterable[Message]) -> list[str]:
     return [message.text for message in messages]

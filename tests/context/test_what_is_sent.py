@@ -6,10 +6,12 @@ import pytest
 
 from proxy.context import zones
 from proxy.context.compose import compose, verbatim
+from proxy.context.marking import marked
 from proxy.domain.message import Message, said
 from tests.context.scenes import WIDE, calls, chain, draft, result, talk, texts, zone
 
 USER, TREE = zone("user", "Likes rye."), zone("discussion", "We bake on Sunday.")
+RYE = marked("user", "zone", "Likes rye.")
 BRIEF = said("system", "Be brief.")
 
 
@@ -17,7 +19,7 @@ def test_system_zones_path_and_turn_stand_in_this_order() -> None:
     sent = compose(draft(talk(1), system=[BRIEF], zones=[USER, TREE], tree_prompt="Unused."), WIDE).messages
     assert [message.role for message in sent] == ["system", "system", "user", "assistant", "user"]
     assert sent[0] is BRIEF
-    assert sent[1].text == "## About the user\nLikes rye.\n\n## About this discussion\nWe bake on Sunday."
+    assert sent[1].text == f"{RYE}\n\n{marked('discussion', 'zone', 'We bake on Sunday.')}"
     assert texts(sent[2:]) == ["question 0", "answer 0", "new"]
 
 
@@ -37,11 +39,11 @@ def test_zones_without_text_make_no_message() -> None:
 
 def test_merged_zones_stand_in_the_last_system_message() -> None:
     named = Message({"role": "system", "content": "Use tabs.", "name": "rules"})
-    sent = zones.head([BRIEF, named], [USER], "merge")
+    sent = [line.message for line in zones.head([BRIEF, named], [USER], "merge")]
     assert sent[0] is BRIEF
     assert sent[1].wire == {
         "role": "system",
-        "content": "Use tabs.\n\n## About the user\nLikes rye.",
+        "content": f"Use tabs.\n\n{RYE}",
         "name": "rules",
     }
     assert named.text == "Use tabs."
@@ -49,7 +51,7 @@ def test_merged_zones_stand_in_the_last_system_message() -> None:
 
 @pytest.mark.parametrize("system", [[], [Message({"role": "system", "content": [{"type": "text", "text": "Hi"}]})]])
 def test_zones_that_cannot_be_merged_stand_alone(system: list[Message]) -> None:
-    assert zones.head(system, [USER], "merge") == [*system, said("system", "## About the user\nLikes rye.")]
+    assert [line.message for line in zones.head(system, [USER], "merge")] == [*system, said("system", RYE)]
 
 
 def test_what_no_node_holds_stands_where_the_client_put_it() -> None:
@@ -89,10 +91,10 @@ def test_empty_fields_that_another_provider_answered_with_are_not_sent_back() ->
 
 def test_verbatim_changes_nothing_but_adds_the_zones() -> None:
     came = [BRIEF, said("user", "a"), said("system", "Noon."), said("user", "b")]
-    assert verbatim(came, [], "system") == came
-    assert texts(verbatim(came, [USER], "system")) == ["Be brief.", "## About the user\nLikes rye.", "a", "Noon.", "b"]
-    assert texts(verbatim(came, [USER], "merge"))[0] == "Be brief.\n\n## About the user\nLikes rye."
-    assert texts(verbatim([BRIEF], [USER], "system")) == ["Be brief.", "## About the user\nLikes rye."]
+    assert [line.message for line in verbatim(came, [], "system")] == came
+    assert texts(line.message for line in verbatim(came, [USER], "system")) == ["Be brief.", RYE, "a", "Noon.", "b"]
+    assert texts(line.message for line in verbatim(came, [USER], "merge"))[0] == f"Be brief.\n\n{RYE}"
+    assert texts(line.message for line in verbatim([BRIEF], [USER], "system")) == ["Be brief.", RYE]
 
 
 def test_a_call_that_nobody_answered_is_not_sent() -> None:

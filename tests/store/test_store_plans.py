@@ -7,6 +7,7 @@ import pytest
 from proxy.domain.artefact import Brought
 from proxy.domain.memory import Origin, Told
 from proxy.domain.message import said
+from proxy.domain.summary import Cut, Summary
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, reading
 from proxy.store.shelf import loads
@@ -176,6 +177,12 @@ async def test_no_statement_of_any_question_or_change_scans_a_table(client: Clie
     exacts = client.exacts([await store.node(user, gone)])
     await store.delete(user, gone)
     await store.deleted(user, exacts, client.links()[:1], "", within=False)
+    await store.keep_cut(user, tree, Cut(reply, turn, 100))
+    told = Summary("s1", tree, reply, None, "auto", "Boats.", 3, "m", 1.0)
+    assert await store.add_summary(user, told, [one.id for one in await store.path(user, reply)])
+    await store.use_summary(user, "s1", used=True)
+    await store.summaries(user, reply)
+    assert (await store.shortened(user, tree, [turn, reply])).summaries == (told,)
     await store.earlier(user, request_hash="h", idempotency_key=None)
     await store.earlier(user, request_hash="h", idempotency_key="k")
     for number, name in enumerate(("again", "again", "main")):

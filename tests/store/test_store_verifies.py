@@ -7,6 +7,7 @@ from proxy.domain.memory import Origin, Told
 from proxy.domain.message import said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption
+from proxy.domain.summary import Cut, Summary
 from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, verify
@@ -41,6 +42,9 @@ async def full(client: Client) -> Client:
     await store.put_zone(user, None, "node", "Oars.", node_id=client.nodes[0])
     await store.create_personality(user, "tutor", zone="You teach.")
     await store.update_tree(user, client.tree.id, {"personality": "tutor"})
+    told = Summary("s1", client.tree.id, client.nodes[0], None, "auto", "Boats.", 3, "m", 1.0)
+    assert await store.add_summary(user, told, [one.id for one in await store.path(user, client.nodes[0])])
+    await store.keep_cut(user, client.tree.id, Cut(client.nodes[1], client.nodes[0], 100))
     await store.add_key(user, "person", "digest", "gk_1")
     await store.aside(user, [], "title")
     await store.name_messages(user, "chat", {"m1": client.nodes[0], "m2": NodeId("n_to_come")})
@@ -297,6 +301,12 @@ DAMAGE = {
         "loads",
         "on a node of that tree",
     ),
+    "a summary of another tree's path": (
+        f"UPDATE summaries SET node_id = {ELSEWHERE}",
+        "summaries",
+        "covers the path to a node",
+    ),
+    "a cut of another user's path": (f"UPDATE cuts SET node_id = {BOBS}", "cuts", "ends in a node"),
     "words of no node": (
         "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",
         "search",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
-from proxy.store.browse.reshaping import BELOW
+from proxy.store.pruning import BELOW
 from proxy.store.reading import no_node, node, outline
 from proxy.store.records import Outline
 from proxy.store.rows import NODE, NODE_FROM, TREE, Row, to_node, to_tree

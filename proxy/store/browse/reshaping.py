@@ -13,19 +13,13 @@ from collections.abc import Sequence
 from proxy.domain.ports import Active
 from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
+from proxy.store.pruning import BELOW, forget_below
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
 from proxy.store.shelf import forgetting
 from proxy.store.trees import tree_of
 from proxy.store.turns.planting import next_visible
 from proxy.store.turns.writing import point
-
-BELOW = """
-    WITH RECURSIVE below (id) AS (
-        SELECT ? UNION ALL SELECT e.node_id FROM below JOIN edges e ON e.parent_id = below.id
-    )
-"""
-"""A node and all its descendants."""
 
 
 def move(
@@ -52,6 +46,7 @@ def move(
     if decided is not None:
         _correct(db, user_id, moved.tree_id, node_id, decided.id, moved.parent_id, new_parent, why)
     _renumber(db, moved.tree_id, node_id)
+    forget_below(db, node_id)
     _new_epoch(db, moved.tree_id)
 
 
@@ -183,6 +178,8 @@ def _bury(
         f"DELETE FROM zones WHERE {pointing}",
         f"DELETE FROM loads WHERE {pointing}",
         f"DELETE FROM memory_nodes WHERE node_id IN {doomed}",
+        f"DELETE FROM summaries WHERE node_id IN {doomed}",
+        f"DELETE FROM cuts WHERE node_id IN {doomed}",
         # The bill stays; the words that were sent and received go.
         f"""
         UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL

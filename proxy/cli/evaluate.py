@@ -1,4 +1,4 @@
-"""`graft eval`: how good placement is, on labelled cases or on a stream played turn by turn."""
+"""`graft eval`: how good placement is, on labelled cases, on streams played turn by turn, or on what a user's own trees hold."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from proxy.cli.common import config_option
+from proxy.cli.figures import MIXES, show, show_fresh, show_replays
+from proxy.cli.past import past_turns, show_shadow
 from proxy.config import Settings, load
+from proxy.domain.tree import DEFAULT_TREE, UserId
 from proxy.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
     from proxy.domain.placement import FeedNode
     from proxy.routing.bench.cases import Case
-    from proxy.routing.bench.metrics import Figure, Judged
+    from proxy.routing.bench.metrics import Judged
     from proxy.routing.bench.mixes import Mix, Played
     from proxy.routing.bench.run import Replay, Shelf
     from proxy.routing.router import GraftRouter
@@ -45,30 +47,46 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Replay streams as they are, woven anew with 80 % follow-ups, or so with clients that send no history; may repeat.",
 )
+@click.option("--user", help="Measure on this user's own turns, each held out in its time; `local` without keys.")
+@click.option("--tree", default=DEFAULT_TREE, show_default=True, help="With --user: the tree's name.")
+@click.option("--limit", type=click.IntRange(min=1), help="With --user: the newest so many turns only.")
+@click.option("--shadow", is_flag=True, help="With --user: what `auto` would have done with turns under `shadow`.")
 @config_option
 def evaluate(
+    *,
     cases_file: Path | None,
     scorer: str,
     suite: str | None,
     predictions: Path | None,
     streams: tuple[Path, ...],
     mixes: tuple[Mix, ...],
+    user: str | None,
+    tree: str,
+    limit: int | None,
+    shadow: bool,
     config_file: str | None,
 ) -> None:
-    """Measure placement on CASES.jsonl, on streams, or both.
+    """Measure placement on CASES.jsonl, on streams, or on a user's own tree.
 
-    Cases are single decisions on a correct tree. A replay lets the router build its own tree, so errors add up as they do for a user.
+    Cases are single decisions on a correct tree. A replay lets the router build its own tree, so errors add up as they do for a user. Own
+    turns are asked about on the tree as it was when they came, and belong where they stand today.
     """
-    if cases_file is None and not streams:
-        raise click.UsageError("Name a file of cases, or a stream with --replay.")
+    if shadow and user is None:
+        raise click.UsageError("--shadow needs --user: whose turns were placed in the shadow.")
+    if cases_file is None and not streams and user is None:
+        raise click.UsageError("Name a file of cases, a stream with --replay, or a user with --user.")
     settings = load(config_file)
+    if shadow:
+        return show_shadow(config_file, UserId(str(user)), tree, limit)
     if scorer == "llm" and settings.routing.model is None:
         raise ConfigError("--scorer llm needs routing.model in the configuration: the model that judges.")
-    asyncio.run(_evaluate(settings, cases_file, scorer, suite, predictions, streams, mixes))
+    own = past_turns(config_file, UserId(user), tree, limit) if user is not None else []
+    return asyncio.run(_evaluate(settings, own, cases_file, scorer, suite, predictions, streams, mixes))
 
 
 async def _evaluate(
     settings: Settings,
+    own: Sequence[Case],
     cases_file: Path | None,
     scorer: str,
     suite: str | None,
@@ -83,12 +101,14 @@ async def _evaluate(
     console = Console()
     shelf = Shelf()
     router = await _router(settings, scorer, shelf)
+    if own:
+        show(console, await _judge(console, own, shelf, router, predictions if cases_file is None else None))
     if cases_file is not None:
         cases = fresh_cases(read_cases(cases_file, "core")) if suite == SUITE else read_cases(cases_file, suite)
         if not cases:
             raise InvalidRequest(f"{cases_file} holds no cases" + (f" of suite {suite!r}." if suite else "."))
         judged = await _judge(console, cases, shelf, router, predictions)
-        (_show_fresh if suite == SUITE else _show)(console, judged)
+        (show_fresh if suite == SUITE else show)(console, judged)
     for mix in mixes if streams else ():
         await _replay(console, streams, mix, shelf, router)
 
@@ -138,7 +158,7 @@ async def _replay(console: Console, files: Sequence[Path], mix: Mix, shelf: Shel
     accounts = [(_told(one.name), await _play(console, one, shelf, router)) for one in played]
     turns = [account.turns for _, account in accounts]
     follow_ups = sum(shares(one.nodes)["follow-up"] * count for one, count in zip(played, turns, strict=True))
-    _show_replays(console, f"{_MIXES[mix]}, {100 * follow_ups / max(1, sum(turns)):.0f} % follow-ups", accounts)
+    show_replays(console, f"{MIXES[mix]}, {100 * follow_ups / max(1, sum(turns)):.0f} % follow-ups", accounts)
 
 
 def _told(name: str) -> str:
@@ -169,67 +189,3 @@ async def _play(console: Console, played: Played, shelf: Shelf, router: GraftRou
 def _progress(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True)
-
-
-def _show(console: Console, judged: Sequence[Judged]) -> None:
-    from proxy.routing.bench.metrics import KINDS, groups, intervals
-
-    for name, members in groups(judged).items():
-        figures = intervals(members)
-        table = Table(title=f"{name}, {len(members)} cases: per cent [95 % interval]", title_justify="left")
-        for column in ("", "cases", "attach", "branch"):
-            table.add_column(column, justify="right" if column else "left", no_wrap=True)
-        for kind in KINDS:
-            if f"attach_{kind}" in figures:
-                count = sum(j.case.kind == kind for j in members)
-                table.add_row(kind, str(count), *(_cell(figures[f"{row}_{kind}"]) for row in ("attach", "branch")))
-        table.add_section()
-        for mean, told in (("macro", "mean over kinds"), ("mix", "weighted by traffic"), ("micro", "mean over cases")):
-            table.add_row(told, "", *(_cell(figures[f"{row}_{mean}"]) for row in ("attach", "branch")))
-        console.print(table)
-        took = f", {figures['ms_p50'].value:.1f} ms (p95 {figures['ms_p95'].value:.1f})" if "ms_p50" in figures else ""
-        console.print(
-            f"  tokens saved {100 * figures['tokens_saved'].value:.1f} %, needed context kept "
-            f"{100 * figures['context_kept'].value:.1f} %, sent/needed {figures['sent_vs_gold'].value:.2f}{took}\n",
-            highlight=False,
-        )
-
-
-def _cell(figure: Figure) -> str:
-    return f"{100 * figure.value:.1f} [{100 * figure.low:.0f}-{100 * figure.high:.0f}]"
-
-
-def _show_fresh(console: Console, judged: Sequence[Judged]) -> None:
-    from proxy.routing.bench.fresh import fresh_figures
-
-    table = Table(title="Requests without history, per 100", title_justify="left")
-    for column in ("", "cases", "right", "false joins", "begun anew"):
-        table.add_column(column, justify="right" if column else "left")
-    for kind, figures in fresh_figures(judged).items():
-        shares = (figures.right, figures.false_joins, figures.apart)
-        table.add_row(kind, str(figures.cases), *(f"{100 * share:.1f}" for share in shares))
-    console.print(table)
-
-
-_MIXES = {
-    "stream": "streams as they are",
-    "chats": "longer conversations woven anew",
-    "fresh-clients": "longer conversations, some turns without history",
-}
-
-
-def _show_replays(console: Console, mix: str, accounts: Sequence[tuple[str, Replay]]) -> None:
-    table = Table(title=f"Replays on the router's own tree, per 100 turns: {mix}", title_justify="left")
-    for column in ("stream", "turns", "wrong joins", "torn follow-ups", "needless roots", "conversations kept whole"):
-        table.add_column(column, justify="left" if column == "stream" else "right")
-    total = accounts[0][1]
-    for _, account in accounts[1:]:
-        total += account
-    for name, account in [*accounts, *([("all", total)] if len(accounts) > 1 else [])]:
-        errors = [account.wrong_joins, account.torn, account.needless_roots]
-        rates = [f"{account.per_100(count):.1f}" for count in errors]
-        table.add_row(name, str(account.turns), *rates, f"{account.whole} of {account.conversations}")
-    console.print(table)
-    counts = {"wrong joins": total.wrong_joins, "torn follow-ups": total.torn, "needless roots": total.needless_roots}
-    told = ", ".join(f"{total.per_100(count):.1f} {name}" for name, count in counts.items())
-    console.print(f"  {told} per 100 turns\n", highlight=False, soft_wrap=True)

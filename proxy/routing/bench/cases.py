@@ -41,6 +41,9 @@ class Case:
     active_age_s: float = 0.0
     source: str = ""
     """The data set that the turn was taken from: for reports and folds, never for routers."""
+    system: str | None = None
+    """The system text that came with the turn."""
+    personality: str | None = None
 
     @property
     def question(self) -> Question:
@@ -50,8 +53,10 @@ class Case:
             TreeId("bench"),
             self.turn,
             self.active,
+            self.system,
             fresh=self.fresh,
             active_age_s=self.active_age_s,
+            personality=self.personality,
         )
 
 

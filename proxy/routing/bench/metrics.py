@@ -30,6 +30,8 @@ class Prediction:
     case_id: str
     parent_id: NodeId | None
     ms: float | None = None
+    confidence: float | None = None
+    """The chance that the place is right, in the router's own eyes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Judged:
     ms: float | None
     at_root: bool
     """Put at the root; so is none that is missing."""
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def judge(case: Case, prediction: Prediction | None) -> Judged:
         kept=sum(size[n] for n in set(needed) & set(chosen)),
         ms=prediction.ms if prediction else None,
         at_root=not missing and parent is None,
+        confidence=prediction.confidence if prediction else None,
     )
 
 
@@ -139,6 +143,8 @@ def groups(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
         "core, elliptical": lambda case: case.suite == "core" and "elliptical" in case.tags and case.kind == "continue",
         "irc": lambda case: case.suite == "irc",
         "tiage": lambda case: case.suite == "tiage",
+        "own turns": lambda case: case.suite == "own turns",
+        "own turns, those that you corrected": lambda case: case.suite == "own turns" and "corrected" in case.tags,
     }
     found = {name: [j for j in judged if test(j.case)] for name, test in tests.items()}
     return {name: members for name, members in found.items() if members}

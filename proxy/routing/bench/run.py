@@ -53,7 +53,8 @@ async def evaluate(cases: Sequence[Case], shelf: Shelf, router: TurnRouter) -> A
         started = time.perf_counter()
         asked = replace(case.question, user_id=USER, tree_id=tree_id)
         attachment = await router.attach(asked)
-        yield Prediction(case.id, attachment.parent_id, (time.perf_counter() - started) * 1000)
+        took = (time.perf_counter() - started) * 1000
+        yield Prediction(case.id, attachment.parent_id, took, attachment.confidence)
 
 
 @dataclass(frozen=True, slots=True)

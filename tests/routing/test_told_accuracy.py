@@ -30,7 +30,7 @@ def row(figures: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("embedder", "cases"),
-    [("minilm", "dev"), ("minilm", "all"), ("minilm", "all, text only")],
+    [("minilm", "dev"), ("minilm", "all"), ("minilm", "all, text only"), ("static", "dev"), ("static", "all")],
 )
 def test_a_row_of_the_table_is_a_row_of_the_report(embedder: str, cases: str):
     assert row(Weights.shipped(embedder).report[FIGURES][cases]) in README
@@ -44,5 +44,6 @@ def test_calibration_is_told_as_reported():
         assert f"| {line['from']:g} | {line['cases']} | {line['confidence']} | {line['right']} |" in README
 
 
-def test_shipped_weights_name_what_they_were_not_learned_from():
-    assert Weights.shipped("minilm").report["learned without"] == ["sgd"]
+@pytest.mark.parametrize("embedder", ["minilm", "static"])
+def test_shipped_weights_name_what_they_were_not_learned_from(embedder: str):
+    assert Weights.shipped(embedder).report["learned without"] == ["sgd"]

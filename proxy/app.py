@@ -39,6 +39,7 @@ from proxy.routing.embedder import embedder
 from proxy.routing.grove import Grove
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.router import GraftRouter, build_llm
+from proxy.store.connection import MEMORY, file_of
 from proxy.store.sqlite import SqliteStore
 from proxy.upstream.care.attempts import CareRules
 from proxy.upstream.care.breaker import Rest
@@ -135,7 +136,7 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
 def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
     """The parts over a store and some models."""
     lanes = lanes_of(settings, configured)
-    router = turn_router(settings.routing, store, lanes)
+    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url))
     rules = Rules(
         policies=Policies(person=settings.routing.policy, fresh=settings.routing.fresh),
         zones_as=settings.context.zones_as,
@@ -221,11 +222,21 @@ def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:
     return models_from_list(entries, env) if entries else models_from_environment(env)
 
 
-def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes) -> GraftRouter:
-    """The router: the embedded scorer, behind it the LLM if one is named. Raises ConfigError for a model that cannot score."""
+def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes, folder: Path | None = None) -> GraftRouter:
+    """The router: the embedded scorer, behind it the LLM if one is named. Raises ConfigError for a model that cannot score.
+
+    Args:
+        folder: Where large trees may put what is seldom needed; without one, all of them stays in memory.
+    """
     limits = limits_of(routing)
     gate = EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder))
-    return GraftRouter(Grove(feed), gate, limits, _llm(routing, lanes, limits))
+    return GraftRouter(Grove(feed, folder=folder), gate, limits, _llm(routing, lanes, limits))
+
+
+def folder_of(storage_url: str) -> Path | None:
+    """The folder of a database; `None` for one in memory."""
+    file = file_of(storage_url)
+    return None if file == MEMORY else Path(file).absolute().parent
 
 
 def limits_of(routing: RoutingSettings) -> RoutingLimits:

@@ -125,7 +125,7 @@ class EmbeddedScorer:
         for listener in model.listeners:
             if isinstance(listener, PairIndex) and listener.embedder == self._embedder.name:
                 return listener
-        index = PairIndex(self._embedder.size, self._embedder.name)
+        index = PairIndex(self._embedder.size, self._embedder.name, model.folder)
         model.listen(index)
         return index
 
@@ -202,18 +202,18 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
     def place(kind: int, share: float, parent_id: NodeId | None, reason: str) -> Place:
         return Place(kind, share, Candidate(parent_id, ROUTES[kind], float(chances[kind]) * share, reason))
 
-    goes_on = index.ends[active] if question.cursor is None else question.cursor
+    goes_on = index.end(active) if question.cursor is None else question.cursor
     places = [
         place(CONTINUE, 1.0, goes_on, reasons.goes_on(found, active)),
         place(NEW, 1.0, None, reasons.opens(found)),
     ]
     shares = softmax(evidence.other_scores)[:SHOWN]
     for pair, share in zip(evidence.others[:SHOWN].tolist(), shares.tolist(), strict=True):
-        places.append(place(RETURN, share, index.ends[pair], reasons.returns(found, pair)))
+        places.append(place(RETURN, share, index.end(pair), reasons.returns(found, pair)))
     if len(evidence.earlier):
         pair = int(evidence.earlier[0])
         share = float(softmax(evidence.earlier_scores)[0])
-        places.append(place(FORK, share, index.ends[pair], reasons.forks(found, pair)))
+        places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair)))
     return places
 
 

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Protocol
 
 from proxy.domain.placement import FeedNode, Mark, TreeSlice
 from proxy.domain.ports import TreeFeed
 from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.routing.nodes import Nodes
+
+_AT_ONCE = 1_000
 
 
 class Listener(Protocol):
@@ -28,24 +33,23 @@ class Listener(Protocol):
 class TreeModel:
     """One tree's visible nodes, their children and tips."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is where a large tree may put what is seldom needed; without one, all stays in memory."""
+        self.folder = folder
         self.mark: Mark | None = None
         self.system_prompt: str | None = None
-        self.nodes: dict[NodeId, FeedNode] = {}
+        self.nodes = Nodes(folder)
         """In the order in which they became visible: parents before children."""
-        self.children: dict[NodeId | None, list[NodeId]] = {}
         self.listeners: list[Listener] = []
 
     def apply(self, news: TreeSlice) -> None:
         """Take in what became visible since the mark."""
         if news.reset:
             self.nodes.clear()
-            self.children.clear()
             for listener in self.listeners:
                 listener.reset()
         for node in news.nodes:
-            self.nodes[node.id] = node
-            self.children.setdefault(node.parent_id, []).append(node.id)
+            self.nodes.add(node)
         self.mark = news.mark
         self.system_prompt = news.system_prompt
         if news.nodes:
@@ -55,7 +59,9 @@ class TreeModel:
     def listen(self, listener: Listener) -> None:
         """Keep a listener in step from now on, after showing it all that is here."""
         listener.reset()
-        listener.add(list(self.nodes.values()))
+        nodes = iter(self.nodes.values())
+        while some := list(islice(nodes, _AT_ONCE)):
+            listener.add(some)
         self.listeners.append(listener)
 
     def path(self, node_id: NodeId | None) -> list[FeedNode]:
@@ -70,13 +76,21 @@ class TreeModel:
 
     def tips(self) -> list[NodeId]:
         """The nodes without children, oldest first."""
-        return [node_id for node_id in self.nodes if node_id not in self.children]
+        return self.nodes.tips()
 
 
 class Grove:
     """The tree models that were used last."""
 
-    def __init__(self, feed: TreeFeed, build: Callable[[], TreeModel] = TreeModel, keep: int = 256) -> None:
+    def __init__(
+        self,
+        feed: TreeFeed,
+        build: Callable[[Path | None], TreeModel] = TreeModel,
+        keep: int = 256,
+        folder: Path | None = None,
+    ) -> None:
+        """`folder` is where large trees may put what is seldom needed: texts and full vectors."""
+        self._folder = folder
         self._feed = feed
         self._build = build
         self._keep = keep
@@ -87,7 +101,7 @@ class Grove:
         key = (user_id, tree_id)
         model = self._models.get(key)
         if model is None:
-            model = self._models[key] = self._build()
+            model = self._models[key] = self._build(self._folder)
             while len(self._models) > self._keep:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)

@@ -7,17 +7,48 @@ added in place as nodes become visible. Their vectors are not computed then, for
 
 from __future__ import annotations
 
+import marshal
 import threading
 from array import array
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
+from proxy.routing.ids import Ids
 from proxy.routing.reading import text
+from proxy.routing.shelf import Shelf
 from proxy.routing.vectors import Floats, Ints, PairVectors, grown
+
+
+class PairOf:
+    """The pair to which each node belongs."""
+
+    def __init__(self) -> None:
+        self._ids = Ids()
+        self._pairs: array[int] = array("i")
+
+    def __setitem__(self, node_id: NodeId, pair: int) -> None:
+        number = self._ids.add(node_id)
+        if number == len(self._pairs):
+            self._pairs.append(pair)
+        else:
+            self._pairs[number] = pair
+
+    def __getitem__(self, node_id: NodeId) -> int:
+        if (pair := self.get(node_id)) is None:
+            raise KeyError(node_id)
+        return pair
+
+    def __contains__(self, node_id: NodeId) -> bool:
+        return self._ids.find(node_id) is not None
+
+    def get(self, node_id: NodeId) -> int | None:
+        number = self._ids.find(node_id)
+        return None if number is None else self._pairs[number]
 
 
 class Named:
@@ -57,8 +88,10 @@ class Named:
 class PairIndex:
     """The pairs of one tree, parents before children, numbered in the order in which they became visible."""
 
-    def __init__(self, size: int, embedder: str) -> None:
+    def __init__(self, size: int, embedder: str, folder: Path | None = None) -> None:
+        """`folder` is where a large tree may put texts and vectors; without one, all stays in memory."""
         self._size = size
+        self._folder = folder
         self.embedder = embedder
         """Whose vectors these are."""
         self.lock = threading.RLock()
@@ -69,10 +102,10 @@ class PairIndex:
         with self.lock:
             self.generation = object()
             """Another one after every reset, so that vectors computed meanwhile are not written to other pairs."""
-            self.pair_of: dict[NodeId, int] = {}
-            self.ends: list[NodeId] = []
-            self.asked: list[str] = []
-            self.replied: list[str] = []
+            self.pair_of = PairOf()
+            self._shelf = Shelf(self._folder)
+            self._places: array[int] = array("q")
+            """Where the shelf holds each pair's end and texts."""
             self.systems = Named()
             """The system text under which each pair was said."""
             self.personalities = Named()
@@ -80,7 +113,7 @@ class PairIndex:
             """Stem to the pairs that hold it, in either text."""
             self.asked_postings: dict[str, array[int]] = {}
             self.name_postings: dict[str, array[int]] = {}
-            self.vectors = PairVectors(self._size)
+            self.vectors = PairVectors(self._size, self._folder)
             self.strand_ends: array[int] = array("i")
             """The last pair of each strand: a pair and what followed it first, and what followed that first."""
             self.roots = 0
@@ -98,12 +131,21 @@ class PairIndex:
             self._stale: dict[int, None] = {}
 
     def __len__(self) -> int:
-        return len(self.ends)
+        return len(self._places)
 
     def add(self, nodes: Sequence[FeedNode]) -> None:
         with self.lock:
             for node in nodes:
                 self._add(node)
+
+    def end(self, pair: int) -> NodeId:
+        """The last node of a pair: where the next turn would join."""
+        return self._said(pair)[0]
+
+    def texts(self, pair: int) -> tuple[str, str]:
+        """What the user said, and what was answered; of long texts the ends."""
+        _, asked, replied = self._said(pair)
+        return asked, replied
 
     @property
     def parent(self) -> Ints:
@@ -188,7 +230,7 @@ class PairIndex:
             generation, pairs = self.generation, list(self._stale)
             later = [] if newest is None else pairs[:-newest]
             pairs = pairs[len(later) :]
-            views = [view for pair in pairs for view in _views(self.asked[pair], self.replied[pair])]
+            views = [view for pair in pairs for view in _views(*self.texts(pair))]
             systems = list({said for pair in pairs if (said := self.systems[pair]) and said not in self._systems})
             self._stale.clear()
             self._stale.update(dict.fromkeys(later))
@@ -212,27 +254,29 @@ class PairIndex:
             self.pair_of[node.id] = self._open_pair(node, before, node.text, "")
         elif before is None:
             self.pair_of[node.id] = self._open_pair(node, None, "", node.text)
-        elif self.ends[before] == node.parent_id and not self._children[before]:
-            self.pair_of[node.id] = before
-            self.ends[before] = node.id
-            self._say(before, _joined(self.replied[before], node.text))
-        else:  # another answer to the same message: a pair of its own beside the first
-            follows = int(self._parent[before])
-            said = _joined(self.replied[before], node.text) if self.ends[before] == node.parent_id else node.text
-            pair = self._open_pair(node, None if follows == before else follows, self.asked[before], said)
-            self.roots -= int(self._root[pair] == pair and self._root[before] != pair)
-            self._root[pair], self._head[pair] = self._root[before], self._head[before]
-            self.systems.copy(before, pair)
-            self.personalities.copy(before, pair)
-            self.pair_of[node.id] = pair
+        else:
+            self.pair_of[node.id] = self._answer(node, before)
+
+    def _answer(self, node: FeedNode, before: int) -> int:
+        """Take in an answer: to the pair that it ends, or as a pair of its own beside that of another answer."""
+        end, asked, replied = self._said(before)
+        if end == node.parent_id and not self._children[before]:
+            self._say(before, node.id, asked, _joined(replied, node.text))
+            return before
+        follows = int(self._parent[before])
+        said = _joined(replied, node.text) if end == node.parent_id else node.text
+        pair = self._open_pair(node, None if follows == before else follows, asked, said)
+        self.roots -= int(self._root[pair] == pair and self._root[before] != pair)
+        self._root[pair], self._head[pair] = self._root[before], self._head[before]
+        self.systems.copy(before, pair)
+        self.personalities.copy(before, pair)
+        return pair
 
     def _open_pair(self, node: FeedNode, before: int | None, asked: str, replied: str) -> int:
-        pair = len(self.ends)
+        pair = len(self)
         if pair == len(self._parent):
             self._grow(pair + 1)
-        self.ends.append(node.id)
-        self.asked.append(asked)
-        self.replied.append("")
+        self._places.append(0)
         self.systems.append(node.system, before)
         self.personalities.append(node.personality, before)
         self._parent[pair] = pair if before is None else before
@@ -252,7 +296,7 @@ class PairIndex:
         _post(self.asked_postings, set(text.words(asked[:READ])), pair)
         _post(self.postings, set(text.words(asked[:READ])), pair)
         _post(self.name_postings, text.names(asked[:READ]), pair)
-        self._say(pair, replied)
+        self._say(pair, node.id, asked, replied)
         return pair
 
     def _landing(self, before: int) -> int:
@@ -265,14 +309,18 @@ class PairIndex:
         even = self._depth[before] - self._depth[jump] == self._depth[jump] - self._depth[further]
         return further if even else before
 
-    def _say(self, pair: int, replied: str) -> None:
-        self.replied[pair] = replied
+    def _said(self, pair: int) -> tuple[NodeId, str, str]:
+        end, asked, replied = marshal.loads(self._shelf.get(self._places[pair]))  # noqa: S302 - bytes that this process wrote
+        return end, asked, replied
+
+    def _say(self, pair: int, end: NodeId, asked: str, replied: str) -> None:
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
+        self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
         _post(self.postings, set(text.words(read)), pair)
         _post(self.name_postings, text.names(read), pair)
         self._length[pair] = min(4000, len(replied)) ** 0.5
-        end = replied.rstrip()[-300:]
-        self._open[pair] = 1.0 if end.endswith("?") else 0.5 if "?" in end else 0.0
+        last = replied.rstrip()[-300:]
+        self._open[pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0
         self._stale[pair] = None
 
     def _grow(self, count: int) -> None:

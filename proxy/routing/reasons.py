@@ -31,7 +31,7 @@ def returns(look: Look, pair: int) -> str:
 
 
 def forks(look: Look, pair: int) -> str:
-    said = _clipped(look.index.asked[pair] or look.index.replied[pair])
+    said = _clipped(next(filter(None, look.index.texts(pair)), ""))
     return f"goes back to an earlier point, {_quoted(said)}" + _because(look, [pair])
 
 
@@ -45,7 +45,7 @@ def opens(look: Look) -> str:
 def title(look: Look, pair: int) -> str:
     """A conversation by its first words."""
     first = int(look.index.root[pair])
-    return _quoted(_clipped(look.index.asked[first] or look.index.replied[first]))
+    return _quoted(_clipped(next(filter(None, look.index.texts(first)), "")))
 
 
 def _because(look: Look, pairs: list[int]) -> str:

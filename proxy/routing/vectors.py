@@ -6,10 +6,13 @@ A tree of any size is searched by the signs of its vectors alone (six machine wo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from proxy.routing.shelf import Space
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -22,39 +25,65 @@ ASKED, BOTH, TAIL = range(VIEWS)
 _BLOCK = 512
 """Pairs compared at a time, so that they stay in the processor's cache."""
 
-GROWTH = 1.5
+GROWTH = 1.25
 
 SAMPLE = 256
 """Pairs from which it is told how widely the similarities of a large tree are spread."""
+SAMPLED_ANEW = 1.1
+"""How much a tree grows before they are drawn again."""
 
 
 class PairVectors:
     """Three vectors a pair; zero until they are kept."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, folder: Path | None = None) -> None:
         self._size = size
         self._words = -(-size // 64)
-        self._values = np.zeros((16, VIEWS, size), np.int8)
+        self._values = Space(folder)
+        """`VIEWS` times `size` bytes a pair."""
         self._scales = np.zeros((16, VIEWS), np.float32)
         self._signs = np.zeros((self._words, 16), np.uint64)
         """Of `BOTH`, one row a machine word, so that all pairs are compared a word at a time."""
         self._sum = np.zeros(size, np.float32)
         """Of all pairs' `BOTH`: what the whole tree has in common."""
+        self._sample: tuple[int, Floats] | None = None
 
     def reserve(self, count: int) -> None:
         """Make room for that many pairs."""
-        self._values, self._scales = grown(self._values, count), grown(self._scales, count)
+        self._scales = grown(self._scales, count)
         self._signs = grown(self._signs, count, axis=1)
 
     def keep(self, pairs: Sequence[int], vectors: Floats) -> None:
         """Store the vectors of some pairs, one row a view, scaled by the largest value of each."""
         scales = np.abs(vectors).max(axis=1) / 127 + 1e-12
-        before = self._values[pairs, BOTH] * self._scales[pairs, BOTH][:, None]
+        numbers = np.array(pairs, np.int32)
+        before = self._rows(numbers)[:, BOTH] * self._scales[pairs, BOTH][:, None]
         both = vectors.reshape(-1, VIEWS, self._size)[:, BOTH]
         self._sum += both.sum(axis=0) - before.sum(axis=0)
-        self._values[pairs] = np.rint(vectors / scales[:, None]).astype(np.int8).reshape(-1, VIEWS, self._size)
+        for pair, row in zip(
+            pairs, np.rint(vectors / scales[:, None]).astype(np.int8).reshape(len(pairs), -1), strict=True
+        ):
+            self._fill(pair)
+            self._values.write(pair * row.size, row.tobytes())
         self._scales[pairs] = scales.reshape(-1, VIEWS)
         self._signs[:, pairs] = self._signs_of(both).T
+
+    def _fill(self, pair: int) -> None:
+        """Zeros for the pairs before that have no vectors yet."""
+        gap = pair * VIEWS * self._size - len(self._values)
+        if gap > 0:
+            self._values.write(len(self._values), bytes(gap))
+
+    def _rows(self, pairs: Ints) -> NDArray[np.int8]:
+        """The vectors of some pairs; those that follow one another are read in one go."""
+        length = VIEWS * self._size
+        rows = np.zeros((len(pairs), length), np.int8)
+        flat = rows.reshape(-1)
+        starts = np.flatnonzero(np.diff(pairs, prepend=-2) != 1).tolist()
+        for start, end in zip(starts, [*starts[1:], len(pairs)], strict=True):
+            read = self._values.read(int(pairs[start]) * length, (end - start) * length)
+            flat[start * length : start * length + len(read)] = np.frombuffer(read, np.int8)
+        return rows.reshape(-1, VIEWS, self._size)
 
     def similarities(self, vector: Floats, count: int, pairs: Ints | None = None) -> tuple[Floats, Floats]:
         """Cosine of a text with the vectors of the first `count` pairs, or of some, one column a view; and of each with the mean of all.
@@ -64,11 +93,12 @@ class PairVectors:
         many = count if pairs is None else len(pairs)
         against = np.stack([vector, self.mean()], axis=1)
         similar = np.empty((many, VIEWS, 2), np.float32)
+        numbers = np.arange(count, dtype=np.int32) if pairs is None else pairs
         for start in range(0, many, _BLOCK):
-            end = min(many, start + _BLOCK)
-            block = self._values[slice(start, end) if pairs is None else pairs[start:end]]
-            similar[start:end] = (block.reshape(-1, self._size).astype(np.float32) @ against).reshape(-1, VIEWS, 2)
-        similar *= (self._scales[:count] if pairs is None else self._scales[pairs])[:, :, None]
+            some = numbers[start : start + _BLOCK]
+            block = self._rows(some).reshape(-1, self._size).astype(np.float32)
+            similar[start : start + _BLOCK] = (block @ against).reshape(-1, VIEWS, 2)
+        similar *= self._scales[numbers][:, :, None]
         return similar[:, :, 0], similar[:, BOTH, 1]
 
     def mean(self) -> Floats:
@@ -80,9 +110,10 @@ class PairVectors:
         """The mean cosine of a text with `BOTH` of all pairs, and its deviation, from those of all, or from a sample."""
         if both is not None:
             return float(both.mean()), float(both.std()) + 0.05
-        sample = np.arange(0, count, max(1, count // SAMPLE))[:SAMPLE]
-        some = (self._values[sample, BOTH].astype(np.float32) @ vector) * self._scales[sample, BOTH]
-        return float(self._sum @ vector) / count, float(some.std()) + 0.05
+        if self._sample is None or count > SAMPLED_ANEW * self._sample[0]:
+            some = np.arange(0, count, max(1, count // SAMPLE), dtype=np.int32)[:SAMPLE]
+            self._sample = count, self._rows(some)[:, BOTH] * self._scales[some, BOTH][:, None]
+        return float(self._sum @ vector) / count, float((self._sample[1] @ vector).std()) + 0.05
 
     def apart(self, vector: Floats, count: int) -> NDArray[np.uint16]:
         """In how many signs each of the first `count` pairs differs from a text."""

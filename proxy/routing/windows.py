@@ -98,7 +98,7 @@ class View:
 
     def end_under(self, node_id: NodeId) -> NodeId:
         """The end of the newest branch through a node."""
-        while below := [child for child in self._model.children.get(node_id, ()) if child in self._own]:
+        while below := [child for child in self._model.nodes.children(node_id) if child in self._own]:
             node_id = below[-1]
         return node_id
 

@@ -111,11 +111,13 @@ def _node(node: FeedNode, tree_id: TreeId) -> Node:
 class Grown:
     """A tree that grows, and the router that follows it."""
 
-    def __init__(self, feed: TreeFeed, grow: Callable[[int], Any], last: Callable[[], list[FeedNode]]) -> None:
+    def __init__(
+        self, feed: TreeFeed, folder: Path, grow: Callable[[int], Any], last: Callable[[], list[FeedNode]]
+    ) -> None:
         self._grow, self._last = grow, last
         self._vectors = Vectors()
         gate = EmbeddedScorer(self._vectors, Weights.shipped("minilm"))
-        self.router = GraftRouter(Grove(feed), gate)
+        self.router = GraftRouter(Grove(feed, folder=folder), gate)
         self._chance = random.Random("turns")
 
     async def build(self, nodes: int, user: UserId, tree: TreeId) -> float:
@@ -159,16 +161,16 @@ async def _awaited(value: Any) -> None:
         await value
 
 
-async def measure(nodes: int, chain: bool, users: int, rounds: int, folder: Path | None) -> Cost:
+async def measure(nodes: int, chain: bool, users: int, rounds: int, folder: Path, in_store: bool) -> Cost:
     """Build a tree in this process and measure it."""
     unit_ms = yardstick()
     Vectors().embed(["warm"])
     next(exchanges("warm"))
     heap.settle()
     before = rss()
-    if folder is None:
+    if not in_store:
         feed = Feed("tree", chain=chain)
-        grown = Grown(feed, feed.grow, lambda: feed.last)
+        grown = Grown(feed, folder, feed.grow, lambda: feed.last)
         return await _measured(grown, USER, TREE, nodes, chain, 1, rounds, before, unit_ms)
     async with SqliteStore(f"sqlite:///{folder / 'bench.db'}") as store:
         for number in range(users - 1):
@@ -177,7 +179,7 @@ async def measure(nodes: int, chain: bool, users: int, rounds: int, folder: Path
             await other.grow(nodes // 2)
         stored = Stored(store, "user", chain)
         tree = await stored.open()
-        grown = Grown(store, stored.grow, lambda: stored.last)
+        grown = Grown(store, folder, stored.grow, lambda: stored.last)
         return await _measured(grown, stored.user, tree.id, nodes, chain, users, rounds, rss(), unit_ms)
 
 
@@ -259,7 +261,7 @@ def profiled(nodes: int, chain: bool, rounds: int, work: str) -> str:
     import pstats
 
     feed = Feed("tree", chain=chain)
-    grown = Grown(feed, feed.grow, lambda: feed.last)
+    grown = Grown(feed, Path(tempfile.gettempdir()), feed.grow, lambda: feed.last)
     profile = cProfile.Profile()
 
     async def inline(work: Callable[[], Any]) -> Any:
@@ -306,8 +308,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sizes = [int(float(size)) for size in options.sizes.split(",")]
     if options.one is not None:
         with tempfile.TemporaryDirectory(prefix="graft-bench-") as folder:
-            place = Path(folder) if options.store else None
-            cost = asyncio.run(measure(options.one, options.chain, options.users, options.rounds, place))
+            cost = asyncio.run(
+                measure(options.one, options.chain, options.users, options.rounds, Path(folder), options.store)
+            )
         sys.stdout.write(json.dumps(asdict(cost)))
         return
     console = Console(width=None if sys.stdout.isatty() else 160)

@@ -22,6 +22,7 @@ MEASURED_BY = (
     "reading/tongues",
     "pairs",
     "vectors",
+    "nodes",
     "part",
     "features",
     "evidence",

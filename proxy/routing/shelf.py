@@ -1,0 +1,97 @@
+"""Room for what a large tree needs seldom: in memory while it is little, else in a file without a name.
+
+Texts and full vectors are most of a tree's weight, and a placement reads a few hundred of them. The file lies beside the database, is
+unlinked as soon as it is made and goes with the process; where no folder is given, or none can be written to, all stays in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 4 << 20
+"""Bytes of one shelf that are kept in memory."""
+
+_LENGTH = 4
+_GUESS = 2_000
+"""Bytes read at once, in the hope that the piece ends there."""
+
+
+class Space:
+    """Bytes by their place, which grow at the end."""
+
+    def __init__(self, folder: Path | None = None, in_memory: int = IN_MEMORY) -> None:
+        self._folder = folder
+        self._in_memory = in_memory
+        self._bytes = bytearray()
+        self._file: int | None = None
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    @property
+    def is_spilled(self) -> bool:
+        return self._file is not None
+
+    def write(self, place: int, data: bytes) -> None:
+        """Write at a place no further than the end."""
+        self._size = max(self._size, place + len(data))
+        if self._file is None:
+            self._bytes[place : place + len(data)] = data
+            if self._size > self._in_memory:
+                self._spill()
+        else:
+            _write(self._file, place, data)
+
+    def read(self, place: int, length: int) -> bytes:
+        """As many bytes of those asked for as there are."""
+        if self._file is None:
+            return bytes(self._bytes[place : place + length])
+        return os.pread(self._file, length, place)
+
+    def _spill(self) -> None:
+        if self._folder is None:
+            return
+        try:
+            file, name = tempfile.mkstemp(prefix=".graft-index-", dir=self._folder)
+            Path(name).unlink()
+            _write(file, 0, bytes(self._bytes))
+        except OSError as exc:
+            log.warning("Large trees stay in memory, for nothing can be written beside the database: %s", exc)
+            self._folder = None
+            return
+        self._file = file
+        self._bytes = bytearray()
+
+
+class Shelf:
+    """Pieces of any length, each found by the place that it was given."""
+
+    def __init__(self, folder: Path | None = None, in_memory: int = IN_MEMORY) -> None:
+        self._space = Space(folder, in_memory)
+
+    def put(self, piece: bytes) -> int:
+        place = len(self._space)
+        self._space.write(place, len(piece).to_bytes(_LENGTH, "little") + piece)
+        return place
+
+    def get(self, place: int) -> bytes:
+        read = self._space.read(place, _GUESS)
+        end = _LENGTH + int.from_bytes(read[:_LENGTH], "little")
+        return read[_LENGTH:end] if end <= len(read) else self._space.read(place + _LENGTH, end - _LENGTH)
+
+
+def _write(file: int, place: int, data: bytes) -> None:
+    """All of it: the system may take less at a time."""
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, memoryview(data)[written:], place + written)

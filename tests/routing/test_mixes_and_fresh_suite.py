@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from proxy.cli.evaluate import _show_replays
+from proxy.cli.figures import show_replays
 from proxy.domain.placement import Attachment, FeedNode, Question
 from proxy.domain.tree import NodeId
 from proxy.routing.bench.cases import Case
@@ -135,5 +135,5 @@ def test_a_false_join_is_a_turn_in_a_conversation_that_is_not_its_own():
 
 def test_a_replay_tells_its_rates_on_one_line():
     console = Console(file=io.StringIO(), width=80)
-    _show_replays(console, "streams as they are", [("a", Replay(50, 1, 2, 3, 9, 5)), ("b", Replay(50, 0, 2, 0, 9, 8))])
+    show_replays(console, "streams as they are", [("a", Replay(50, 1, 2, 3, 9, 5)), ("b", Replay(50, 0, 2, 0, 9, 8))])
     assert "1.0 wrong joins, 4.0 torn follow-ups, 3.0 needless roots per 100 turns" in console.file.getvalue()  # type: ignore[attr-defined]

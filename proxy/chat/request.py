@@ -87,6 +87,11 @@ class Request:
     """Where its time goes."""
 
     @property
+    def is_retry(self) -> bool:
+        """Whether the client says that it sends the same request once more."""
+        return self.turn.retried or bool(self.turn.idempotency_key and self.after)
+
+    @property
     def pinned(self) -> bool:
         """Whether the client's word decides where the turn goes; results of tools stay with their calls whatever it says."""
         return self.turn.parent is not None and not self.transcript.loops

@@ -43,7 +43,7 @@ def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[
     """
     settings = load(config_file)
     if not makes:
-        _demand(settings.storage.url)
+        demand(settings.storage.url)
 
     async def run() -> Any:
         async with opened(settings) as store:
@@ -53,7 +53,8 @@ def with_store(config_file: str | None, work: Callable[[SqliteStore], Awaitable[
     return result
 
 
-def _demand(url: str) -> None:
+def demand(url: str) -> None:
+    """Raises ConfigError where there is no database."""
     file = file_of(url)
     if file == MEMORY or not Path(file).exists():
         raise ConfigError(

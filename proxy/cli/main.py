@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from proxy import __version__
+from proxy.cli.backup import backup, migrate, restore
 from proxy.cli.demo import demo
 from proxy.cli.evaluate import evaluate
 from proxy.cli.keys import keys
@@ -35,7 +36,20 @@ def graft() -> None:
     """Graft keeps every user's conversations as one growing tree, behind a plain OpenAI base_url."""
 
 
-for command in (serve, demo, tree, export_tree, import_tree, keys, evaluate, optimize, verify):
+for command in (
+    serve,
+    demo,
+    tree,
+    export_tree,
+    import_tree,
+    keys,
+    evaluate,
+    optimize,
+    verify,
+    backup,
+    restore,
+    migrate,
+):
     graft.add_command(command)
 
 

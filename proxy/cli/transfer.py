@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from proxy.cli.common import config_option, tree_named, with_store
+from proxy.cli.progress import shown
 from proxy.domain.archive import Imported, Progress, Target
 from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
 from proxy.transfer import formats
@@ -58,7 +59,7 @@ def export_tree(
         else:
             tree_id = (await tree_named(store, user_id, name or DEFAULT_TREE)).id
         newest = form in formats.BRANCH_ONLY
-        with _output(file) as out, _shown("Writing") as tell:
+        with _output(file) as out, shown("Writing") as tell:
             async with store.snapshot(user_id, tree_id, node, newest=newest) as copy:
                 return await _write(formats.write(form, copy), out, tell)
 
@@ -84,11 +85,11 @@ def import_tree(
     Importing a file again adds only what is new. A tree that holds nodes already keeps its own title, system prompt and zones.
     """
     target = Target(name, None if node_id is None else NodeId(node_id), keeps_ids=True)
-    with _input(file) as source, _shown("Checking") as tell:
+    with _input(file) as source, shown("Checking") as tell:
         checked = check(source, form, tell)
 
         async def work(store: SqliteStore) -> Imported:
-            with _shown("Storing", checked.nodes) as tell:
+            with shown("Storing", checked.nodes) as tell:
                 return await store.bring_in(UserId(user), checked, target, tell)
 
         imported = with_store(config_file, work, makes=True)
@@ -146,16 +147,3 @@ def _input(file: Path) -> Iterator[BinaryIO]:
         raise click.ClickException(f"{str(file)!r} cannot be read: {exc.strerror}.") from exc
     with source:
         yield source
-
-
-@contextmanager
-def _shown(what: str, total: int | None = None) -> Iterator[Progress]:
-    """A bar on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)

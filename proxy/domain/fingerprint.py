@@ -103,8 +103,9 @@ class Memo:
         content = wire.get("content")
         if type(content) is not str and content is not None:
             return _marked(message, key)
-        calls = (wire.get("tool_calls"), wire.get("function_call"), wire.get("tool_call_id")) if len(wire) > 2 else None
-        told = repr(calls) if calls and any(calls) else ""
+        is_text = len(wire) == 2 and content is not None  # nothing but role and content
+        calls = () if is_text else (wire.get("tool_calls"), wire.get("function_call"), wire.get("tool_call_id"))
+        told = repr(calls) if any(calls) else ""
         at = (key, wire["role"], content or "", told)
         known = self._marks.get(at)
         if known is None:

@@ -194,6 +194,19 @@ async def test_a_retry_of_what_failed_is_asked_again(road: Road) -> None:
 
 
 @pytest.mark.parametrize("how", [{"idempotency_key": "once"}, {"retried": True}])
+async def test_a_retry_without_history_goes_where_its_turn_was_placed(road: Road, how: dict[str, Any]) -> None:
+    bread = await road.ask(user("How long does bread bake?"))
+    road.router.to = [bread.node, None]
+    road.upstream.answers = [UpstreamError("overloaded", model="m", status=503), "Here."]
+    key = {name: value for name, value in how.items() if name == "idempotency_key"}
+    with pytest.raises(UpstreamError):
+        await road.ask(user("And rolls?"), **key)
+    told = await road.ask(user("And rolls?"), **how)
+    assert told.parent == bread.node
+    assert [node.message.text for node in await road.nodes()].count("And rolls?") == 1
+
+
+@pytest.mark.parametrize("how", [{"idempotency_key": "once"}, {"retried": True}])
 async def test_a_retry_of_a_regeneration_that_failed_is_not_answered_with_the_old_reply(
     road: Road, how: dict[str, Any]
 ) -> None:

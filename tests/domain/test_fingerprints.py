@@ -180,6 +180,13 @@ def test_what_was_hashed_before_is_the_same_when_it_is_remembered(chats: list[tu
         assert transcript(chat, key, roomy) == transcript(chat, key, tight) == transcript(chat, key)
 
 
+def test_calls_without_content_are_told_apart_when_they_are_remembered() -> None:
+    memo = Memo()
+    one, two = ([Message({k: v for k, v in call("{}", id=name).wire.items() if k != "content"})] for name in "ab")
+    assert transcript(one, KEY, memo) == transcript(one, KEY)
+    assert transcript(two, KEY, memo) == transcript(two, KEY) != transcript(one, KEY)
+
+
 def test_a_history_that_comes_again_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
     folding = fingerprint.fold_text

@@ -73,6 +73,7 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
         not named
         and transcript.fresh
         and request.policy == "auto"
+        and not request.is_retry
         and not await _just_asked(store, request, tree, node)
     ):
         return KnownTurn(), Cursor()

@@ -1,0 +1,181 @@
+"""A database copied while servers use it, and a copy put in its place.
+
+A copy is one commit's state, whatever is written meanwhile: it is read inside one read transaction, page by page (SQLite's online
+backup). What is written here is there only when it is complete and on the disk, and for its owner's eyes alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from proxy.errors import ConfigError
+from proxy.store.connection import MEMORY, is_passing, prepare, translated
+from proxy.store.migrations import migrate, pending, version_of
+from proxy.store.records import Violation
+from proxy.store.sqlite import SqliteStore
+from proxy.store.tenancy import Tenancy
+
+Copied = Callable[[int, int], None]
+"""Told how many pages of how many are copied."""
+
+PAGES: Final = 1_000
+"""Copied between two calls of `Copied`: 4 MB."""
+_BUSY_S: Final = 15.0
+
+
+def _untold(done: int, total: int) -> None:
+    """Nobody is told."""
+
+
+class Unsound(ConfigError):
+    """A copy whose rows break rules; it was not put in place."""
+
+    def __init__(self, file: str, violations: list[Violation]) -> None:
+        first = violations[0]
+        super().__init__(
+            f"{file!r} is not sound, so nothing was restored: {first.table} {first.row}: {first.rule}"
+            + (f", and {len(violations) - 1} more." if len(violations) > 1 else ".")
+        )
+
+
+def looked_at(file: str) -> tuple[int, int]:
+    """A database's version, and how many steps it lacks; nothing is changed. Raises ConfigError, StoreError."""
+    with _database(file) as db:
+        return version_of(db), pending(db)
+
+
+def back_up(file: str, target: Path, tell: Copied = _untold, *, replaces: bool = False) -> None:
+    """Copy a database into a file; servers may go on meanwhile.
+
+    Raises:
+        ConfigError: There is no database, the target is there already, or it cannot be written.
+        StoreError: The database cannot be read, or is damaged.
+    """
+    if target.exists() and not replaces:
+        raise ConfigError(f"{str(target)!r} is there already; --force replaces it.")
+    with _beside(target) as part:
+        _copy(file, part, tell)
+        _placed(part, target)
+
+
+def restore(source: Path, file: str, tell: Copied = _untold, *, replaces: bool = False) -> None:
+    """Put a copy in a database's place, once it is found sound and brought up to date; nobody may use the database.
+
+    Raises:
+        ConfigError: There is a database already, or somebody uses it; the copy is of another program, of a newer Graft or
+            unsound.
+        StoreError: The copy cannot be read, or is damaged.
+    """
+    target = Path(file).resolve()
+    if file == MEMORY:
+        raise ConfigError("A database in memory cannot be restored: name a file under storage.url.")
+    if target.is_file() and target.stat().st_size and not replaces:
+        raise ConfigError(f"There is a database at {file!r} already; --force puts the copy in its place.")
+    prepare(file)
+    alone = Tenancy.claim(file)
+    try:
+        if not alone.is_first:
+            raise ConfigError(f"A server uses {file!r}. Stop it first.")
+        with _beside(target) as part:
+            _copy(str(source), part, tell)
+            with _database(str(part)) as db:
+                migrate(db)
+            if violations := asyncio.run(_violations(part)):
+                raise Unsound(str(source), violations)
+            _unused(file)
+            _placed(part, target)
+    finally:
+        alone.leave()
+
+
+async def _violations(part: Path) -> list[Violation]:
+    async with SqliteStore(f"sqlite:///{part}", recover=False) as store:
+        return await store.verify()
+
+
+def _copy(file: str, part: Path, tell: Copied) -> None:
+    """One commit's state of a database, as a file that stands for itself. Raises ConfigError, StoreError."""
+    with _database(file) as source, closing(sqlite3.connect(part, isolation_level=None)) as copy:
+        pending(source)  # refuses what is not ours to read
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this commit alone
+        try:
+            source.backup(copy, pages=PAGES, progress=lambda _, left, total: tell(total - left, total))
+            copy.execute("PRAGMA journal_mode = DELETE")
+            found = [message for (message,) in copy.execute("PRAGMA quick_check(1)")]
+        except sqlite3.Error as exc:
+            raise translated(exc, file) from exc
+        if found != ["ok"]:
+            raise translated(sqlite3.DatabaseError(found[0]), file)
+
+
+@contextmanager
+def _database(file: str) -> Iterator[sqlite3.Connection]:
+    """A connection that changes nothing on its own; a file on a read-only disk is taken as it stands."""
+    if file == MEMORY or not Path(file).is_file():
+        raise ConfigError(f"There is no database at {file!r}.")
+    address = f"file:{quote(str(Path(file).resolve()))}"
+    opened = partial(sqlite3.connect, uri=True, isolation_level=None, timeout=_BUSY_S)
+    try:
+        db = opened(f"{address}?mode=rw")
+        try:
+            db.execute("PRAGMA schema_version")
+        except sqlite3.OperationalError:
+            db.close()
+            db = opened(f"{address}?immutable=1")
+            db.execute("PRAGMA schema_version")
+    except sqlite3.Error as exc:
+        raise translated(exc, file) from exc
+    with closing(db):
+        yield db
+
+
+def _unused(file: str) -> None:
+    """Carry a database's log into it and remove that, which only goes where nobody has it open. Raises ConfigError."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=1)) as db:
+        try:
+            db.execute("PRAGMA journal_mode = DELETE").fetchone()
+        except sqlite3.OperationalError as exc:
+            if is_passing(exc):
+                raise ConfigError(f"Somebody uses {file!r}: {exc}. Stop that first.") from exc
+            raise translated(exc, file) from exc
+        except sqlite3.DatabaseError:
+            pass  # what is there is damaged: reason enough to restore
+    for log in ("-wal", "-shm", "-journal"):
+        Path(f"{file}{log}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A file in the same folder, gone in the end unless it was put in place. Raises ConfigError."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as exc:
+        raise ConfigError(f"{str(target)!r} cannot be written: {exc.strerror}.") from exc
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+    finally:
+        for end in ("", "-wal", "-shm", "-journal", ".lock"):
+            Path(f"{part}{end}").unlink(missing_ok=True)
+
+
+def _placed(part: Path, target: Path) -> None:
+    """Put a file in place once it is on the disk."""
+    for path, then in ((part, lambda: part.replace(target)), (target.parent, lambda: None)):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        then()

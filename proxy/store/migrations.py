@@ -205,6 +205,41 @@ def version_12(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX cuts_tree ON cuts (user_id, tree_id)")
 
 
+def version_13(db: sqlite3.Connection) -> None:
+    """Images on trees and nodes, and images in messages that are switched off."""
+    db.execute(
+        """
+        CREATE TABLE images (
+            id TEXT PRIMARY KEY,
+            user_id TEXT NOT NULL REFERENCES users (id),
+            tree_id TEXT NOT NULL REFERENCES trees (id),
+            node_id TEXT NOT NULL,            -- '' hangs on no node
+            hash TEXT,                        -- NULL is elsewhere
+            url TEXT,
+            media_type TEXT,
+            active INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            created_at REAL NOT NULL,
+            CHECK ((hash IS NULL) <> (url IS NULL)),
+            FOREIGN KEY (user_id, hash) REFERENCES blobs (user_id, hash)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE INDEX images_place ON images (user_id, tree_id, node_id, position)")
+    db.execute("CREATE INDEX images_blob ON images (user_id, hash) WHERE hash IS NOT NULL")
+    db.execute(
+        """
+        CREATE TABLE images_off (
+            user_id TEXT NOT NULL REFERENCES users (id),
+            tree_id TEXT NOT NULL REFERENCES trees (id),
+            node_id TEXT NOT NULL REFERENCES nodes (id),
+            number INTEGER NOT NULL,          -- among the images of the node's message
+            PRIMARY KEY (user_id, tree_id, node_id, number)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -218,6 +253,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_10,
     version_11,
     version_12,
+    version_13,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -1,4 +1,4 @@
-"""What a user hangs on trees and nodes to be sent with requests there: the part of `SqliteStore` about zones and personalities."""
+"""What a user hangs on trees and nodes to be sent with requests there: the part of `SqliteStore` about zones, images and personalities."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
+from proxy.domain.picture import Hung, Picture
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.domain.zone import DataZone, Personality, Scope
-from proxy.store import personalities, zones
+from proxy.store import images, personalities, zones
+from proxy.store.reading import node
 from proxy.store.threads import Threads
+from proxy.store.trees import tree_of
 from proxy.store.zones import Spot
 
 
@@ -81,3 +84,33 @@ class Scoped(Threads, Protocol):
     async def delete_personality(self, user_id: UserId, name: str) -> None:
         """Trees that had it have none; what was said under it stays behind its wall. Raises NotFound."""
         await self._write(partial(personalities.delete, user_id=user_id, name=name))
+
+    async def add_image(self, user_id: UserId, tree_id: TreeId, brought: Picture) -> Hung:
+        """Hang an image on a tree. Raises NotFound, and InvalidRequest where too many hang there."""
+        return await self._write(lambda db: images.add(db, user_id, tree_of(db, user_id, tree_id).id, None, brought))
+
+    async def add_node_image(self, user_id: UserId, node_id: NodeId, brought: Picture) -> Hung:
+        """Hang an image on a node, for its subtree. Raises as `add_image`."""
+        return await self._write(
+            lambda db: images.add(db, user_id, node(db, user_id, node_id).tree_id, node_id, brought)
+        )
+
+    async def tree_images(self, user_id: UserId, tree_id: TreeId) -> list[Hung]:
+        """What hangs on a tree, oldest first; without bytes. Raises NotFound."""
+        return await self._read(partial(images.of_tree, user_id=user_id, tree_id=tree_id))
+
+    async def node_images(self, user_id: UserId, node_id: NodeId) -> list[Hung]:
+        """What is in a node's message, then what hangs on the node; without bytes. Raises NotFound."""
+        return await self._read(partial(images.of_node, user_id=user_id, node_id=node_id))
+
+    async def image(self, user_id: UserId, image_id: str) -> Hung:
+        """One image with its bytes. Raises NotFound."""
+        return await self._read(partial(images.get, user_id=user_id, id_=image_id))
+
+    async def switch_image(self, user_id: UserId, image_id: str, *, active: bool) -> Hung:
+        """Send an image from now on, or send it no more. Raises NotFound."""
+        return await self._write(partial(images.switch, user_id=user_id, id_=image_id, active=active))
+
+    async def delete_image(self, user_id: UserId, image_id: str) -> None:
+        """Raises NotFound, and InvalidRequest for an image in a message."""
+        await self._write(partial(images.delete, user_id=user_id, id_=image_id))

@@ -21,7 +21,7 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import Standing
-from proxy.store import reading, standing, trees, verify
+from proxy.store import images, reading, standing, trees, verify
 from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
@@ -75,7 +75,10 @@ class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
     async def standing(
         self, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
     ) -> Standing:
-        return await self._glance(lambda db: standing.standing(db, user_id, tree_id, path, personality))
+        found = await self._glance(lambda db: standing.standing(db, user_id, tree_id, path, personality))
+        if images.lacks_bytes(found):
+            found = await self._read(lambda db: images.with_bytes(db, user_id, found))
+        return found
 
     # Nodes, read
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from proxy.domain.tree import NodeId, Tree, TreeId, UserId
 from proxy.domain.zone import SCOPES, Personality, Piece, Standing
-from proxy.store import personalities
+from proxy.store import images, personalities
 from proxy.store.rows import to_json
 from proxy.store.shelf import loads
 from proxy.store.trees import tree_of
@@ -30,7 +30,7 @@ SAID_UNDER: Final = """
 def standing(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
 ) -> Standing:
-    """See `ports.TreeStore.standing`. Raises NotFound."""
+    """See `ports.TreeStore.standing`; images come without their bytes. Raises NotFound."""
     tree = tree_of(db, user_id, tree_id)
     named = personality or _said_under(db, tree, path)
     speaker = _speaker(db, tree, named)
@@ -38,8 +38,13 @@ def standing(
         *_wide(db, tree, named, speaker),
         *_on_path(db, tree, path),
         *loads.pieces(db, user_id, tree_id, path),
+        *images.pieces(db, tree, path),
     ]
-    return Standing(_in_order(pieces, path), (speaker.system_prompt if speaker else None) or tree.system_prompt)
+    return Standing(
+        _in_order(pieces, path),
+        (speaker.system_prompt if speaker else None) or tree.system_prompt,
+        images.inactive(db, tree, path),
+    )
 
 
 def _said_under(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> str | None:
@@ -74,7 +79,7 @@ def _on_path(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list
 
 
 def _in_order(pieces: Sequence[Piece], path: Sequence[NodeId]) -> tuple[Piece, ...]:
-    """Widest scope first, nodes in the order of the path; in each place its zone before what is loaded there."""
+    """Widest scope first, nodes in the order of the path; in each place its zone, what is loaded there, its images."""
     depth = {node_id: number for number, node_id in enumerate(path)}
     return tuple(
         sorted(pieces, key=lambda piece: (SCOPES.index(piece.scope), depth[piece.node_id] if piece.node_id else -1))

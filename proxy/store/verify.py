@@ -248,6 +248,34 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "images",
+        "hangs in a tree of its user that is there, on a node of it or on none",
+        """
+        SELECT i.id FROM images i LEFT JOIN trees t ON t.id = i.tree_id AND t.deleted_at IS NULL
+        LEFT JOIN nodes n ON n.id = i.node_id
+        WHERE t.user_id IS NOT i.user_id OR (i.node_id <> '' AND (n.tree_id IS NOT i.tree_id OR n.user_id IS NOT i.user_id))
+        """,
+    ),
+    (
+        "images",
+        "has bytes of its user and its kind, or is elsewhere",
+        """
+        SELECT i.id FROM images i LEFT JOIN blobs b ON b.user_id = i.user_id AND b.hash = i.hash
+        WHERE (i.hash IS NULL) = (i.url IS NULL) OR (i.hash IS NOT NULL AND b.media_type IS NOT i.media_type)
+        """,
+    ),
+    (
+        "images_off",
+        "names an image in a message of its tree",
+        """
+        SELECT o.node_id FROM images_off o LEFT JOIN nodes n ON n.id = o.node_id
+        WHERE n.tree_id IS NOT o.tree_id OR n.user_id IS NOT o.user_id
+           OR CASE WHEN json_valid(n.content) THEN o.number >= (
+                SELECT count(*) FROM json_each(n.content, '$.content') p
+                WHERE p.type = 'object' AND p.value ->> 'type' IN ('image_url', 'input_image', 'image')) END
+        """,
+    ),
+    (
         "search",
         "holds the words of a stored node",
         "SELECT d.id FROM search_docsize d WHERE NOT EXISTS (SELECT 1 FROM nodes n WHERE n.seq = d.id)",

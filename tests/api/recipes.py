@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.doubles.pictures import PNG
+
 OPEN = {"/health", "/ready"}
 """Routes without anything of anybody; those of the API's description, below `/api/docs`, are open too."""
 
@@ -161,6 +163,13 @@ RECIPES: Mapping[str, Recipe] = {
     "PUT /api/nodes/{node_id:str}/zone": Recipe({"text": "Theirs."}),
     "POST /api/nodes/{node_id:str}/zone": Recipe({"text": "Theirs."}),
     "DELETE /api/nodes/{node_id:str}/zone": Recipe(),
+    "GET /api/trees/{tree_id:str}/images": Recipe(),
+    "POST /api/trees/{tree_id:str}/images": Recipe({"data": PNG}),
+    "GET /api/nodes/{node_id:str}/images": Recipe(),
+    "POST /api/nodes/{node_id:str}/images": Recipe({"url": "https://pictures.example/mine.png"}),
+    "GET /api/images/{image_id:str}": Recipe(),
+    "PATCH /api/images/{image_id:str}": Recipe({"active": False}),
+    "DELETE /api/images/{image_id:str}": Recipe(),
     "GET /api/personalities": Recipe(),
     "POST /api/personalities": Recipe({"name": "new"}, slots=("body.name",)),
     "GET /api/personalities/{name:str}": Recipe(path={"name": "{persona}"}),

@@ -20,6 +20,7 @@ import pytest
 from proxy.domain.tree import new_id
 from tests.api.house import House, Person, Tree, open_house
 from tests.api.recipes import OPEN, RECIPES, Recipe
+from tests.doubles.pictures import PNG
 
 SECRET = "xylophone"
 """A word that only the owner says."""
@@ -31,6 +32,7 @@ KINDS = (
     "chat",
     "completion",
     "artefact",
+    "image",
     "call",
     "tree's name",
     "idempotency key",
@@ -38,11 +40,11 @@ KINDS = (
     "message",
     "persona",
 )
-"""The kinds of ids that are tried. The first seven are tried by every stranger, all of them by one of the owner's own kind."""
+"""The kinds of ids that are tried. The first eight are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
 TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
 FICKLE = re.compile(
-    r"\b(n|t|c|a|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
+    r"\b(n|t|c|a|i|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
     r'|"(at|created|created_at|updated_at|started_at|decided_at|spent_ms|overhead_ms)":[\d.e+-]+'
 )
 FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
@@ -94,6 +96,7 @@ def settled(person: Person, word: str) -> Owned:
         "chat": chat,
         "completion": person.get("/v1/chat/completions?order=desc&limit=1")["data"][0]["id"],
         "artefact": artefact,
+        "image": pictured(person, tree, reply),
         "tree's name": f"{word}-plans",
         "idempotency key": f"{word}-key-77",
         "decision": shadow,
@@ -121,7 +124,14 @@ def plain(person: Person) -> Owned:
     person.ok("POST", "/api/personalities", {"name": "harmonica-tutor"})
     own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
     own |= {"persona": "harmonica-tutor", "artefact": shelved(person, tree, "harmonica", turn)}
+    own["image"] = pictured(person, tree, reply)
     return Owned(person, own)
+
+
+def pictured(person: Person, tree: Tree, node: str) -> str:
+    """Give somebody images, on a tree and on a node."""
+    person.ok("POST", f"/api/nodes/{node}/images", {"url": f"https://{person.user.partition('/')[0]}.example/a.png"})
+    return str(person.ok("POST", f"{tree.path}/images", {"data": PNG})["id"])
 
 
 def shelved(person: Person, tree: Tree, word: str, turn: str) -> str:
@@ -140,7 +150,7 @@ class Pair:
         self.house = house
         self._app_key, self._app = house.key(kind="app")
         self._kind = stranger
-        self.kinds = KINDS if owner == stranger else KINDS[:7]
+        self.kinds = KINDS if owner == stranger else KINDS[:8]
         self._number = 0
         self._spent = True
         self._stranger: Owned
@@ -204,6 +214,7 @@ def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = 
     recipe: Recipe = RECIPES[endpoint]
     method, route = endpoint.split(" ")
     defaults = {"tree_id": "{tree}", "node_id": "{reply}", "completion_id": "{completion}", "artefact_id": "{artefact}"}
+    defaults["image_id"] = "{image}"
     parts: dict[str, Any] = {
         "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},
         "query": dict(recipe.query),
@@ -248,7 +259,7 @@ def bare(answer: httpx.Response, told: str) -> tuple[int, str]:
 
 def nobodys(kind: str, value: str) -> str:
     """A value like the owner's that nobody has."""
-    if re.fullmatch(r"(n|t|a|call)_\w{22}", value):
+    if re.fullmatch(r"(n|t|a|i|call)_\w{22}", value):
         return new_id(value.partition("_")[0])
     if value.startswith("chatcmpl-"):
         return f"{value[:-6]}000000"

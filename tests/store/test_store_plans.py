@@ -7,11 +7,13 @@ import pytest
 from proxy.domain.artefact import Brought
 from proxy.domain.memory import Origin, Told
 from proxy.domain.message import said
+from proxy.domain.picture import decoded
 from proxy.domain.summary import Cut, Summary
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, reading
 from proxy.store.shelf import loads
 from proxy.store.turns import recognising
+from tests.doubles.pictures import PNG
 from tests.store.client import LONG, Client
 from tests.transfer import growing
 
@@ -174,6 +176,7 @@ async def test_no_statement_of_any_question_or_change_scans_a_table(client: Clie
     await store.shadows(user, tree, None, 10)
     await store.path_lengths(user, [reply])
     await shelved(store, user, tree, turn, gone)
+    await scoped(client, turn, reply)
     exacts = client.exacts([await store.node(user, gone)])
     await store.delete(user, gone)
     await store.deleted(user, exacts, client.links()[:1], "", within=False)
@@ -252,6 +255,28 @@ async def test_what_stands_for_a_path_costs_the_same_however_much_hangs_elsewher
         await store.load_memory(user, (await store.add_memory(user, Told(f"No. {number}"), Origin())).id, tree, node)
     await standing()
     assert await counted() <= small * 1.1 + 2
+
+
+async def scoped(client: Client, turn: NodeId, reply: NodeId) -> None:
+    """All that is asked about zones, personalities and images."""
+    store, user, tree = client.store, client.user.id, client.tree.id
+    await store.put_zone(user, None, "node", "Of wood.", node_id=turn)
+    await store.append_zone(user, tree, "discussion", "Boats.", 100)
+    await store.node_zones(user, tree)
+    await store.node_zone(user, turn)
+    await store.create_personality(user, "tutor")
+    await store.update_personality(user, "tutor", {"zone": "You teach.", "metadata": {"a": 1}})
+    await store.update_tree(user, tree, {"personality": "tutor"})
+    await store.personalities(user)
+    hung = await store.add_image(user, tree, decoded(PNG))
+    await store.add_node_image(user, reply, decoded(PNG))
+    await store.switch_image(user, hung.image.id, active=True)
+    await store.tree_images(user, tree)
+    await store.node_images(user, reply)
+    standing = await store.standing(user, tree, [turn, reply], None)
+    assert len(standing.pieces) == 5
+    await store.delete_image(user, hung.image.id)
+    await store.delete_personality(user, "tutor")
 
 
 async def test_a_page_of_a_structure_costs_the_same_however_large_the_tree(client: Client):

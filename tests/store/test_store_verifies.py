@@ -4,13 +4,15 @@ import pytest
 
 from proxy.domain.artefact import Brought
 from proxy.domain.memory import Origin, Told
-from proxy.domain.message import said
+from proxy.domain.message import Message, said
+from proxy.domain.picture import Picture, decoded
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption
 from proxy.domain.summary import Cut, Summary
 from proxy.domain.transcript import Seen, Waypoint
-from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.domain.tree import Node, NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, verify
+from tests.doubles.pictures import PNG as DOT
 from tests.store.client import Client
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +54,20 @@ async def full(client: Client) -> Client:
     await store.commanded(user, [typed], "command goto", Waypoint(client.tree.id, client.nodes[0]), None)
     assert len((await store.search(user, "boats", None, None, 9)).items) == 2
     await shelved(store, user, client.tree.id, client.nodes[0])
+    await pictured(store, user, client.tree.id, client.nodes[0])
     return client
+
+
+async def pictured(store: SqliteStore, user: UserId, tree: TreeId, node: NodeId) -> None:
+    """Images on a tree, on a node, elsewhere, and one in a message that is switched off."""
+    dot = decoded(DOT)
+    await store.add_image(user, tree, dot)
+    await store.add_node_image(user, node, dot)
+    await store.add_image(user, tree, Picture(None, None, "https://pictures.example/boat.png"))
+    parts = [{"type": "text", "text": "This one?"}, {"type": "image_url", "image_url": {"url": dot.link}}]
+    shown = Node(NodeId("n_shown"), tree, node, Message({"role": "user", "content": parts}), "whole", 1.0)
+    await store.append(user, tree, [shown])
+    await store.switch_image(user, "n_shown.0", active=False)
 
 
 async def shelved(store: SqliteStore, user: UserId, tree: TreeId, node: NodeId) -> None:
@@ -243,6 +258,25 @@ DAMAGE = {
         f"UPDATE zones SET node_id = {ELSEWHERE} WHERE node_id <> ''",
         "zones",
         "hangs on a node",
+    ),
+    "an image of another tree's node": (
+        f"UPDATE images SET node_id = {ELSEWHERE} WHERE node_id <> ''",
+        "images",
+        "hangs in a tree",
+    ),
+    "an image of another user's tree": (
+        "UPDATE images SET tree_id = (SELECT id FROM trees WHERE user_id = 'bob')",
+        "images",
+        "hangs in a tree",
+    ),
+    "an image without bytes": ("UPDATE images SET hash = 'x' WHERE hash IS NOT NULL", "images", "has bytes"),
+    "an image here and elsewhere": ("UPDATE images SET url = 'https://a.b'", "images", "has bytes"),
+    "an image of another kind than its bytes": ("UPDATE images SET media_type = 'image/gif'", "images", "has bytes"),
+    "a switched off image that is in no message": ("UPDATE images_off SET number = 1", "images_off", "names an image"),
+    "a switched off image of another tree": (
+        f"UPDATE images_off SET node_id = {ELSEWHERE}",
+        "images_off",
+        "names an image",
     ),
     "a tree's zone on a node": (
         "UPDATE zones SET name = 'discussion' WHERE node_id <> ''",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from proxy.api.tree.images import ImageIn
 from proxy.api.tree.wire import (
     NODE_ID,
     TREE_ID,
@@ -23,11 +24,13 @@ from proxy.api.tree.wire import (
     parent_of,
 )
 from proxy.domain.message import Message, Role, Wire
+from proxy.domain.picture import pictures_in
 from proxy.domain.tree import Node, NodeId, State, Tree, new_id
 from proxy.errors import InvalidRequest
 from proxy.store.browse.labelling import LABELS, OURS, SCRATCHPAD, SOURCES
 from proxy.store.records import Outline
 
+IMAGES_MAX = 50
 BRANCH_MAX = 1_000
 """Messages that one request may add."""
 _SOURCES = "What a reply was drawn from, such as pages or passages: objects of any shape."
@@ -55,6 +58,12 @@ class MessageIn(Body):
     sources: Sources = Field(default=[], description=_SOURCES, examples=[[{"title": "Locks of the canal"}]])
     scratchpad: str | None = Field(default=None, max_length=ZONE_MAX, description=_NOTES, examples=[None])
     metadata: Metadata = Field(default={}, examples=[{"source": "notes"}])
+    images: list[ImageIn] = Field(
+        default=[],
+        max_length=IMAGES_MAX,
+        description="Pictures behind the content, in a user's message.",
+        examples=[[]],
+    )
 
     @field_validator("content")
     @classmethod
@@ -90,9 +99,15 @@ class MessageIn(Body):
 
     @property
     def wire(self) -> Wire:
-        """The message as OpenAI writes it."""
+        """The message as OpenAI writes it. Raises InvalidRequest for pictures that are none, RequestTooLarge."""
         more = {"name": self.name, "tool_calls": self.tool_calls, "tool_call_id": self.tool_call_id}
-        return {"role": self.role, "content": self.content, **{key: value for key, value in more.items() if value}}
+        content = _with_pictures(self.role, self.content, self.images)
+        return {"role": self.role, "content": content, **{key: value for key, value in more.items() if value}}
+
+    def switched_off(self, message: Message) -> list[int]:
+        """Which pictures of the message as it is stored came inactive, by number."""
+        first = len(pictures_in(message)) - len(self.images)
+        return [number for number, image in enumerate(self.images, first) if not image.active]
 
 
 class SaidIn(MessageIn):
@@ -252,6 +267,22 @@ def cited(wire: Wire) -> list[dict[str, Any]]:
         for one in found
         if isinstance(one, dict)
     ]
+
+
+def _with_pictures(role: Role, content: Any, images: Sequence[ImageIn]) -> Any:
+    """The content with pictures behind it; those in it that came as bytes are looked at too."""
+    for number, part in enumerate(content if isinstance(content, list) else ()):
+        told = part.get("image_url") if part["type"] == "image_url" else None
+        url = told.get("url") if isinstance(told, dict) else None
+        if isinstance(url, str) and url[:5].lower() == "data:":
+            ImageIn(data=url).picture(f"content[{number}].")
+    if not images:
+        return content
+    if role != "user":
+        raise InvalidRequest("Pictures can only be in a user's message.", param="images")
+    words = content if isinstance(content, list) else [{"type": "text", "text": content}] if content else []
+    links = [image.picture(f"images[{number}].").link for number, image in enumerate(images)]
+    return [*words, *({"type": "image_url", "image_url": {"url": link}} for link in links)]
 
 
 def _ours(message: MessageIn) -> dict[str, Any]:

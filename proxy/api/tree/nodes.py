@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from litestar import delete, get, patch, post
@@ -9,9 +11,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from pydantic import Field
 
-from proxy.api.tree.messages import BranchIn, NodeIn, NodeList, NodeOut, NodePatch, OutlineList, chain
+from proxy.api.tree.messages import BranchIn, MessageIn, NodeIn, NodeList, NodeOut, NodePatch, OutlineList, chain
 from proxy.api.tree.wire import ERRORS, NODE_ID, After, Asker, InPath, Out, PageSize
-from proxy.domain.tree import Node, NodeId, TreeId
+from proxy.domain.tree import Node, NodeId, Tree, TreeId
 from proxy.domain.turn import Caller
 from proxy.store.sqlite import SqliteStore
 
@@ -90,16 +92,16 @@ def writing(store: SqliteStore) -> list[HTTPRouteHandler]:
     async def add_node(tree_id: InPath, data: JSONBody[NodeIn], caller: Asker) -> NodeOut:
         """Hang a message under any node of the tree, or under the root."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
-        [node] = chain(tree, data.parent_id, [data])
-        await store.append(caller.user_id, tree.id, [node])
+        [node] = await asyncio.to_thread(chain, tree, data.parent_id, [data])
+        await _append(store, tree, [node], [data])
         return NodeOut.of(await store.node(caller.user_id, node.id))
 
     @post("/trees/{tree_id:str}/branches", summary="Begin a branch", responses=ERRORS)
     async def add_branch(tree_id: InPath, data: JSONBody[BranchIn], caller: Asker) -> NodeList:
         """Hang a chain of messages under any node of the tree, or under the root: all of it, or nothing."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
-        nodes = chain(tree, data.parent_id, data.messages, "messages[{}].")
-        await store.append(caller.user_id, tree.id, nodes)
+        nodes = await asyncio.to_thread(chain, tree, data.parent_id, data.messages, "messages[{}].")
+        await _append(store, tree, nodes, data.messages)
         return NodeList.of([await store.node(caller.user_id, node.id) for node in nodes], has_more=False)
 
     @patch("/nodes/{node_id:str}", summary="Label a node", responses=ERRORS)
@@ -114,6 +116,14 @@ def writing(store: SqliteStore) -> list[HTTPRouteHandler]:
         return NodeDeleted(id=node_id, nodes=gone)
 
     return [add_node, add_branch, update_node, delete_node]
+
+
+async def _append(store: SqliteStore, tree: Tree, nodes: Sequence[Node], messages: Sequence[MessageIn]) -> None:
+    """Store messages, then switch off the pictures in them that came inactive."""
+    await store.append(tree.user_id, tree.id, nodes)
+    for node, told in zip(nodes, messages, strict=True):
+        for number in told.switched_off(node.message):
+            await store.switch_image(tree.user_id, f"{node.id}.{number}", active=False)
 
 
 def _node(told: str | None) -> NodeId | None:

@@ -1,4 +1,4 @@
-"""A tree's twin without its nodes: the same title, instructions, participants, notes and zones, under a name of its own."""
+"""A tree's twin without its nodes: the same title, instructions, participants, notes, zones and images, under a name of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from proxy.domain.tree import Tree, TreeId, UserId
-from proxy.store import trees
+from proxy.store import images, trees
 
 _BESIDE: Final = {"zones": "name, text, updated_at"}
 """What stands beside a tree and on none of its nodes: the columns that its twin shares."""
@@ -25,4 +25,5 @@ def clone(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, name: str | 
             f" SELECT user_id, ?, node_id, {columns} FROM {table} WHERE user_id = ? AND tree_id = ? AND node_id = ''",
             (twin.id, user_id, tree_id),
         )
+    images.copy(db, user_id, tree_id, twin.id)
     return trees.tree_of(db, user_id, twin.id)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from proxy.domain.ports import Active
 from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
+from proxy.store import images
 from proxy.store.pruning import BELOW, forget_below
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
@@ -77,6 +78,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     ids = [id_ for (id_,) in db.execute("SELECT id FROM nodes WHERE tree_id = ?", (tree_id,))]
     _bury(db, user_id, tree_id, ids, above=None)
     forgetting.tree(db, user_id, tree_id)
+    images.forget_tree(db, user_id, tree_id)
     for table in ("zones", "active", "waypoints"):
         db.execute(f"DELETE FROM {table} WHERE user_id = ? AND tree_id = ?", (user_id, tree_id))
     db.execute("DELETE FROM searched WHERE tree_id = ?", (tree_id,))
@@ -153,6 +155,7 @@ def _bury(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, ids: Sequence[NodeId], *, above: NodeId | None
 ) -> None:
     """Take whole branches out of every table. `above` is what they hung from."""
+    images.forget_nodes(db, user_id, tree_id, ids)
     doomed = "(SELECT value FROM json_each(:ids))"
     pointing = f"user_id = :user AND tree_id = :tree AND node_id IN {doomed}"
     values = {"ids": to_json(ids), "now": time.time(), "above": above, "user": user_id, "tree": tree_id}

@@ -11,7 +11,7 @@ from proxy.domain.fingerprint import Hash
 from proxy.domain.tree import UserId
 from proxy.store.trees import secret_of
 
-REFERRING: Final = ("artefact_versions",)
+REFERRING: Final = ("artefact_versions", "images")
 """Tables that name a blob by `user_id` and `hash`."""
 
 

@@ -61,6 +61,17 @@ class ServerSettings(Section):
     keep_alive_s: float = Field(default=15.0, gt=0)
     """Longest silence in a stream before a comment keeps its connection open."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_at_once: int = Field(default=1000, ge=1)
+    """Requests that models are asked at the same time; further ones are told to come back."""
+
+
+class LimitSettings(Section):
+    """For keys that carry no limits of their own."""
+
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_day: int | None = Field(default=None, ge=1)
+    at_once: int | None = Field(default=None, ge=1)
+    """Requests under one key that are answered at the same time."""
 
 
 class StorageSettings(Section):
@@ -251,6 +262,7 @@ class Settings(BaseSettings):
     context: ContextSettings = ContextSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     clients: ClientSettings = ClientSettings()
+    limits: LimitSettings = LimitSettings()
 
     ignored: ClassVar[tuple[str, ...]] = LITELLM_SECTIONS
 

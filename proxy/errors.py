@@ -7,6 +7,8 @@
     |   `-- ContextTooSmall       the new turn alone does not fit the model's window
     |-- Unauthenticated           no key, or a key nobody gave out
     |-- Forbidden                 a known caller may not do this
+    |-- RateLimited               a known caller has asked enough for now
+    |-- Overloaded                the server answers as many requests as it can
     |-- NotFound                  unknown here, or another user's: nobody is told which
     |   `-- ModelNotFound
     |-- StoreError                the database could not do its part
@@ -68,6 +70,29 @@ class Unauthenticated(ProxyError):
 
 class Forbidden(ProxyError):
     """A known caller may not do this."""
+
+
+class RateLimited(ProxyError):
+    """This key has asked as much as it may for now."""
+
+    def __init__(
+        self, message: str, *, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.type = kind
+        """`requests` or `tokens`: what there was too much of."""
+        self.code = "rate_limit_exceeded"
+        self.retry_after_s = retry_after_s
+        self.headers = dict(headers or {})
+
+
+class Overloaded(ProxyError):
+    """The server is busy with as much as it can do at once."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.code = "overloaded"
+        self.retry_after_s = retry_after_s
 
 
 class NotFound(ProxyError):

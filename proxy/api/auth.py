@@ -13,6 +13,7 @@ import hashlib
 import ipaddress
 import math
 import secrets
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -20,14 +21,18 @@ from urllib.parse import urlsplit
 
 from litestar import Request
 
+from proxy.api.metering import Meter, Permit
 from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId
-from proxy.domain.turn import Caller, KeyKind
+from proxy.domain.turn import Caller, KeyKind, Limits
 from proxy.errors import Forbidden, InvalidRequest, Unauthenticated
 
 LOCAL = Caller(user_id=UserId("local"), key_id="local", kind="person")
 """The lone user of a server without keys."""
+
+PERMIT = "graft_permit"
+"""Where a request's state holds its permit."""
 
 KNOWN_FOR_S = 2.0
 """How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
@@ -46,6 +51,8 @@ class Key(Protocol):
     def policy(self) -> Policy | None: ...
     @property
     def honours_store(self) -> bool: ...
+    @property
+    def limits(self) -> Limits: ...
 
 
 class KeyStore(Protocol):
@@ -77,6 +84,7 @@ class Gatekeeper:
         user_headers: Sequence[str],
         origins: Sequence[str] = (),
         signed: SignedUsers | None = None,
+        meter: Meter | None = None,
     ) -> None:
         """Name who is trusted.
 
@@ -84,7 +92,9 @@ class Gatekeeper:
             user_headers: Headers in which the holder of an `app` key names its sub-user.
             origins: Web pages that may use a server without keys; `*` names none of them.
             signed: Who is named by signed tokens. With them, nobody is named in any other way.
+            meter: How much may be asked; without one, as much as anybody likes.
         """
+        self._meter = meter or Meter(at_once=sys.maxsize, usual=Limits())
         self._signed = signed
         self._keys = keys
         self._origins = frozenset(origins) - {"*"}
@@ -110,10 +120,19 @@ class Gatekeeper:
             return LOCAL
         key = await self._key(_bearer(request.headers))
         if key.kind == "person":
-            return Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store)
+            return Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store, limits=key.limits)
         sub_user = self._sub_user(request.headers, body or {})
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
-        return Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store)
+        return Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits)
+
+    def admit(self, request: Request[Any, Any, Any], caller: Caller) -> Permit:
+        """Let a request in that will ask a model; the doorway gives its place back when it has been answered.
+
+        Raises RateLimited and Overloaded.
+        """
+        permit = self._meter.admit(caller)
+        request.scope["state"][PERMIT] = permit
+        return permit
 
     async def _has_keys(self) -> bool:
         guarded, read_at = self._guarded

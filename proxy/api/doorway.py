@@ -1,4 +1,5 @@
-"""What is settled before a request is routed: bodies that came packed are unpacked, and `HEAD` is a `GET` without its body.
+"""What is settled before a request is routed, and after it: bodies that came packed are unpacked, `HEAD` is a `GET` without its body, and
+a request that was admitted to a model gives its place back however it ended.
 
 A packed body is refused as soon as what it holds grows past the limit for bodies, so that a small file cannot fill the memory.
 
@@ -14,6 +15,7 @@ import msgspec
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from proxy.api.auth import PERMIT
 from proxy.api.errors import refusal
 
 _PACKINGS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
@@ -47,7 +49,11 @@ class Doorway:
                 await _refuse(send, refused)
                 return
             scope, receive = _with_length(scope, len(body)), _again(body, receive)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if (permit := scope.get("state", {}).get(PERMIT)) is not None:
+                permit.release()
 
 
 def _packing(scope: Scope) -> bytes | None:

@@ -38,6 +38,10 @@ def status_of(exc: errors.ProxyError) -> int:
             return 403
         case errors.NotFound():
             return 404
+        case errors.RateLimited():
+            return 429
+        case errors.Overloaded():
+            return 503
         case errors.StoreUnavailable():
             return 503
         case _:

@@ -14,6 +14,28 @@ KeyKind = Literal["person", "app"]
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a key may ask; `None` sets no limit."""
+
+    requests_per_minute: int | None = None
+    tokens_per_day: int | None = None
+    at_once: int | None = None
+
+    def over(self, usual: Limits) -> Limits:
+        """These limits, and the usual ones where these say nothing."""
+        if self == usual or self == _NO_LIMITS:
+            return usual
+        return Limits(
+            self.requests_per_minute if self.requests_per_minute is not None else usual.requests_per_minute,
+            self.tokens_per_day if self.tokens_per_day is not None else usual.tokens_per_day,
+            self.at_once if self.at_once is not None else usual.at_once,
+        )
+
+
+_NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent the request, as their key says."""
 
@@ -26,6 +48,8 @@ class Caller:
     """False for an app key's request that names no sub-user: it is never placed by the router."""
     honours_store: bool = False
     """Whether `store: false` in a request keeps its turn out of the tree."""
+    limits: Limits = _NO_LIMITS
+    """The key's own limits."""
 
 
 @dataclass(frozen=True, slots=True)

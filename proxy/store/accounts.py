@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
 from proxy.domain.placement import Policy
 from proxy.domain.tree import TreeId, UserId
-from proxy.domain.turn import KeyKind
-from proxy.store import keys, trees
+from proxy.domain.turn import KeyKind, Limits
+from proxy.store import keys, spending, trees
 from proxy.store.records import Key
 from proxy.store.threads import Threads
 
@@ -40,11 +41,24 @@ class Accounts(Threads, Protocol):
         policy: Policy | None = None,
         *,
         honours_store: bool = False,
+        limits: Limits | None = None,
     ) -> Key:
         """Keep a new key of a user, who is created where missing."""
         return await self._write(
-            lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy, honours_store)
+            lambda db: keys.add_key(db, user_id, kind, digest, prefix, label, policy, honours_store, limits)
         )
+
+    async def limit_key(self, name: str, limits: Limits) -> Key:
+        """Give a key other limits, by its id or its shown prefix. Raises NotFound."""
+        return await self._write(partial(keys.limit_key, name=name, limits=limits))
+
+    async def spent(self, day: str) -> Mapping[str, int]:
+        """Tokens of a day in UTC by key."""
+        return await self._read(partial(spending.spent, day=day))
+
+    async def spend(self, day: str, tokens: Mapping[str, int]) -> Mapping[str, int]:
+        """Add to what keys have used of a day; returns the new sums."""
+        return await self._write(partial(spending.spend, day=day, tokens=tokens))
 
     async def key_by_digest(self, digest: str) -> Key | None:
         """The key with that digest unless it was revoked."""

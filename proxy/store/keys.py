@@ -7,7 +7,7 @@ import time
 
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId, new_id
-from proxy.domain.turn import KeyKind
+from proxy.domain.turn import KeyKind, Limits
 from proxy.errors import NotFound
 from proxy.store.records import Key
 from proxy.store.rows import KEY, plain, to_key
@@ -23,17 +23,27 @@ def add_key(
     label: str | None,
     policy: Policy | None,
     honours_store: bool = False,
+    limits: Limits | None = None,
 ) -> Key:
     """Keep a new key of a user, who is created where missing."""
     make_user(db, user_id)
     db.execute(
         "INSERT INTO keys (id, user_id, kind, digest, prefix, label, policy, honours_store, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (new_id("k"), user_id, kind, digest, prefix, plain(label), policy, int(honours_store), time.time()),
+        (key_id := new_id("k"), user_id, kind, digest, prefix, plain(label), policy, int(honours_store), time.time()),
     )
+    limit_key(db, key_id, limits or Limits())
     key = key_by_digest(db, digest)
     assert key is not None
     return key
+
+
+def limit_key(db: sqlite3.Connection, name: str, limits: Limits) -> Key:
+    """Give a key in use, by its id or shown prefix, these limits in place of those it had. Raises NotFound."""
+    key_id = _in_use(db, name)
+    sql = "UPDATE keys SET requests_per_minute = ?, tokens_per_day = ?, at_once = ? WHERE id = ?"
+    db.execute(sql, (limits.requests_per_minute, limits.tokens_per_day, limits.at_once, key_id))
+    return to_key(db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
 
 
 def key_by_digest(db: sqlite3.Connection, digest: str) -> Key | None:
@@ -52,12 +62,7 @@ def revoke_key(db: sqlite3.Connection, name: str) -> Key:
 
     Raises NotFound, also when a prefix is shared by several keys in use.
     """
-    sql = f"SELECT {KEY} FROM keys WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL"
-    found = db.execute(sql, (name, name)).fetchall()
-    if len(found) != 1:
-        what = "No key in use" if not found else "More than one key"
-        raise NotFound(f"{what} has the id or prefix {name!r}. `graft keys list` shows them.")
-    key_id = to_key(found[0]).id
+    key_id = _in_use(db, name)
     db.execute("UPDATE keys SET revoked_at = ? WHERE id = ?", (time.time(), key_id))
     return to_key(db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
 
@@ -70,3 +75,12 @@ def has_keys(db: sqlite3.Connection) -> bool:
 def touch_key(db: sqlite3.Connection, key_id: str, at: float) -> None:
     """Remember when a key was used last."""
     db.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (at, key_id))
+
+
+def _in_use(db: sqlite3.Connection, name: str) -> str:
+    """The id of the key in use with this id or shown prefix. Raises NotFound, also where several share the prefix."""
+    found = db.execute("SELECT id FROM keys WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL", (name, name)).fetchall()
+    if len(found) != 1:
+        what = "No key in use" if not found else "More than one key"
+        raise NotFound(f"{what} has the id or prefix {name!r}. `graft keys list` shows them.")
+    return str(found[0][0])

@@ -240,6 +240,22 @@ def version_13(db: sqlite3.Connection) -> None:
     )
 
 
+def version_14(db: sqlite3.Connection) -> None:
+    """Limits of keys, and what they have used of their days."""
+    for name in ("requests_per_minute", "tokens_per_day", "at_once"):
+        db.execute(f"ALTER TABLE keys ADD COLUMN {name} INTEGER CHECK ({name} > 0)")
+    db.execute(
+        """
+        CREATE TABLE spending (
+            day TEXT NOT NULL,                -- in UTC, such as 2026-11-22
+            key_id TEXT NOT NULL,             -- `local` for a server without keys
+            tokens INTEGER NOT NULL CHECK (tokens >= 0),
+            PRIMARY KEY (day, key_id)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -254,6 +270,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_11,
     version_12,
     version_13,
+    version_14,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.domain.message import Role
 from proxy.domain.placement import Attachment, Policy
 from proxy.domain.tree import CallId, Node, NodeId, State, TreeId, UserId
-from proxy.domain.turn import Call, KeyKind
+from proxy.domain.turn import Call, KeyKind, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Key:
     last_used_at: float | None
     honours_store: bool = False
     """Whether `store: false` in a request under this key keeps its turn out of the tree."""
+    limits: Limits = field(default_factory=Limits)
+    """How much may be asked under it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Attachment, Candidate
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import Node, Tree
-from proxy.domain.turn import Call
+from proxy.domain.turn import Call, Limits
 from proxy.store.records import Decision, Key
 
 Row = tuple[Any, ...]
@@ -157,12 +157,15 @@ def to_call(row: Row) -> Call:
     )
 
 
-KEY: Final = "id, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store"
+KEY: Final = (
+    "id, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store, "
+    "requests_per_minute, tokens_per_day, at_once"
+)
 
 
 def to_key(row: Row) -> Key:
-    id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store = row
-    return Key(id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, bool(honours_store))
+    id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store, *most = row
+    return Key(id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, bool(honours_store), Limits(*most))
 
 
 DECISION: Final = (

@@ -15,6 +15,7 @@ from litestar.response import Stream
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
 from proxy.api.hints import Hints
+from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
 from proxy.chat.answer import Answer, Chat
@@ -48,14 +49,16 @@ def handler(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Cha
         caller = await gatekeeper.caller(request, body)
         turn = _turn(request.headers, body, models, hints)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
+        permit = gatekeeper.admit(request, caller)
         answer = await chat.answer(turn, caller)
-        headers = answer_headers(answer)
+        headers = {**permit.headers, **answer_headers(answer)}
         if dropped:
             headers["x-graft-dropped"] = header_names(dropped)
         if turn.stream:
-            return streamed(answer, headers, usage_wanted=turn.usage_wanted)
+            return streamed(answer, headers, permit, usage_wanted=turn.usage_wanted)
         async with aclosing(answer.chunks) as chunks:
             async for chunk in chunks:
+                permit.spent(chunk.wire.get("usage"))
                 content = chunk.raw or msgspec.json.encode(chunk.wire)
                 return Response(content, media_type="application/json", headers=headers)
         raise InvalidRequest("The upstream gave no answer.")
@@ -63,9 +66,16 @@ def handler(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Cha
     return create_chat_completion
 
 
-def streamed(answer: Answer, headers: Mapping[str, str], *, usage_wanted: bool = False) -> Stream:
+def streamed(answer: Answer, headers: Mapping[str, str], permit: Permit, *, usage_wanted: bool = False) -> Stream:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
-    told = _payload if usage_wanted else _payload_but_usage
+
+    def told(chunk: Chunk) -> Mapping[str, Any] | bytes | None:
+        if (usage := chunk.wire.get("usage")) is not None:
+            permit.spent(usage)
+            if not usage_wanted and not chunk.wire.get("choices"):
+                return None
+        return chunk.raw or chunk.wire
+
     frames = sse.events(answer.chunks, errors.body_of, answer.silence_s, told)
     return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
 
@@ -175,16 +185,3 @@ def _text(value: object, param: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidRequest(f"{param} must be a node id or 'root'.", param=param)
     return value
-
-
-def _payload(chunk: Chunk) -> Mapping[str, Any] | bytes:
-    """A chunk as the provider wrote it, if it did."""
-    return chunk.raw or chunk.wire
-
-
-def _payload_but_usage(chunk: Chunk) -> Mapping[str, Any] | bytes | None:
-    return None if _is_usage(chunk) else chunk.raw or chunk.wire
-
-
-def _is_usage(chunk: Chunk) -> bool:
-    return not chunk.wire.get("choices") and chunk.wire.get("usage") is not None

@@ -9,11 +9,13 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, Router, post
 from litestar.response import Stream
 
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
+from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names
 from proxy.api.openai.models import Catalogue, alone
@@ -24,28 +26,36 @@ NEEDED: Mapping[Kind, str] = {"embeddings": "input", "completions": "prompt"}
 """The field that each cannot do without."""
 
 
+class _Used(msgspec.Struct):
+    usage: Any = None
+
+
+_read_usage = msgspec.json.Decoder(_Used).decode
+
+
 def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) -> Router:
     """The two routes."""
 
-    async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded]:
+    async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded, Permit]:
         body = wire.decode(await body_of(request))
-        await gatekeeper.caller(request, body)
+        caller = await gatekeeper.caller(request, body)
         model = alone(_checked(kind, body), models.names())
-        return body, await forwarding.forward(kind, model, body)
+        permit = gatekeeper.admit(request, caller)
+        return body, await forwarding.forward(kind, model, body), permit
 
     @post("/embeddings", status_code=200)
     async def create_embedding(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _, answer = await forwarded("embeddings", request)
-        return await _whole(answer)
+        _, answer, permit = await forwarded("embeddings", request)
+        return await _whole(answer, permit)
 
     @post("/completions", status_code=200)
     async def create_completion(request: Request[Any, Any, Any]) -> Response[Any]:
-        body, answer = await forwarded("completions", request)
+        body, answer, permit = await forwarded("completions", request)
         if not body.get("stream"):
-            return await _whole(answer)
+            return await _whole(answer, permit)
         first = await anext(answer.pieces, None)  # what fails before the first byte has a status of its own
-        frames = sse.events(_resumed(first, answer.pieces), errors.body_of)
-        return Stream(frames, media_type=MEDIA_TYPE, headers={**_headers(answer), **UNBUFFERED})
+        frames = sse.events(_resumed(first, answer.pieces, permit), errors.body_of)
+        return Stream(frames, media_type=MEDIA_TYPE, headers={**_headers(answer, permit), **UNBUFFERED})
 
     return Router("/v1", route_handlers=[create_embedding, create_completion])
 
@@ -63,21 +73,36 @@ def _checked(kind: Kind, body: Mapping[str, Any]) -> str:
     return model
 
 
-async def _whole(answer: Forwarded) -> Response[bytes]:
+async def _whole(answer: Forwarded, permit: Permit) -> Response[bytes]:
     async with aclosing(answer.pieces) as pieces:
         async for piece in pieces:
-            return Response(piece, media_type="application/json", headers=_headers(answer))
+            permit.spent(_usage_in(piece))
+            return Response(piece, media_type="application/json", headers=_headers(answer, permit))
     raise InvalidRequest("The upstream gave no answer.")
 
 
-async def _resumed(first: bytes | None, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _resumed(
+    first: bytes | None, rest: AsyncGenerator[bytes, None], permit: Permit
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(rest):
         if first is not None:
+            permit.spent(_usage_in(first))
             yield first
             async for piece in rest:
+                permit.spent(_usage_in(piece))
                 yield piece
 
 
-def _headers(answer: Forwarded) -> dict[str, str]:
+def _usage_in(piece: bytes) -> object:
+    """What an answer says of its tokens, if it does."""
+    if b'"usage"' not in piece:
+        return None
+    try:
+        return _read_usage(piece).usage
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _headers(answer: Forwarded, permit: Permit) -> dict[str, str]:
     dropped = {"x-graft-dropped": header_names(answer.dropped)} if answer.dropped else {}
-    return {"x-graft-route": "aside", **dropped}
+    return {"x-graft-route": "aside", **permit.headers, **dropped}

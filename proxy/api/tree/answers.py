@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,11 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from pydantic import Field
 
+from proxy.api.metering import Permit
 from proxy.api.openai.chat_completions import Fields, placement_headers, streamed
 from proxy.api.openai.models import Catalogue, alone
 from proxy.api.tree.messages import NodeOut
-from proxy.api.tree.wire import ERRORS, NODE_ID, Asker, Body, InPath, Out, Parent, parent_of
+from proxy.api.tree.wire import ERRORS, NODE_ID, Admit, Asker, Body, InPath, Out, Parent, parent_of
 from proxy.chat import reanswer, undo
 from proxy.chat.answer import Answer, Chat
 from proxy.chat.reanswer import AskAgain, StoredTurn
@@ -76,35 +77,38 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
     again = Again(store, chat, models, fields)
 
     @post("/nodes/{node_id:str}/regenerate", status_code=200, summary="Another reply", responses=REPLY)
-    async def regenerate(node_id: InPath, data: JSONBody[RegenerateIn], caller: Asker) -> Response[Any]:
+    async def regenerate(
+        node_id: InPath, data: JSONBody[RegenerateIn], caller: Asker, admit: Admit
+    ) -> Response[Any]:
         """To a reply, or to a message that has none: asked again from where it hangs. Earlier replies stay as siblings."""
         turn = await reanswer.question_of(store, caller.user_id, NodeId(node_id))
         wish = await again.wish(caller, turn, data)
+        permit = admit()
         answer = await chat.answer_again(wish, caller)
-        headers = placement_headers(answer.receipt)
+        headers = {**permit.headers, **placement_headers(answer.receipt)}
         if wish.stream:
-            return streamed(answer, headers)
-        return Response(await again.reply(caller, answer), headers=headers)
+            return streamed(answer, headers, permit)
+        return Response(await again.reply(caller, answer, permit), headers=headers)
 
     @post("/nodes/{node_id:str}/move", status_code=200, summary="Move a node and all below it", responses=MOVED)
-    async def move(node_id: InPath, data: JSONBody[MoveIn], caller: Asker) -> Response[Any]:
+    async def move(node_id: InPath, data: JSONBody[MoveIn], caller: Asker, admit: Admit) -> Response[Any]:
         """Never under itself, and never into another tree. With `answer_again`, the whole turn that the node belongs to
         moves and is answered from its new context; the move stays also when that fails.
         """
         parent = parent_of(data.parent_id)
         if data.answer_again:
             turn = await reanswer.turn_around(store, caller.user_id, NodeId(node_id))
-            return await again.moved(caller, turn, parent, data.why, data)
+            return await again.moved(caller, turn, parent, data.why, data, admit)
         node = await store.node(caller.user_id, NodeId(node_id))
         return await again.only_moved(caller, node, parent, data.why, data)
 
     @post("/nodes/{node_id:str}/undo", status_code=200, summary="Undo the placement of a turn", responses=MOVED)
-    async def undo_placement(node_id: InPath, data: JSONBody[UndoIn], caller: Asker) -> Response[Any]:
+    async def undo_placement(node_id: InPath, data: JSONBody[UndoIn], caller: Asker, admit: Admit) -> Response[Any]:
         """For any message of a turn, or its reply. A turn that was moved goes back; else it goes to where its client was."""
         turn = await reanswer.turn_around(store, caller.user_id, NodeId(node_id))
         parent = await undo.origin(store, caller.user_id, turn.first)
         if data.answer_again:
-            return await again.moved(caller, turn, parent, "undo", data)
+            return await again.moved(caller, turn, parent, "undo", data, admit)
         return await again.only_moved(caller, turn.first, parent, "undo", data)
 
     return [regenerate, move, undo_placement]
@@ -128,17 +132,24 @@ class Again:
         return AskAgain(turn, model, asking.options, asking.stream, supersedes)
 
     async def moved(
-        self, caller: Caller, turn: StoredTurn, parent: NodeId | None, why: str, asking: Asking
+        self,
+        caller: Caller,
+        turn: StoredTurn,
+        parent: NodeId | None,
+        why: str,
+        asking: Asking,
+        admit: Callable[[], Permit],
     ) -> Response[Any]:
         """Move a turn and answer it there."""
         wish = await self.wish(caller, turn, asking, supersedes=True)
+        permit = admit()
         await self._store.move(caller.user_id, turn.first.id, parent, why)
         there = await reanswer.turn_around(self._store, caller.user_id, turn.asked[-1].id)
         answer = await self._chat.answer_again(replace(wish, turn=there), caller)
-        headers = placement_headers(answer.receipt)
+        headers = {**permit.headers, **placement_headers(answer.receipt)}
         if wish.stream:
-            return streamed(answer, headers)
-        reply = await self.reply(caller, answer)
+            return streamed(answer, headers, permit)
+        reply = await self.reply(caller, answer, permit)
         return Response(await self._placed(caller, turn.first, reply, there.replies), headers=headers)
 
     async def only_moved(
@@ -151,10 +162,10 @@ class Again:
         await self._store.move(caller.user_id, node.id, parent, why)
         return Response(await self._placed(caller, node))
 
-    async def reply(self, caller: Caller, answer: Answer) -> NodeOut:
+    async def reply(self, caller: Caller, answer: Answer, permit: Permit) -> NodeOut:
         """The new reply, once it is stored. Raises the UpstreamError family."""
-        async for _ in answer.chunks:
-            pass
+        async for chunk in answer.chunks:
+            permit.spent(chunk.wire.get("usage"))
         assert answer.receipt is not None
         return NodeOut.of(await self._store.node(caller.user_id, answer.receipt.node_id))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from litestar import MediaType, Request, Response, Router
@@ -15,6 +16,7 @@ from litestar.serialization import default_serializer
 from proxy.api import errors
 from proxy.api.auth import Gatekeeper
 from proxy.api.encoding import rendered
+from proxy.api.metering import Permit
 from proxy.api.openai.chat_completions import Fields
 from proxy.api.openai.models import Catalogue
 from proxy.api.tree import (
@@ -71,6 +73,9 @@ def router(
         found: Caller = request.state.caller
         return found
 
+    async def admit(request: Request[Any, Any, Any]) -> Callable[[], Permit]:
+        return partial(gatekeeper.admit, request, request.state.caller)
+
     def grown(tree: Tree) -> None:
         chat.tasks.start(turns.warm(tree.user_id, tree.id))
 
@@ -99,7 +104,7 @@ def router(
             *personalities.routes(store),
         ],
         guards=[authenticate],
-        dependencies={"caller": Provide(caller)},
+        dependencies={"caller": Provide(caller), "admit": Provide(admit)},
         exception_handlers={RecursionError: _too_deep},
         response_class=Json,
         tags=["trees"],

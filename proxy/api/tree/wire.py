@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 from litestar.di import NamedDependency
@@ -11,6 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from proxy.api.encoding import rendered
+from proxy.api.metering import Permit
 from proxy.domain.tree import ROOT, NodeId
 from proxy.domain.turn import Caller
 from proxy.store.browse.labelling import OURS
@@ -96,6 +97,8 @@ Parent = Annotated[
     Field(description="A node's id; `root` or null for the root.", examples=[NODE_ID, ROOT], max_length=200),
 ]
 Asker = NamedDependency[Caller]
+Admit = NamedDependency[Callable[[], Permit]]
+"""Lets a request in that will ask a model."""
 """Who asks: known by their key before anything of the request is read."""
 InPath = Annotated[str, PathParameter(description="An id as the API gave it.", max_length=200)]
 PageSize = Annotated[int, QueryParameter(ge=1, le=1_000, description="Most items of a page.")]

@@ -21,6 +21,7 @@ from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.hints import Hints
+from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import routes
@@ -32,6 +33,7 @@ from proxy.chat.typed.offer import Between
 from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings
 from proxy.distil.summary import Summaries
 from proxy.domain.ports import TreeFeed
+from proxy.domain.turn import Limits
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
@@ -85,8 +87,9 @@ def create_app(
     configured = configured_models(settings, env)
     store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
     parts = assemble(settings, store, configured)
+    meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()))
     gatekeeper = Gatekeeper(
-        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env)
+        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
     )
     warm = _Warm(parts, settings, when_warm)
     max_body = int(settings.server.max_body_mb * 1_000_000)
@@ -106,7 +109,7 @@ def create_app(
             routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
             *meta.routes(warm.ready, worker),
         ],
-        lifespan=[partial(_running, parts=parts, warm=warm, settings=settings)],
+        lifespan=[partial(_running, parts=parts, warm=warm, meter=meter, settings=settings)],
         exception_handlers={
             ProxyError: errors.proxy_error,
             HTTPException: errors.http_error,
@@ -302,13 +305,20 @@ class _Warm:
 
 
 @asynccontextmanager
-async def _running(_: Litestar, parts: Parts, warm: _Warm, settings: Settings) -> AsyncGenerator[None, None]:
+async def _running(
+    _: Litestar, parts: Parts, warm: _Warm, meter: Meter, settings: Settings
+) -> AsyncGenerator[None, None]:
     async with parts.store:
         log.info("Store: %s (durability %s)", settings.storage.url, settings.storage.durability)
+        await meter.recall(parts.store)
+        keeping = asyncio.create_task(meter.keep_on(parts.store))
         warm.start()
         try:
             yield
         finally:
             await warm.stop()
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
             await parts.chat.tasks.finish()
+            await meter.keep(parts.store)
             await parts.lanes.close()

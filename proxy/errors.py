@@ -73,7 +73,7 @@ class Forbidden(ProxyError):
 
 
 class RateLimited(ProxyError):
-    """This key has asked as much as it may for now."""
+    """A key has asked as much as it may for now."""
 
     def __init__(
         self, message: str, *, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None

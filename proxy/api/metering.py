@@ -85,7 +85,9 @@ class Meter:
             RateLimited: This key has asked enough for now.
         """
         if self._running >= self._at_once:
-            raise Overloaded("The server is answering as many requests as it can. Try again.", retry_after_s=_BUSY_RETRY_S)
+            raise Overloaded(
+                "The server is answering as many requests as it can. Try again.", retry_after_s=_BUSY_RETRY_S
+            )
         self._turn_day()
         limits, account = caller.limits.over(self._usual), self._accounts.setdefault(caller.key_id, _Account())
         if limits.at_once is not None and account.running >= limits.at_once:

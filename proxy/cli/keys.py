@@ -1,8 +1,9 @@
-"""`graft keys add|list|revoke`."""
+"""`graft keys add|limit|list|revoke`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,14 +12,37 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from proxy.cli.common import config_option, with_store
+from proxy.domain.turn import Limits
 from proxy.errors import InvalidRequest, NotFound
 
 _USER = re.compile(r"[\w.@+-]{1,100}")
 
 
+def _limits(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that limit a key."""
+    most = click.IntRange(1)
+    for option in (
+        click.option("--at-once", type=most, help="Requests that are answered at the same time."),
+        click.option("--tokens-per-day", type=most, help="Tokens in a day (UTC), as providers report them."),
+        click.option("--requests-per-minute", type=most, help="Requests in a minute."),
+    ):
+        command = option(command)
+    return command
+
+
+def _told(limits: Limits) -> str:
+    """Limits in few words."""
+    told = (
+        (limits.requests_per_minute, "a minute"),
+        (limits.tokens_per_day, "tokens a day"),
+        (limits.at_once, "at once"),
+    )
+    return ", ".join(f"{most} {what}" for most, what in told if most is not None) or "default"
+
+
 @click.group()
 def keys() -> None:
-    """Give out, list and revoke API keys."""
+    """Give out, limit, list and revoke API keys."""
 
 
 @keys.command()
@@ -39,8 +63,19 @@ def keys() -> None:
     help="Answer requests with `store: false` without storing them. Some clients send that with every request.",
 )
 @click.option("--label", default="", help="A note for the list of keys.")
+@_limits
 @config_option
-def add(user: str, kind: str, policy: str | None, honour_store: bool, label: str, config_file: str | None) -> None:
+def add(
+    user: str,
+    kind: str,
+    policy: str | None,
+    honour_store: bool,
+    label: str,
+    requests_per_minute: int | None,
+    tokens_per_day: int | None,
+    at_once: int | None,
+    config_file: str | None,
+) -> None:
     """Make a key for USER; it is printed once and nothing else is."""
     from proxy.api.auth import digest, new_key
 
@@ -50,10 +85,31 @@ def add(user: str, kind: str, policy: str | None, honour_store: bool, label: str
 
     async def work(store: Any) -> None:
         marks = {"digest": digest(key), "prefix": key[:13], "label": label}
-        await store.add_key(user, kind=kind, policy=policy, honours_store=honour_store, **marks)
+        limits = Limits(requests_per_minute, tokens_per_day, at_once)
+        await store.add_key(user, kind=kind, policy=policy, honours_store=honour_store, limits=limits, **marks)
 
     with_store(config_file, work, makes=True)
     click.echo(key)
+
+
+@keys.command()
+@click.argument("key_id")
+@_limits
+@config_option
+def limit(
+    key_id: str,
+    requests_per_minute: int | None,
+    tokens_per_day: int | None,
+    at_once: int | None,
+    config_file: str | None,
+) -> None:
+    """Give a key these limits in place of those it had; what is not named is as `limits` in the configuration says."""
+
+    async def work(store: Any) -> None:
+        await store.limit_key(key_id, Limits(requests_per_minute, tokens_per_day, at_once))
+
+    with_store(config_file, work)
+    click.echo(f"Changed {key_id}. A running server knows it within seconds.", err=True)
 
 
 @keys.command(name="list")
@@ -67,12 +123,14 @@ def list_keys(config_file: str | None) -> None:
     rows = with_store(config_file, work)
     names = (Column("id", no_wrap=True), Column("begins with", no_wrap=True))  # what `revoke` takes is never cut short
     table = Table(
-        *names, *(Column(name, overflow="fold") for name in ("user", "kind", "policy", "label", "made", "state"))
+        *names,
+        *(Column(name, overflow="fold") for name in ("user", "kind", "policy", "limits", "label", "made", "state")),
     )
     for key in rows:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         state = "revoked" if key.revoked_at else "valid"
-        table.add_row(key.id, f"{key.prefix}…", key.user_id, key.kind, key.policy or "default", key.label, made, state)
+        policy, limits = key.policy or "default", _told(key.limits)
+        table.add_row(key.id, f"{key.prefix}…", key.user_id, key.kind, policy, limits, key.label, made, state)
     Console().print(table if rows else "No keys yet: `graft keys add USER` makes one.")
 
 

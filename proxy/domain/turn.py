@@ -23,7 +23,7 @@ class Limits:
 
     def over(self, usual: Limits) -> Limits:
         """These limits, and the usual ones where these say nothing."""
-        if self == usual or self == _NO_LIMITS:
+        if self in (usual, _NO_LIMITS):
             return usual
         return Limits(
             self.requests_per_minute if self.requests_per_minute is not None else usual.requests_per_minute,

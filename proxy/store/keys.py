@@ -79,7 +79,9 @@ def touch_key(db: sqlite3.Connection, key_id: str, at: float) -> None:
 
 def _in_use(db: sqlite3.Connection, name: str) -> str:
     """The id of the key in use with this id or shown prefix. Raises NotFound, also where several share the prefix."""
-    found = db.execute("SELECT id FROM keys WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL", (name, name)).fetchall()
+    found = db.execute(
+        "SELECT id FROM keys WHERE (id = ? OR prefix = ?) AND revoked_at IS NULL", (name, name)
+    ).fetchall()
     if len(found) != 1:
         what = "No key in use" if not found else "More than one key"
         raise NotFound(f"{what} has the id or prefix {name!r}. `graft keys list` shows them.")

@@ -165,7 +165,19 @@ KEY: Final = (
 
 def to_key(row: Row) -> Key:
     id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store, *most = row
-    return Key(id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, bool(honours_store), Limits(*most))
+    return Key(
+        id_,
+        user_id,
+        kind,
+        prefix,
+        label,
+        policy,
+        created_at,
+        revoked_at,
+        last_used_at,
+        bool(honours_store),
+        Limits(*most),
+    )
 
 
 DECISION: Final = (

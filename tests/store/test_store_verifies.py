@@ -30,6 +30,7 @@ async def full(client: Client) -> Client:
         call, turn = await one.ask("Boats?", system="Be brief.", decision=Attachment(None, "root", "new", 1.0, "none"))
         await one.answered(call, turn, "Float.")
         await one.say("Sails?", "Flap.", system="Be long.")
+    await store.spend("2026-11-22", {"local": 12})
     moved, _ = await client.say("Oars?", "Row.", under=None)
     await store.move(user, client.nodes[2], None, "why not")
     await store.move(user, client.nodes[0], client.nodes[-1], "labelled")

@@ -77,9 +77,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
     again = Again(store, chat, models, fields)
 
     @post("/nodes/{node_id:str}/regenerate", status_code=200, summary="Another reply", responses=REPLY)
-    async def regenerate(
-        node_id: InPath, data: JSONBody[RegenerateIn], caller: Asker, admit: Admit
-    ) -> Response[Any]:
+    async def regenerate(node_id: InPath, data: JSONBody[RegenerateIn], caller: Asker, admit: Admit) -> Response[Any]:
         """To a reply, or to a message that has none: asked again from where it hangs. Earlier replies stay as siblings."""
         turn = await reanswer.question_of(store, caller.user_id, NodeId(node_id))
         wish = await again.wish(caller, turn, data)

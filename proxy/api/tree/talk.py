@@ -16,11 +16,12 @@ from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 from pydantic import Field
 
+from proxy.api.metering import Permit
 from proxy.api.openai.chat_completions import Fields, answer_headers, streamed
 from proxy.api.openai.models import Catalogue, split
 from proxy.api.tree.answers import OPTIONS_OF_OURS, Asking
 from proxy.api.tree.messages import MessageIn, NodeOut, SaidIn
-from proxy.api.tree.wire import ERRORS, Asker, InPath, Out, Parent
+from proxy.api.tree.wire import ERRORS, Admit, Asker, InPath, Out, Parent
 from proxy.chat.answer import Answer, Chat
 from proxy.chat.collect import Fold
 from proxy.domain.message import Message, Role
@@ -88,16 +89,17 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
     """The route over a store, and the road that answers."""
 
     @post("/trees/{tree_id:str}/chat", status_code=200, summary="Say something and have it answered", responses=TALK)
-    async def talk(tree_id: InPath, data: JSONBody[TalkIn], caller: Asker) -> Response[Any]:
+    async def talk(tree_id: InPath, data: JSONBody[TalkIn], caller: Asker, admit: Admit) -> Response[Any]:
         """On the active branch, under `parent_id`, or with `placed` where the router puts it."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         turn = await _turn(store, caller, tree, data, models)
         fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
+        permit = admit()
         answer = await chat.answer(turn, caller)
-        headers = answer_headers(answer)
+        headers = {**permit.headers, **answer_headers(answer)}
         if data.stream:
-            return streamed(answer, headers)
-        return Response(await _told(store, caller, answer), headers=headers)
+            return streamed(answer, headers, permit)
+        return Response(await _told(store, caller, answer, permit), headers=headers)
 
     return [talk]
 
@@ -147,12 +149,13 @@ async def _model_before(store: SqliteStore, caller: Caller, parent: str | None) 
         return None
 
 
-async def _told(store: SqliteStore, caller: Caller, answer: Answer) -> TalkOut:
+async def _told(store: SqliteStore, caller: Caller, answer: Answer, permit: Permit) -> TalkOut:
     """Both messages, once the reply is stored. Raises the UpstreamError family."""
     fold = Fold()
     async with aclosing(answer.chunks) as chunks:
         async for chunk in chunks:
             fold.add(chunk)
+            permit.spent(chunk.wire.get("usage"))
     text = next((message.text for message in fold.completion().messages), "")
     receipt = answer.receipt
     if receipt is None:

@@ -23,11 +23,13 @@ from proxy.routing.vectors import ASKED, BOTH, TAIL, Ints
 
 Row = NDArray[np.floating[Any]]
 Rows = NDArray[np.floating[Any]]
+Bits = NDArray[np.uint64]
 
 FADE = 0.93
 """What a similarity loses with every turn that lies between."""
 
 MOST_WORDS = 40
+_BITS = np.uint64(1) << np.arange(64, dtype=np.uint64)
 
 PLACE = (
     "cos asked", "cos both", "cos tail", "path max", "path max asked", "path mean", "faded max", "first", "previous",
@@ -88,9 +90,13 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     mass = _mass(frequency, count)
     total = float(mass.sum()) or 1.0
     rare = ((frequency > 0) & (frequency <= 2)).astype(np.float32)
-    held, in_conversation = _holders(index, index.postings, words, part)
-    held_path = _any_on_path(held, part)
-    named, _ = _holders(index, index.name_postings, sorted(text.names(turn[:READ]))[:12], part)
+    held = _holders(index.postings, words, part)
+    said = np.concatenate([held, _any_on_path(held, part), _in_conversations(index, words, part)[part.root]])
+    covered, rares = (
+        (_spread_out(said, len(words)) @ np.stack([mass / total, rare], axis=1)).reshape(3, -1, 2).transpose(2, 0, 1)
+    )
+    asks = _spread_out(_holders(index.asked_postings, words, part), len(words))
+    named = _holders(index.name_postings, sorted(text.names(turn[:READ]))[:12], part)
     depth, opens = part.of(index.depth), part.of(index.open)
     logs = np.log1p(np.stack([depth, _after(part)]), dtype=np.float32)
     columns = np.empty((len(PLACE), len(part)), np.float32)
@@ -107,14 +113,14 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
             both[part.root],
             both[part.parent],
             (nearest - average) / deviation,
-            held @ mass / total,
-            _holders(index, index.asked_postings, words, part)[0] @ mass / total,
-            held_path @ mass / total,
-            (in_conversation @ mass / total)[part.root],
-            np.minimum(3, held @ rare),
-            np.minimum(3, held_path @ rare),
-            np.minimum(3, named.sum(axis=1)),
-            np.minimum(3, _any_on_path(named, part).sum(axis=1)),
+            covered[0],
+            asks @ (mass / total),
+            covered[1],
+            covered[2],
+            np.minimum(3, rares[0]),
+            np.minimum(3, rares[1]),
+            np.minimum(3, np.bitwise_count(named)),
+            np.minimum(3, np.bitwise_count(_any_on_path(named, part))),
             opens,
             part.of(index.length),
             *logs,
@@ -153,17 +159,28 @@ def _mass(frequency: Row, count: int) -> Row:
     return mass
 
 
-def _holders(
-    index: PairIndex, postings: Mapping[str, array[int]], words: Sequence[str], part: Part
-) -> tuple[Rows, Rows]:
-    """One row a pair, one column a word: 1 where the pair holds it; and, at the first pairs of conversations, where those do."""
-    held, in_conversation = (np.zeros((len(part), len(words)), np.float32) for _ in range(2))
-    for column, word in enumerate(words):
+def _holders(postings: Mapping[str, array[int]], words: Sequence[str], part: Part) -> Bits:
+    """Which words each pair holds: bit n stands for the nth of no more than `MOST_WORDS`."""
+    held = np.zeros(len(part), np.uint64)
+    for bit, word in zip(_BITS, words, strict=False):
         if (pairs := postings.get(word)) is not None:
-            numbers = np.array(pairs, np.int32)
-            held[part.within(numbers), column] = 1
-            in_conversation[part.within(index.root[numbers]), column] = 1
-    return held, in_conversation
+            held[part.within(pairs)] |= bit
+    return held
+
+
+def _in_conversations(index: PairIndex, words: Sequence[str], part: Part) -> Bits:
+    """Which words each conversation holds, at its first pair."""
+    held = np.zeros(len(part), np.uint64)
+    for bit, word in zip(_BITS, words, strict=False):
+        if (pairs := index.postings.get(word)) is not None:
+            held[part.within(index.root[np.asarray(pairs, np.int32)])] |= bit
+    return held
+
+
+def _spread_out(held: Bits, count: int) -> Rows:
+    """One column a word: 1 where it is held."""
+    bits = np.unpackbits(held.view(np.uint8).reshape(-1, 8), axis=1, count=count, bitorder="little")
+    return bits.astype(np.float32)
 
 
 def _max_on_path(values: Row, part: Part, fade: float) -> Row:
@@ -173,10 +190,10 @@ def _max_on_path(values: Row, part: Part, fade: float) -> Row:
     return best
 
 
-def _any_on_path(held: Rows, part: Part) -> Rows:
+def _any_on_path(held: Bits, part: Part) -> Bits:
     any_held = held
     for ancestor in part.jumps:
-        any_held = np.maximum(any_held, any_held[ancestor])
+        any_held = any_held | any_held[ancestor]
     return any_held
 
 

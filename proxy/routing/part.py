@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from proxy.routing.pairs import PairIndex
 from proxy.routing.vectors import Floats, Ints
 
-WHOLE = 1_024
+WHOLE = 512
 """Up to so many pairs, all are compared."""
-FOUND = 256
+FOUND = 128
 """Pairs that the search by signs brings, and as many at most by rare words."""
 RARE = 32
 """Pairs that hold a word by which is searched."""
 RARE_WORTH = 24.0
 """What a word that only one pair holds is worth, in differing signs."""
-TIPS = 64
+TIPS = 32
 """Tips that are compared in full."""
-NEWEST = 32
+NEWEST = 16
 """Pairs said last, which are always looked at."""
-ABOVE = 40
+ABOVE = 24
 """Pairs of a path that are compared: the nearest ones, the first, and what was found between."""
 
 
@@ -79,7 +79,7 @@ class Part:
         """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
         jumps: list[Ints] = []
         last, ancestor = np.arange(len(self), dtype=np.int32), self.parent
-        while not np.array_equal(ancestor, last):
+        while not (ancestor == last).all():
             jumps.append(ancestor)
             last, ancestor = ancestor, ancestor[ancestor]
         return jumps

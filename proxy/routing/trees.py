@@ -29,6 +29,9 @@ class Forest:
         self._limits = np.asarray(flat["limits"], np.float64)
         self._children = np.asarray([flat["left"], flat["right"]], np.int32)
         self._leaves = np.asarray(flat["leaves"], np.float64)
+        self._roots_up, self._children_up = self._upwards(self._roots), self._upwards(self._children)
+        self._ends = len(self._features) + np.arange(len(self._leaves), dtype=np.int32)
+        self._deepest = self._depth()
 
     def all_scores(self, rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """The scores of many rows, one row each."""
@@ -42,16 +45,29 @@ class Forest:
         return totals
 
     def scores(self, row: Row) -> NDArray[np.float64]:
-        """One score a class; softmax makes them probabilities."""
-        at = self._roots.copy()
-        walking = np.flatnonzero(at >= 0)
-        while len(walking):
-            node = at[walking]
-            right = row[self._features[node]] > self._limits[node]
-            at[walking] = node = self._children[right.astype(np.int8), node]
-            walking = walking[node >= 0]
-        totals: NDArray[np.float64] = self._leaves[-1 - at].reshape(-1, self.classes).sum(axis=0)
+        """One score a class; softmax makes them probabilities.
+
+        Every node is asked at once which child it would take, leaves take themselves, and the trees walk as far as the deepest goes.
+        """
+        right = row[self._features] > self._limits
+        following = np.concatenate([np.where(right, *self._children_up[::-1]), self._ends])
+        at = self._roots_up
+        for _ in range(self._deepest):
+            at = following[at]
+        totals: NDArray[np.float64] = self._leaves[at - len(right)].reshape(-1, self.classes).sum(axis=0)
         return totals
+
+    def _upwards(self, children: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Children with the leaves numbered after the inner nodes."""
+        return np.where(children < 0, len(self._features) - 1 - children, children).astype(np.int32)
+
+    def _depth(self) -> int:
+        """Steps from a root to the farthest leaf."""
+        at, steps = np.unique(self._roots[self._roots >= 0]), 0
+        while len(at):
+            below = np.unique(self._children[:, at])
+            at, steps = below[below >= 0], steps + 1
+        return steps
 
 
 def flatten(trees: Sequence[Mapping[str, Any]], classes: int, digits: int = 5) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class PairVectors:
         """Of `BOTH`, one row a machine word, so that all pairs are compared a word at a time."""
         self._sum = np.zeros(size, np.float32)
         """Of all pairs' `BOTH`: what the whole tree has in common."""
+        self._mean: Floats | None = None
         self._sample: tuple[int, Floats] | None = None
 
     def reserve(self, count: int) -> None:
@@ -59,6 +60,7 @@ class PairVectors:
         numbers = np.array(pairs, np.int32)
         before = self._rows(numbers)[:, BOTH] * self._scales[pairs, BOTH][:, None]
         both = vectors.reshape(-1, VIEWS, self._size)[:, BOTH]
+        self._mean = None
         self._sum += both.sum(axis=0) - before.sum(axis=0)
         for pair, row in zip(
             pairs, np.rint(vectors / scales[:, None]).astype(np.int8).reshape(len(pairs), -1), strict=True
@@ -103,8 +105,9 @@ class PairVectors:
 
     def mean(self) -> Floats:
         """The direction that all pairs have in common."""
-        mean: Floats = self._sum / (float(np.linalg.norm(self._sum)) + 1e-6)
-        return mean
+        if self._mean is None:
+            self._mean = self._sum / (float(np.linalg.norm(self._sum)) + 1e-6)
+        return self._mean
 
     def spread(self, vector: Floats, count: int, both: Floats | None) -> tuple[float, float]:
         """The mean cosine of a text with `BOTH` of all pairs, and its deviation, from those of all, or from a sample."""

@@ -135,8 +135,8 @@ def read_cues(text: str) -> list[float]:
     head = text[:2000]
     phrases = spoken(head)
     opens = [float(pattern.match(head) is not None) for pattern in phrases.opens.values()]
-    holds = [min(3.0, float(sum(1 for _ in pattern.finditer(head)))) for pattern in phrases.holds.values()]
-    count = sum(1 for _ in _MEANING.finditer(spread(head)))
+    holds = [min(3.0, float(len(pattern.findall(head)))) for pattern in phrases.holds.values()]
+    count = len(_MEANING.findall(spread(head)))
     topical = sum(1 for _ in words(head))
     return [
         *opens,

@@ -9,6 +9,7 @@ All of it is fitted by `training.py`.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -120,13 +121,14 @@ class Weights:
 
 def trust_row(chances: Row, costs: Row, kind: int, share: float) -> Row:
     """What confidence is told from."""
-    weighed = np.asarray(chances, np.float64) * costs
-    weighed /= weighed.sum()
-    rest = max(np.delete(weighed, kind).max(), 1e-4)
-    kinds = np.eye(len(CLASSES))[kind]
-    return np.concatenate([kinds, [_odds(float(chances[kind])), _odds(share), np.log(max(weighed[kind], 1e-4) / rest)]])
+    weighed = [float(chance) * float(cost) for chance, cost in zip(chances, costs, strict=True)]
+    total = sum(weighed)
+    rest = max(*(one for at, one in enumerate(weighed) if at != kind), 1e-4 * total)
+    kinds = [float(at == kind) for at in range(len(CLASSES))]
+    lead = math.log(max(weighed[kind], 1e-4 * total) / rest)
+    return np.array([*kinds, _odds(float(chances[kind])), _odds(share), lead])
 
 
 def _odds(chance: float) -> float:
     held = min(max(chance, 0.005), 0.995)
-    return float(np.log(held / (1 - held)))
+    return math.log(held / (1 - held))

@@ -21,6 +21,10 @@ from proxy.routing.nodes import Nodes
 
 _AT_ONCE = 1_000
 
+KEPT_TREES = 128
+KEPT_NODES = 1_000_000
+"""Most that is held of all trees together; a tree that was let go is read again when it is used."""
+
 
 class Listener(Protocol):
     """Something derived from a tree's nodes that is kept beside it."""
@@ -86,10 +90,12 @@ class Grove:
         self,
         feed: TreeFeed,
         build: Callable[[Path | None], TreeModel] = TreeModel,
-        keep: int = 256,
+        keep: int = KEPT_TREES,
         folder: Path | None = None,
+        keep_nodes: int = KEPT_NODES,
     ) -> None:
         """`folder` is where large trees may put what is seldom needed: texts and full vectors."""
+        self._keep_nodes = keep_nodes
         self._folder = folder
         self._feed = feed
         self._build = build
@@ -102,8 +108,6 @@ class Grove:
         model = self._models.get(key)
         if model is None:
             model = self._models[key] = self._build(self._folder)
-            while len(self._models) > self._keep:
-                self._models.popitem(last=False)
         self._models.move_to_end(key)
         asked_from = model.mark
         news = await self._feed.slice(user_id, tree_id, asked_from)
@@ -111,4 +115,13 @@ class Grove:
             model.apply(news)
         elif news.reset or news.mark != model.mark:
             model.apply(await self._feed.slice(user_id, tree_id, model.mark))
+        if news.nodes or news.reset:
+            self._let_go()
         return model
+
+    def _let_go(self) -> None:
+        """Forget the trees that were used longest ago, until what is left is within bounds; never the one in use."""
+        held = sum(len(model.nodes) for model in self._models.values())
+        while len(self._models) > 1 and (len(self._models) > self._keep or held > self._keep_nodes):
+            _, forgotten = self._models.popitem(last=False)
+            held -= len(forgotten.nodes)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 4 << 20
+IN_MEMORY = 2 << 20
 """Bytes of one shelf that are kept in memory."""
 
 _LENGTH = 4

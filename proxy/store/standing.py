@@ -26,6 +26,14 @@ SAID_UNDER: Final = """
     ORDER BY p.key DESC LIMIT 1
 """
 
+FEW: Final = 64
+"""Where a tree's nodes have no more of something than this, a path is laid beside them instead of asking for each of its nodes."""
+HANGING: Final = {
+    table: f"SELECT node_id FROM {table} WHERE user_id = ? AND tree_id = ? AND node_id > '' LIMIT {FEW + 1}"
+    for table in ("zones", "loads", "images", "images_off")
+}
+LABELLED: Final = f"SELECT id FROM nodes WHERE tree_id = ? AND personality IS NOT NULL LIMIT {FEW + 1}"
+
 
 def standing(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
@@ -36,19 +44,32 @@ def standing(
     speaker = _speaker(db, tree, named)
     pieces = [
         *_wide(db, tree, named, speaker),
-        *_on_path(db, tree, path),
-        *loads.pieces(db, user_id, tree_id, path),
-        *images.pieces(db, tree, path),
+        *_on_path(db, tree, _with_something(db, "zones", tree, path)),
+        *loads.pieces(db, user_id, tree_id, _with_something(db, "loads", tree, path)),
+        *images.pieces(db, tree, _with_something(db, "images", tree, path)),
     ]
     return Standing(
         _in_order(pieces, path),
         (speaker.system_prompt if speaker else None) or tree.system_prompt,
-        images.inactive(db, tree, path),
+        images.inactive(db, tree, _with_something(db, "images_off", tree, path)),
     )
+
+
+def _with_something(db: sqlite3.Connection, table: str, tree: Tree, path: Sequence[NodeId]) -> Sequence[NodeId]:
+    """The nodes of a path that may have rows in a table: exactly those that have, where there are few in the tree."""
+    return _among(path, db.execute(HANGING[table], (tree.user_id, tree.id)).fetchall()) if path else path
+
+
+def _among(path: Sequence[NodeId], rows: Sequence[tuple[NodeId]]) -> Sequence[NodeId]:
+    if len(rows) > FEW:
+        return path
+    there = {node_id for (node_id,) in rows}
+    return [node_id for node_id in path if node_id in there] if there else ()
 
 
 def _said_under(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> str | None:
     """The personality under which a path was said: the nearest named one."""
+    path = _among(path, db.execute(LABELLED, (tree.id,)).fetchall()) if path else path
     row = db.execute(SAID_UNDER, (to_json(path), tree.id)).fetchone() if path else None
     return row[0] if row else None
 

@@ -12,6 +12,8 @@ from proxy.domain.summary import Cut, Summary
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store import SqliteStore, connection, reading
 from proxy.store.shelf import loads
+from proxy.store.standing import FEW
+from proxy.store.standing import standing as standing_of
 from proxy.store.turns import recognising
 from tests.doubles.pictures import PNG
 from tests.store.client import LONG, Client
@@ -255,6 +257,27 @@ async def test_what_stands_for_a_path_costs_the_same_however_much_hangs_elsewher
         await store.load_memory(user, (await store.add_memory(user, Told(f"No. {number}"), Origin())).id, tree, node)
     await standing()
     assert await counted() <= small * 1.1 + 2
+
+
+async def test_what_stands_beside_a_path_takes_no_more_steps_in_a_large_tree(client: Client):
+    store, user, tree = client.store, client.user.id, client.tree.id
+    for i in range(10):
+        await client.say(f"Question {i}", f"Answer {i}")
+    path = list(client.nodes)
+    for node_id in path[::4]:
+        await store.put_zone(user, None, "node", "Of wood.", node_id=node_id)
+
+    async def standing():
+        assert len((await store._read(lambda db: standing_of(db, user, tree, path, None))).pieces) == 5
+
+    small = await steps_of(client, standing)
+    for chat in range(5):
+        other = await client.another(f"chat {chat}")
+        await other.adopt(*(said("user" if i % 2 else "assistant", f"message {i} of {chat}") for i in range(60)))
+        for node_id in other.nodes[::3]:
+            await store.put_zone(user, None, "node", "Of steel.", node_id=node_id)
+    large = await steps_of(client, standing)
+    assert large <= small * 1.1 + 2 * FEW  # a few more are looked at before a path is asked for node by node
 
 
 async def scoped(client: Client, turn: NodeId, reply: NodeId) -> None:

@@ -24,22 +24,25 @@ from proxy.api.hints import Hints
 from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
-from proxy.api.tree import routes
+from proxy.api.tree import memories, routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
 from proxy.chat.tending import Pruning
 from proxy.chat.typed.offer import Between
 from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings
+from proxy.context.marking import without_placed
+from proxy.distil.remembering import Remembering
 from proxy.distil.summary import Summaries
 from proxy.domain.ports import TreeFeed
 from proxy.domain.turn import Limits
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
-from proxy.routing.embedder import embedder
+from proxy.routing.embedder import Embedder, embedder
 from proxy.routing.grove import Grove
 from proxy.routing.limits import RoutingLimits
+from proxy.routing.recall import Recall
 from proxy.routing.router import GraftRouter, build_llm
 from proxy.store.connection import MEMORY, file_of
 from proxy.store.sqlite import SqliteStore
@@ -64,6 +67,7 @@ class Parts:
     lanes: Lanes
     router: GraftRouter
     chat: Chat
+    recall: Recall
 
 
 def create_app(
@@ -106,7 +110,18 @@ def create_app(
             ),
             forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
             models.router(gatekeeper, configured, int(time.time())),
-            routes.router(gatekeeper, store, parts.router, parts.chat, configured, parts.lanes, settings.routing.fresh),
+            routes.router(
+                gatekeeper,
+                store,
+                parts.router,
+                parts.chat,
+                configured,
+                parts.lanes,
+                settings.routing.fresh,
+                memories.routes(
+                    store, Remembering(store, parts.lanes, settings.routing.model, without_placed), parts.recall
+                ),
+            ),
             *meta.routes(warm.ready, worker),
         ],
         lifespan=[partial(_running, parts=parts, warm=warm, meter=meter, settings=settings)],
@@ -139,7 +154,8 @@ def _cors(origins: Sequence[str]) -> CORSConfig | None:
 def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
     """The parts over a store and some models."""
     lanes = lanes_of(settings, configured)
-    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url))
+    vectors = embedder(settings.routing.embedder)
+    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors=vectors)
     rules = Rules(
         policies=Policies(person=settings.routing.policy, fresh=settings.routing.fresh),
         zones_as=settings.context.zones_as,
@@ -152,7 +168,8 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         commands=settings.routing.commands,
         scorer_model=settings.routing.model,
     )
-    return Parts(store, lanes, router, Chat(store, router, lanes, rules, pruning(settings.context, lanes)))
+    chat = Chat(store, router, lanes, rules, pruning(settings.context, lanes))
+    return Parts(store, lanes, router, chat, Recall(store, vectors))
 
 
 def pruning(context: ContextSettings, lanes: Lanes) -> Pruning:
@@ -225,14 +242,21 @@ def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:
     return models_from_list(entries, env) if entries else models_from_environment(env)
 
 
-def turn_router(routing: RoutingSettings, feed: TreeFeed, lanes: Lanes, folder: Path | None = None) -> GraftRouter:
+def turn_router(
+    routing: RoutingSettings,
+    feed: TreeFeed,
+    lanes: Lanes,
+    folder: Path | None = None,
+    vectors: Embedder | None = None,
+) -> GraftRouter:
     """The router: the embedded scorer, behind it the LLM if one is named. Raises ConfigError for a model that cannot score.
 
     Args:
         folder: Where large trees may put what is seldom needed; without one, all of them stays in memory.
+        vectors: The embedder, where others use it too.
     """
     limits = limits_of(routing)
-    gate = EmbeddedScorer(embedder(routing.embedder), Weights.shipped(routing.embedder))
+    gate = EmbeddedScorer(vectors or embedder(routing.embedder), Weights.shipped(routing.embedder))
     return GraftRouter(Grove(feed, folder=folder), gate, limits, _llm(routing, lanes, limits))
 
 

@@ -126,6 +126,10 @@ class Lanes:
         """
         return self._prices.get(self.models.get(model).id)
 
+    def knows(self, model: str) -> bool:
+        """Whether a model of this name is configured."""
+        return model in self.models
+
     def scorer(self, model: str, setting: str = "routing.model") -> Scorer:
         """The way to one configured model and to no other; `setting` is where it was named.
 

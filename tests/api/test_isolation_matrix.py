@@ -33,6 +33,7 @@ KINDS = (
     "completion",
     "artefact",
     "image",
+    "memory",
     "call",
     "tree's name",
     "idempotency key",
@@ -40,11 +41,11 @@ KINDS = (
     "message",
     "persona",
 )
-"""The kinds of ids that are tried. The first eight are tried by every stranger, all of them by one of the owner's own kind."""
+"""The kinds of ids that are tried. The first nine are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
 TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
 FICKLE = re.compile(
-    r"\b(n|t|c|a|i|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
+    r"\b(n|t|c|a|i|m|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
     r'|"(at|created|created_at|updated_at|started_at|decided_at|spent_ms|overhead_ms)":[\d.e+-]+'
 )
 FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
@@ -81,7 +82,7 @@ def settled(person: Person, word: str) -> Owned:
     person.ok("POST", "/api/personalities", {"name": f"{word}-tutor", "zone": f"You teach the {word}."})
     person.ok("PATCH", tree.path, {"personality": f"{word}-tutor"})
     person.ok("PUT", f"{tree.path}/active", {"node_id": reply})
-    artefact = shelved(person, tree, word, turn)
+    shelf = shelved(person, tree, word, turn)
     person.ok("PATCH", f"/api/nodes/{turn}", {"labels": [word]})
     person.get(f"/api/search?q={word}")
     person.house.settle()
@@ -95,7 +96,7 @@ def settled(person: Person, word: str) -> Owned:
         "call": person.get(f"/api/nodes/{reply}")["call_id"],
         "chat": chat,
         "completion": person.get("/v1/chat/completions?order=desc&limit=1")["data"][0]["id"],
-        "artefact": artefact,
+        **shelf,
         "image": pictured(person, tree, reply),
         "tree's name": f"{word}-plans",
         "idempotency key": f"{word}-key-77",
@@ -123,7 +124,7 @@ def plain(person: Person) -> Owned:
     completion = person.get("/v1/chat/completions")["data"][0]["id"]
     person.ok("POST", "/api/personalities", {"name": "harmonica-tutor"})
     own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
-    own |= {"persona": "harmonica-tutor", "artefact": shelved(person, tree, "harmonica", turn)}
+    own |= {"persona": "harmonica-tutor", **shelved(person, tree, "harmonica", turn)}
     own["image"] = pictured(person, tree, reply)
     return Owned(person, own)
 
@@ -134,13 +135,16 @@ def pictured(person: Person, tree: Tree, node: str) -> str:
     return str(person.ok("POST", f"{tree.path}/images", {"data": PNG})["id"])
 
 
-def shelved(person: Person, tree: Tree, word: str, turn: str) -> str:
-    """Give somebody an artefact in two versions, loaded for a subtree."""
+def shelved(person: Person, tree: Tree, word: str, turn: str) -> dict[str, str]:
+    """Give somebody an artefact in two versions and a memory, both loaded for a subtree."""
     told = {"title": f"The {word}", "text": f"A {word}.", "tags": [word]}
     artefact = str(person.ok("POST", f"{tree.path}/artefacts", told)["id"])
     person.ok("POST", f"/api/artefacts/{artefact}/versions", {"text": f"Two {word}s.", "note": word})
     person.ok("POST", f"/api/artefacts/{artefact}/load", {"node_id": turn})
-    return artefact
+    made = person.ok("POST", f"/api/nodes/{turn}/memorize", {"extractive": True, "everywhere": True})
+    memory = str(made["memory"]["id"])
+    person.ok("POST", f"/api/memories/{memory}/load", {"node_id": turn})
+    return {"artefact": artefact, "memory": memory}
 
 
 class Pair:
@@ -150,7 +154,7 @@ class Pair:
         self.house = house
         self._app_key, self._app = house.key(kind="app")
         self._kind = stranger
-        self.kinds = KINDS if owner == stranger else KINDS[:8]
+        self.kinds = KINDS if owner == stranger else KINDS[:9]
         self._number = 0
         self._spent = True
         self._stranger: Owned
@@ -213,8 +217,14 @@ def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = 
     """The recipe's request with one's own ids, one of them replaced."""
     recipe: Recipe = RECIPES[endpoint]
     method, route = endpoint.split(" ")
-    defaults = {"tree_id": "{tree}", "node_id": "{reply}", "completion_id": "{completion}", "artefact_id": "{artefact}"}
-    defaults["image_id"] = "{image}"
+    defaults = {
+        "tree_id": "{tree}",
+        "node_id": "{reply}",
+        "completion_id": "{completion}",
+        "artefact_id": "{artefact}",
+        "memory_id": "{memory}",
+        "image_id": "{image}",
+    }
     parts: dict[str, Any] = {
         "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},
         "query": dict(recipe.query),
@@ -242,7 +252,8 @@ def _with_own(value: Any, ids: dict[str, str]) -> Any:
 def _put(into: Any, names: list[str], value: str) -> None:
     for name in names[:-1]:
         into = into[int(name)] if isinstance(into, list) else into.setdefault(name, {})
-    into[names[-1]] = int(value) if names[-1] == "before" else value
+    last = int(names[-1]) if isinstance(into, list) else names[-1]
+    into[last] = int(value) if last == "before" else value
 
 
 def send(own: Owned, asked: dict[str, Any]) -> httpx.Response:
@@ -259,7 +270,7 @@ def bare(answer: httpx.Response, told: str) -> tuple[int, str]:
 
 def nobodys(kind: str, value: str) -> str:
     """A value like the owner's that nobody has."""
-    if re.fullmatch(r"(n|t|a|i|call)_\w{22}", value):
+    if re.fullmatch(r"(n|t|a|i|m|call)_\w{22}", value):
         return new_id(value.partition("_")[0])
     if value.startswith("chatcmpl-"):
         return f"{value[:-6]}000000"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 from litestar import MediaType, Request, Response, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.handlers import BaseRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import QueryParameter
 from litestar.serialization import default_serializer
 
@@ -60,8 +60,9 @@ def router(
     models: Catalogue,
     fields: Fields,
     fresh: Fresh | None,
+    more: Sequence[HTTPRouteHandler] = (),
 ) -> Router:
-    """The tree API."""
+    """The tree API; `more` are routes that need parts of their own."""
 
     async def authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """An `app` key's sub-user is named by a header, or by `user` or `safety_identifier` in the query."""
@@ -96,6 +97,7 @@ def router(
             *artefacts.alone(store),
             *artefacts.in_versions(store),
             *artefact_files.routes(store),
+            *more,
             *zones.of_user(store),
             *zones.of_trees(store),
             *zones.of_nodes(store),

@@ -16,6 +16,7 @@ from proxy.chat.prepare import Preparation
 from proxy.chat.prepared import Prepared
 from proxy.chat.request import Request, read
 from proxy.context.compose import Window
+from proxy.context.wording import without_images
 from proxy.domain.message import Message, said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import OpenTurn
@@ -132,7 +133,9 @@ async def reopen(
     user = await store.user(caller.user_id)
     tree = await store.tree_of(user.id, last.tree_id)
     system = [said("system", last.system)] if last.system is not None else []
-    messages: list[Message] = [*system, *(node.message for node in asked)]
+    off = (await store.standing(user.id, tree.id, [node.id for node in asked], last.personality)).inactive
+    said_again = [without_images(node.message, off.get(node.id, ())) for node in asked]
+    messages: list[Message] = [*system, *said_again]
     turn = Turn(
         model=wish.model,
         messages=messages,

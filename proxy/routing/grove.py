@@ -14,12 +14,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import anyio.to_thread
+
 from proxy.domain.placement import FeedNode, Mark, TreeSlice
 from proxy.domain.ports import TreeFeed
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.routing.nodes import Nodes
 
 _AT_ONCE = 1_000
+
+_ON_LOOP = 16
+"""Most nodes that are taken in on the event loop."""
 
 KEPT_TREES = 128
 KEPT_NODES = 1_000_000
@@ -103,7 +108,7 @@ class Grove:
         self._models: OrderedDict[tuple[UserId, TreeId], TreeModel] = OrderedDict()
 
     async def follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
-        """The tree's model, up to date."""
+        """The tree's model, up to date. Whoever calls sees to it that nobody else follows that tree meanwhile."""
         key = (user_id, tree_id)
         model = self._models.get(key)
         if model is None:
@@ -112,9 +117,9 @@ class Grove:
         asked_from = model.mark
         news = await self._feed.slice(user_id, tree_id, asked_from)
         if model.mark == asked_from:  # else a concurrent request brought the same news first
-            model.apply(news)
+            await _take(model, news)
         elif news.reset or news.mark != model.mark:
-            model.apply(await self._feed.slice(user_id, tree_id, model.mark))
+            await _take(model, await self._feed.slice(user_id, tree_id, model.mark))
         if news.nodes or news.reset:
             self._let_go()
         return model
@@ -125,3 +130,11 @@ class Grove:
         while len(self._models) > 1 and (len(self._models) > self._keep or held > self._keep_nodes):
             _, forgotten = self._models.popitem(last=False)
             held -= len(forgotten.nodes)
+
+
+async def _take(model: TreeModel, news: TreeSlice) -> None:
+    """Take in news; much of it off the event loop, for others wait there: a thousand nodes are a quarter of a second."""
+    if len(news.nodes) <= _ON_LOOP:
+        model.apply(news)
+    else:
+        await anyio.to_thread.run_sync(model.apply, news)

@@ -1,10 +1,13 @@
 """What is held of all trees together is bounded; a tree that was let go is read again."""
 
+import threading
+from collections.abc import Sequence
+
 import pytest
 
 from proxy.domain.placement import FeedNode, Mark, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
-from proxy.routing.grove import Grove
+from proxy.routing.grove import Grove, TreeModel
 
 pytestmark = pytest.mark.anyio
 
@@ -49,3 +52,31 @@ async def test_the_tree_in_use_stays_however_large_it_is():
     grove = Grove(feed, keep_nodes=10)
     assert await followed(grove, "500", "500") == [500, 500]
     assert [mark is None for _, mark in feed.asked] == [True, False]
+
+
+class Listening:
+    """Remembers on which threads it was shown nodes."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def reset(self) -> None:
+        pass
+
+    def add(self, nodes: Sequence[FeedNode]) -> None:
+        if nodes:
+            self.threads.append(threading.get_ident())
+
+
+async def test_a_large_tree_is_read_in_off_the_event_loop():
+    listening = Listening()
+
+    def build(_: object) -> TreeModel:
+        model = TreeModel()
+        model.listen(listening)
+        return model
+
+    grove = Grove(Trees(), build)
+    await followed(grove, "3", "400")
+    here = threading.get_ident()
+    assert [thread == here for thread in listening.threads] == [True, False]

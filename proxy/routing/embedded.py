@@ -24,7 +24,7 @@ from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, so
 from proxy.routing.features import Look, Row, look, stems
 from proxy.routing.grove import TreeModel
 from proxy.routing.pairs import PairIndex
-from proxy.routing.part import WHOLE, near
+from proxy.routing.part import WHOLE, around, near
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import brings_its_text
 from proxy.routing.reading.tongues import tongue_of
@@ -105,20 +105,24 @@ class EmbeddedScorer:
         index.refresh(self._embedder, AT_ONCE)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
-            known = [point for point in points if point in index.pair_of]
-            if not known:
+            of = {point: pair for point in points if (pair := index.pair_of.get(point)) is not None}
+            if not of:
                 return list(points[:keep])
-            found = look(index, question.new_turn, vector)
-            pairs = np.array([index.pair_of[point] for point in known], np.int32)
-            scores = self._weights.others.scores(other_rows(found, pairs))
             cursor = None if question.cursor is None else index.pair_of.get(question.cursor)
-            ours = [cursor is not None and index.is_above(pair, cursor) for pair in pairs.tolist()]
-        order = sorted(range(len(known)), key=lambda at: -float(scores[at]))
+            ours = [point for point, pair in of.items() if cursor is not None and index.is_above(pair, cursor)]
+            pairs, part = np.unique(list(of.values())).astype(np.int32), None
+            if len(index) > WHOLE:
+                part, pairs = around(index, vector, pairs)
+            found = look(index, question.new_turn, vector, part)
+            scores = dict(
+                zip(pairs.tolist(), self._weights.others.scores(other_rows(found, pairs)).tolist(), strict=True)
+            )
+        order = sorted(of, key=lambda point: -scores.get(of[point], -np.inf))
         best = order[:keep]
-        cursors = [at for at in order if ours[at]]
-        if keep and cursors and not any(ours[at] for at in best):
+        cursors = [point for point in order if point in ours]
+        if keep and cursors and not any(point in ours for point in best):
             best[-1] = cursors[0]
-        return [known[at] for at in best]
+        return best
 
     def _index(self, model: TreeModel) -> PairIndex:
         """The model's pairs, made at first use and kept in step from then on."""

@@ -34,6 +34,10 @@ ABOVE = 24
 """Pairs of a path that are compared: the nearest ones, the first, and what was found between."""
 
 
+AROUND = 256
+"""Pairs that are compared where the caller names them."""
+
+
 @dataclass(frozen=True)
 class Part:
     """Some pairs of a tree, parents before children, and how they hang together."""
@@ -114,6 +118,14 @@ def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, ti
     np.subtract.at(distance, np.searchsorted(hits, holders), weights)
     chosen = _best_tips(index, hits, distance, tips)
     return _joined(index, _with_paths(index, np.append(chosen, np.int32(active)), hits)), chosen
+
+
+def around(index: PairIndex, vector: Floats, pairs: Ints) -> tuple[Part, Ints]:
+    """Some pairs of a large tree with the paths above them, those first that differ from a text in the fewest signs; and which they are."""
+    if len(pairs) > AROUND:
+        apart = index.vectors.apart(vector, len(index))[pairs]
+        pairs = pairs[np.argsort(apart, kind="stable")[:AROUND]]
+    return _joined(index, _with_paths(index, np.unique(pairs), np.zeros(0, np.int32))), pairs
 
 
 def _nearest(apart: Floats, most: int) -> Ints:

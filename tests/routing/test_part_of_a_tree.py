@@ -124,3 +124,18 @@ def test_a_rare_word_leads_to_its_pair_whatever_the_vectors_say():
     tips = other_tips(index, 1_199)
     _, chosen = part.near(index, (word,), -index.vectors.mean(), 1_199, tips)
     assert index.strand[pair] in index.strand[chosen]
+
+
+def test_a_shortlist_of_a_large_tree_begins_as_that_of_a_small_one(woods, monkeypatch):
+    model, index, nodes = woods
+    scorer = EmbeddedScorer(VECTORS, Weights.shipped("minilm"))
+    question = asked(f"Back to {' '.join(nodes[100].text.split()[3:14])}?", nodes[-1].id)
+    tips = [index.end(tip) for tip in other_tips(index, 399).tolist()]
+    compared = scorer.shortlist(model, question, tips, 8)
+    monkeypatch.setattr(embedded, "WHOLE", 0)
+    monkeypatch.setattr(part, "AROUND", 24)
+    searched = scorer.shortlist(model, question, tips, 8)
+    assert searched[0] == compared[0]
+    assert len({*searched} & {*compared}) >= 5
+    everything = scorer.shortlist(model, question, tips, len(tips))
+    assert sorted(everything) == sorted(tips)

@@ -7,11 +7,12 @@ chunk that the upstream yields.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
-from proxy.chat import collect, place, record
+from proxy.chat import collect, looking, place, record
 from proxy.chat.ask import Asking
 from proxy.chat.beginning import begun, each
 from proxy.chat.bill import Prices, bill
@@ -20,6 +21,8 @@ from proxy.chat.clients import ids as client_ids
 from proxy.chat.clients.rules import Clients
 from proxy.chat.history.again import KnownTurn, Retries, Running, asked_before, known_turn
 from proxy.chat.history.cursor import Cursor
+from proxy.chat.looking import Look, Looked, SentStore
+from proxy.chat.manifest import manifest, new_messages
 from proxy.chat.place import Policies
 from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation, ZonesRule
@@ -28,7 +31,7 @@ from proxy.chat.reanswer import AskAgain, Reopened, reopen
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows, turn_messages
 from proxy.chat.stages import Stages
-from proxy.chat.tending import Pruning, Tending
+from proxy.chat.tending import Prune, Pruning, Tending
 from proxy.chat.typed import accept, commands, offer
 from proxy.chat.typed.accept import Accepted, accepted
 from proxy.chat.typed.commands import Command, Commands
@@ -38,11 +41,13 @@ from proxy.context.compose import Window
 from proxy.context.tokens import estimate_all
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Memo
-from proxy.domain.message import Wire
+from proxy.domain.message import Message, Wire
+from proxy.domain.placement import Attachment
 from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
+from proxy.domain.summary import Summary
 from proxy.domain.transcript import Strand
-from proxy.domain.tree import CallId, NodeId, Tree, new_id
-from proxy.domain.turn import Caller, Chunk, Completion, Receipt, Turn
+from proxy.domain.tree import CallId, NodeId, Tree, UserId, new_id
+from proxy.domain.turn import Call, Caller, Chunk, Completion, Receipt, Turn
 from proxy.errors import InvalidRequest, NotFound, Overtaken
 
 
@@ -82,12 +87,16 @@ class Answer:
     """The client, if it is a known one."""
 
 
+class Stored(Steered, SentStore, Protocol):
+    """All that the road needs of a store."""
+
+
 class Chat:
     """Answers turns and remembers them."""
 
     def __init__(
         self,
-        store: Steered,
+        store: Stored,
         router: TurnRouter,
         upstream: Upstream,
         rules: Rules,
@@ -204,6 +213,26 @@ class Chat:
         again = await reopen(self._store, self._prepare, wish, caller, window, started)
         return await self._reopened(again, wish, caller, started)
 
+    async def look(self, wish: Look, caller: Caller) -> Looked:
+        """What would be sent for the next turn at a place, put together as for a request. Nothing is stored.
+
+        Raises NotFound, and ContextTooSmall where not even that would fit.
+        """
+        started = time.perf_counter()
+        turn = wish.turn()
+        user = await self._store.user(caller.user_id)
+        request = Request(turn, caller, "auto", user, read(turn, user), self._window(turn), started)
+        attachment = Attachment(wish.node_id, "pinned", "only looked at", 1.0, "none")
+        return Looked(await self._prepare.context(request, wish.tree, Cursor(), attachment, None), request.window)
+
+    async def sent(self, user_id: UserId, call: Call) -> list[Wire] | None:
+        """The messages that were sent with a call, as far as they are still there; `None` where they were not kept."""
+        return await looking.sent(self._store, user_id, call)
+
+    async def prune(self, wish: Prune) -> Summary | None:
+        """Have the beginning of a path told in short from now on; `None` where there is nothing to be told."""
+        return await self._tending.prune(wish)
+
     async def _accept(self, request: Request, body: Hash, running: Running) -> Answer | None:
         """Answer a yes to an offer: the turn that it is about, from the place that was offered."""
         cursor = await self._placing.cursor(request)
@@ -260,6 +289,7 @@ class Chat:
             conversation=again.conversation,
             prefill=None,
             receipt=partial(self._account, again.request, asking),
+            sent=partial(_sent, again.request, asking, [node.message for node in wish.turn.asked], with_system=True),
             model=wish.model,
             active_key=caller.key_id,
             hint=hint,
@@ -308,6 +338,9 @@ class Chat:
             conversation=conversation,
             prefill=request.transcript.prefill,
             receipt=partial(self._account, request, asking),
+            sent=partial(
+                _sent, request, asking, _said_now(request, cursor, known), with_system=known.asked_again is None
+            ),
             model=turn.model,
             active_key=request.caller.key_id,
             hint=turn.hint,
@@ -404,6 +437,20 @@ class Chat:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")
         reply = limit if isinstance(limit, int) else self._rules.reply_tokens
         return Window(self._upstream.window_tokens(turn.model), reply, self._rules.margin)
+
+
+def _said_now(request: Request, cursor: Cursor, known: KnownTurn) -> list[Message]:
+    """What of the new turn stands in the tree word for word, up to its end."""
+    said = request.transcript.said
+    if known.asked_again is None:
+        return list(said[cursor.new_from :])
+    return [said[-1]] if said[-1].wire == known.asked_again.message.wire else []
+
+
+def _sent(request: Request, asking: Asking, turn: Sequence[Message], *, with_system: bool) -> bytes:
+    """What was sent, as it is kept; system text is stored with what a user said."""
+    with_system = with_system and bool(turn) and turn[-1].role == "user"
+    return manifest(request, asking.prepared, new_messages(turn), with_system=with_system)
 
 
 def _strand(request: Request, cursor: Cursor, known: KnownTurn, conversation: str) -> Strand:

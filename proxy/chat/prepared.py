@@ -41,6 +41,11 @@ class Prepared:
         """What was sent although no node holds it."""
         return [message for messages in self.draft.loose.values() for message in messages] if self.draft else []
 
+    @property
+    def parts(self) -> list[Wire]:
+        """The context part by part."""
+        return parts_of(self.context, self.pieces, self.draft.beside_tokens if self.draft else 0)
+
     def tighter(self) -> Prepared | None:
         """The same with a good deal less of the path; `None` when there is nothing left to cut."""
         if self.draft is None:
@@ -88,7 +93,7 @@ class Prepared:
             summary_id=context.summary.id if context.summary else None,
             budget_tokens=context.budget_tokens,
             linear_tokens=linear_tokens,
-            parts=parts_of(context, self.pieces, self.draft.beside_tokens if self.draft else 0),
+            parts=self.parts,
         )
 
 

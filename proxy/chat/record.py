@@ -47,6 +47,8 @@ class Recording:
     prefill: Message | None
     receipt: Callable[[Wire | None], Wire]
     """Drawn up last, from the usage that the provider reported: a context may have been cut once more."""
+    sent: Callable[[], bytes]
+    """What was sent, drawn up last too."""
     model: str
     active_key: str
     hint: str | None
@@ -158,6 +160,7 @@ def _outcome(recording: Recording, completion: Completion, status: Outcome, erro
         usage=completion.usage,
         envelope=completion.envelope,
         receipt=recording.receipt(completion.usage),
+        sent=recording.sent(),
         error=error,
         duration_ms=(time.perf_counter() - recording.started) * 1000,
         active_key=recording.active_key if replies else None,

@@ -42,6 +42,21 @@ class Pruning:
     """The longest summary."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """The wish to have the beginning of a path told in short."""
+
+    user_id: UserId
+    tree_id: TreeId
+    node_id: NodeId
+    """The end of the path."""
+    model: str
+    max_tokens: int
+    """A path that takes no more is left as it is."""
+    preserve_last_n: int
+    """At least so many of its last messages stay word for word."""
+
+
 class Tending:
     """Looks after paths when their turns are answered."""
 
@@ -94,6 +109,27 @@ class Tending:
             end = _next_start(path, start, sizes, KEEP * room - (room - total) - self._most(room))
         if end > done and tree.id not in self._busy:
             await self.summarise(tree.user_id, tree.id, path[:end], newest, "auto", model, self._most(room))
+
+    async def prune(self, wish: Prune) -> Summary | None:
+        """Summarise a path because somebody asked for it; `None` where it is short enough, or too little of it may be told.
+
+        Raises NotFound.
+        """
+        path = await self._store.path(wish.user_id, wish.node_id)
+        if sum(node.tokens or estimate(node.message) for node in path) <= wish.max_tokens:
+            return None
+        known = await self._store.shortened(wish.user_id, wish.tree_id, [node.id for node in path])
+        end = 0
+        for part in turns(path):
+            if end + len(part) > len(path) - wish.preserve_last_n:
+                break
+            end += len(part)
+        ends = [one for one in known.summaries if one.node_id in {node.id for node in path[:end]}]
+        newest = ends[-1] if ends else None
+        if not end or (newest and newest.kind == "asked" and newest.node_id == path[end - 1].id):
+            return None
+        most = max(1, min(self._pruning.most_tokens, wish.max_tokens // 2))
+        return await self.summarise(wish.user_id, wish.tree_id, path[:end], newest, "asked", wish.model, most)
 
     def _most(self, room: int) -> int:
         return min(self._pruning.most_tokens, int(SUMMARY_SHARE * room))

@@ -53,6 +53,9 @@ def fitted(
     floor = max((end for end, one in summaries if one.kind == "asked"), default=0)
     held = max(floor, _held(ids, budget_tokens, known))
     rest = _Rest(turns, summaries)
+    late = [end for end, _ in summaries if end > held > rest.covered(held)]
+    if late and rest.tokens(min(late)) <= budget_tokens:  # it was not there yet when the path was cut
+        return rest.at(min(late), is_new=True)
     if rest.tokens(held) <= budget_tokens:
         return rest.at(held)
     ahead = [end for end, one in summaries if end > held and rest.tokens(end) <= budget_tokens * PREPARED]
@@ -119,6 +122,10 @@ class _Rest:
     def summary_tokens(self, start: int) -> int:
         _, summary = self._newest(start)
         return summary.tokens if summary else 0
+
+    def covered(self, start: int) -> int:
+        """Turns for which a summary stands."""
+        return self._newest(start)[0]
 
     def at(self, start: int, *, is_new: bool = False) -> Fitted:
         covered, summary = self._newest(start)

@@ -132,6 +132,8 @@ class CloseTurn:
     active_key: str | None = None
     """Key id under which the reply becomes the user's active node; `None` leaves it as it is."""
     hint: str | None = None
+    sent: bytes | None = None
+    """What was sent, in the road's own short form."""
     supersedes: Sequence[NodeId] = ()
     """Earlier replies that this one takes the place of, once it is whole: they stay where they are, and are marked."""
 

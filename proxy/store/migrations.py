@@ -256,6 +256,19 @@ def version_14(db: sqlite3.Connection) -> None:
     )
 
 
+def version_15(db: sqlite3.Connection) -> None:
+    """What was sent with each call, in short."""
+    db.execute(
+        """
+        CREATE TABLE sent (
+            call_id TEXT PRIMARY KEY REFERENCES calls (id),
+            user_id TEXT NOT NULL REFERENCES users (id),
+            body BLOB NOT NULL                -- compressed; what is stored as a node is named, not repeated
+        ) STRICT
+        """
+    )
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -271,6 +284,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_12,
     version_13,
     version_14,
+    version_15,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

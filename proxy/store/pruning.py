@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from proxy.domain.summary import Cut, Shortened, Summary
-from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
 from proxy.errors import NotFound
 from proxy.store.reading import path
 from proxy.store.rows import Row, from_json, to_json
 from proxy.store.threads import Threads
+from proxy.store.trees import tree_of
+from proxy.store.turns import sent
 
 SUMMARY: Final = (
     "s.id, s.tree_id, s.node_id, s.previous_id, s.kind, s.text, s.tokens, s.model, s.created_at, s.removed_at"
@@ -39,7 +41,7 @@ CUTS: Final = """
 
 
 class Pruned(Threads, Protocol):
-    """The part of `SqliteStore` that shortens paths. Every look-up is by user first."""
+    """The part of `SqliteStore` that shortens paths and knows what was sent. Every look-up is by user first."""
 
     async def shortened(self, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId]) -> Shortened:
         """What is known of a path's beginning; it costs what hangs on the path."""
@@ -63,6 +65,18 @@ class Pruned(Threads, Protocol):
         """Remove a summary from what is sent, or restore it. Raises NotFound."""
         return await self._write(lambda db: use_summary(db, user_id, summary_id, used=used))
 
+    async def newest(self, user_id: UserId, tree_id: TreeId) -> NodeId | None:
+        """The node of a tree that came last and is answered; `None` in an empty one. Raises NotFound."""
+        return await self._read(lambda db: newest(db, user_id, tree_id))
+
+    async def sent(self, user_id: UserId, call_id: CallId) -> bytes | None:
+        """What was sent with a call, in the road's own short form; `None` where it was not kept, or was deleted since."""
+        return await self._read(lambda db: sent.kept(db, user_id, call_id))
+
+    async def numbered(self, user_id: UserId, numbers: Sequence[int]) -> list[Node]:
+        """The user's nodes of these numbers, as far as they are there."""
+        return await self._read(lambda db: sent.numbered(db, user_id, numbers))
+
     async def keep_cut(self, user_id: UserId, tree_id: TreeId, cut: Cut) -> None:
         """Remember where a path was cut."""
         await self._write(lambda db: keep_cut(db, user_id, tree_id, cut))
@@ -82,6 +96,14 @@ def shortened(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Se
         tuple(to_summary(row) for row in db.execute(ON_PATH, values)),
         tuple(Cut(*row) for row in db.execute(CUTS, values)),
     )
+
+
+def newest(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> NodeId | None:
+    """See `Pruned.newest`. Raises NotFound."""
+    tree_of(db, user_id, tree_id)
+    sql = "SELECT id FROM nodes WHERE tree_id = ? AND visible IS NOT NULL ORDER BY visible DESC LIMIT 1"
+    row = db.execute(sql, (tree_id,)).fetchone()
+    return row[0] if row else None
 
 
 def summaries(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[Summary]:

@@ -232,6 +232,13 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "sent",
+        "belongs to a call of its user about a turn that is there",
+        """
+        SELECT s.call_id FROM sent s LEFT JOIN calls c ON c.id = s.call_id WHERE c.user_id IS NOT s.user_id OR c.turn_id IS NULL
+        """,
+    ),
+    (
         "summaries",
         "covers the path to a node of its tree and user",
         """

@@ -34,6 +34,7 @@ KINDS = (
     "artefact",
     "image",
     "memory",
+    "summary",
     "call",
     "tree's name",
     "idempotency key",
@@ -41,12 +42,12 @@ KINDS = (
     "message",
     "persona",
 )
-"""The kinds of ids that are tried. The first nine are tried by every stranger, all of them by one of the owner's own kind."""
+"""The kinds of ids that are tried. The first ten are tried by every stranger, all of them by one of the owner's own kind."""
 PARAMETER = re.compile(r"{(\w+):\w+}")
 TAKES_ID = re.compile(r"(^|_)id$|^parent|^after$|^before$|^cursor$|^conversation$")
 FICKLE = re.compile(
-    r"\b(n|t|c|a|i|m|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
-    r'|"(at|created|created_at|updated_at|started_at|decided_at|spent_ms|overhead_ms)":[\d.e+-]+'
+    r"\b(n|t|c|a|i|m|s|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
+    r'|"(at|created|created_at|updated_at|removed_at|started_at|decided_at|spent_ms|overhead_ms|find|place|context|store)":[\d.e+-]+'
 )
 FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
 
@@ -98,6 +99,7 @@ def settled(person: Person, word: str) -> Owned:
         "completion": person.get("/v1/chat/completions?order=desc&limit=1")["data"][0]["id"],
         **shelf,
         "image": pictured(person, tree, reply),
+        "summary": summarised(person, reply),
         "tree's name": f"{word}-plans",
         "idempotency key": f"{word}-key-77",
         "decision": shadow,
@@ -126,6 +128,7 @@ def plain(person: Person) -> Owned:
     own = {"tree": tree.id, "turn": turn, "reply": reply, "other": other, "placed": reply, "completion": completion}
     own |= {"persona": "harmonica-tutor", **shelved(person, tree, "harmonica", turn)}
     own["image"] = pictured(person, tree, reply)
+    own["summary"] = summarised(person, own["reply"])
     return Owned(person, own)
 
 
@@ -133,6 +136,12 @@ def pictured(person: Person, tree: Tree, node: str) -> str:
     """Give somebody images, on a tree and on a node."""
     person.ok("POST", f"/api/nodes/{node}/images", {"url": f"https://{person.user.partition('/')[0]}.example/a.png"})
     return str(person.ok("POST", f"{tree.path}/images", {"data": PNG})["id"])
+
+
+def summarised(person: Person, node: str) -> str:
+    """Have the path to somebody's node told in short."""
+    wish = {"max_tokens": 1, "preserve_last_n": 0, "model": "mirror"}
+    return str(person.ok("POST", f"/api/nodes/{node}/prune", wish)["summary"]["id"])
 
 
 def shelved(person: Person, tree: Tree, word: str, turn: str) -> dict[str, str]:
@@ -154,7 +163,7 @@ class Pair:
         self.house = house
         self._app_key, self._app = house.key(kind="app")
         self._kind = stranger
-        self.kinds = KINDS if owner == stranger else KINDS[:9]
+        self.kinds = KINDS if owner == stranger else KINDS[:10]
         self._number = 0
         self._spent = True
         self._stranger: Owned
@@ -224,6 +233,7 @@ def request_of(endpoint: str, own: Owned, slot: str | None = None, value: str = 
         "artefact_id": "{artefact}",
         "memory_id": "{memory}",
         "image_id": "{image}",
+        "summary_id": "{summary}",
     }
     parts: dict[str, Any] = {
         "path": {name: recipe.path.get(name, defaults.get(name, "")) for name in PARAMETER.findall(route)},

@@ -91,6 +91,7 @@ class FakeUpstream:
         self.counted: list[str] = []
         self.may_count = True
         self.prices: dict[str, Price] = {}
+        self.usage: Json | None = None
         self.left = 0
         """Answers that were closed before their end."""
         self._news = asyncio.Event()
@@ -128,7 +129,8 @@ class FakeUpstream:
         if isinstance(answer, Exception):
             raise answer
         if not asked.stream:
-            yield whole(answer if isinstance(answer, dict) else assistant(answer, refusal=None))
+            chunk = whole(answer if isinstance(answer, dict) else assistant(answer, refusal=None))
+            yield Chunk({**chunk.wire, "usage": self.usage or chunk.wire["usage"]})
             return
         for chunk in pieces(answer) if isinstance(answer, str) else [piece(answer), piece({}, "stop")]:
             yield chunk

@@ -138,6 +138,7 @@ class Client:
                 status=status,
                 finish_reason="stop" if status == "done" else None,
                 usage={"total_tokens": 3},
+                sent=b"in short",
                 envelope={"id": completion} if completion else {},
                 receipt={"route": "continue"},
                 active_key=key,

@@ -148,6 +148,19 @@ async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):
     assert await steps_of(client, news) > 100
 
 
+async def prune(store, user, tree, turn, reply):
+    """Cut a path, tell it in short, and ask what was sent."""
+    assert await store.newest(user, tree) is not None
+    await store.sent(user, (await store.call_behind(user, reply)).id)
+    await store.numbered(user, [1, 2])
+    await store.keep_cut(user, tree, Cut(reply, turn, 100))
+    told = Summary("s1", tree, reply, None, "auto", "Boats.", 3, "m", 1.0)
+    assert await store.add_summary(user, told, [one.id for one in await store.path(user, reply)])
+    await store.use_summary(user, "s1", used=True)
+    await store.summaries(user, reply)
+    assert (await store.shortened(user, tree, [turn, reply])).summaries == (told,)
+
+
 async def test_no_statement_of_any_question_or_change_scans_a_table(client: Client, url: str):
     """Whatever the store asks for is traced, and its plan looked at: what a user has stored is found by an index."""
     store, user, tree = client.store, client.user.id, client.tree.id
@@ -182,12 +195,7 @@ async def test_no_statement_of_any_question_or_change_scans_a_table(client: Clie
     exacts = client.exacts([await store.node(user, gone)])
     await store.delete(user, gone)
     await store.deleted(user, exacts, client.links()[:1], "", within=False)
-    await store.keep_cut(user, tree, Cut(reply, turn, 100))
-    told = Summary("s1", tree, reply, None, "auto", "Boats.", 3, "m", 1.0)
-    assert await store.add_summary(user, told, [one.id for one in await store.path(user, reply)])
-    await store.use_summary(user, "s1", used=True)
-    await store.summaries(user, reply)
-    assert (await store.shortened(user, tree, [turn, reply])).summaries == (told,)
+    await prune(store, user, tree, turn, reply)
     await store.earlier(user, request_hash="h", idempotency_key=None)
     await store.earlier(user, request_hash="h", idempotency_key="k")
     for number, name in enumerate(("again", "again", "main")):

@@ -336,6 +336,7 @@ DAMAGE = {
         "loads",
         "on a node of that tree",
     ),
+    "what another user's call sent": ("UPDATE sent SET user_id = 'bob'", "sent", "belongs to a call"),
     "a summary of another tree's path": (
         f"UPDATE summaries SET node_id = {ELSEWHERE}",
         "summaries",

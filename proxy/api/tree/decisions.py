@@ -19,6 +19,7 @@ from proxy.api.tree.routing import (
 )
 from proxy.api.tree.wire import ERRORS, Asker, InPath, parent_of
 from proxy.chat import preview, reanswer
+from proxy.chat.answer import Chat
 from proxy.domain.message import Message
 from proxy.domain.placement import Attachment, Fresh
 from proxy.domain.ports import TurnRouter
@@ -31,7 +32,7 @@ Turns = Annotated[int, QueryParameter(ge=1, le=2_000, description="Most turns of
 Before = Annotated[int | None, QueryParameter(ge=1, description="The `last_id` of the page before.")]
 
 
-def routes(store: SqliteStore, router: TurnRouter, fresh: Fresh | None) -> list[HTTPRouteHandler]:
+def routes(store: SqliteStore, chat: Chat, router: TurnRouter, fresh: Fresh | None) -> list[HTTPRouteHandler]:
     """The routes over a store and a router."""
 
     @get("/nodes/{node_id:str}/route", summary="Why a turn stands where it stands", responses=ERRORS)
@@ -44,8 +45,9 @@ def routes(store: SqliteStore, router: TurnRouter, fresh: Fresh | None) -> list[
 
     @get("/nodes/{node_id:str}/receipt", summary="What a reply cost", responses=ERRORS)
     async def get_receipt(node_id: InPath, caller: Asker) -> ReceiptOut:
-        """For a reply: its call. For a turn: the newest call that answers it."""
-        return ReceiptOut.of(node_id, await store.call_behind(caller.user_id, NodeId(node_id)))
+        """For a reply: its call. For a turn: the newest call that answers it. With the messages that were sent."""
+        call = await store.call_behind(caller.user_id, NodeId(node_id))
+        return ReceiptOut.of(node_id, call, await chat.sent(caller.user_id, call))
 
     @post("/route", status_code=200, summary="Where a turn would go, and why", responses=ERRORS)
     async def preview_route(data: JSONBody[RouteIn], caller: Asker) -> PreviewOut:

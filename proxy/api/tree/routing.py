@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from proxy.api.tree.messages import MessageIn
 from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Listed, Out, Parent
+from proxy.domain.message import Wire
 from proxy.domain.placement import Attachment, Candidate, Route
 from proxy.domain.tree import NodeId
 from proxy.domain.turn import Call
@@ -149,9 +150,14 @@ class ReceiptOut(Out):
         examples=[{"route": "return", "sent_tokens": 208, "saved_tokens": 1904, "left_out": 0, "overhead_ms": 4.1}],
     )
     started_at: float = Field(description="Seconds since 1970, UTC.", examples=[1763776800.5])
+    messages: list[dict[str, Any]] | None = Field(
+        description="What was sent, as far as it was not deleted since; null where it was not kept. Under `follow`, messages that"
+        " were recognised are told as stored.",
+        examples=[[{"role": "user", "content": "How deep is the lock?"}]],
+    )
 
     @classmethod
-    def of(cls, node_id: str, call: Call) -> ReceiptOut:
+    def of(cls, node_id: str, call: Call, messages: Sequence[Wire] | None) -> ReceiptOut:
         return cls(
             node_id=node_id,
             call_id=call.id,
@@ -162,6 +168,7 @@ class ReceiptOut(Out):
             usage=dict(call.usage) if call.usage is not None else None,
             receipt=dict(call.receipt),
             started_at=call.started_at,
+            messages=None if messages is None else [dict(wire) for wire in messages],
         )
 
 

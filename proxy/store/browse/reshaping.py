@@ -183,6 +183,7 @@ def _bury(
         f"DELETE FROM memory_nodes WHERE node_id IN {doomed}",
         f"DELETE FROM summaries WHERE node_id IN {doomed}",
         f"DELETE FROM cuts WHERE node_id IN {doomed}",
+        f"DELETE FROM sent WHERE call_id IN (SELECT id FROM calls WHERE turn_id IN {doomed})",
         # The bill stays; the words that were sent and received go.
         f"""
         UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL

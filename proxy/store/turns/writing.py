@@ -20,7 +20,7 @@ from proxy.errors import NotFound, Overtaken, StoreError
 from proxy.store.browse.labelling import supersede
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
-from proxy.store.turns import again
+from proxy.store.turns import again, sent
 from proxy.store.turns.planting import Planting
 
 KILLED = "The server stopped before the answer was complete."
@@ -116,6 +116,8 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
         if turn.status == "done":
             supersede(db, turn.user_id, turn.supersedes, replies[0].id)
     remember(db, turn.user_id, turn.seen, {}, deleted=stored_turn is None)
+    if turn.sent is not None and stored_turn is not None:
+        sent.keep(db, turn.user_id, turn.call_id, turn.sent)
     _end_call(db, turn, replies, DELETED if stored_turn is None else turn.error)
     if replies and turn.active_key is not None:
         point(db, turn.user_id, turn.tree_id, turn.active_key, turn.hint, replies[0].id)

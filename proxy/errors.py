@@ -12,7 +12,7 @@
     |-- NotFound                  unknown here, or another user's: nobody is told which
     |   `-- ModelNotFound
     |-- StoreError                the database could not do its part
-    |   |-- StoreUnavailable      for the moment: locked, full or read-only
+    |   |-- StoreUnavailable      for the moment: locked, full, read-only or damaged
     |   `-- Overtaken             the same request was begun elsewhere meanwhile
     |-- ScorerFailed              a model asked beside the road gave nothing that can be used
     `-- UpstreamError             the model provider answered with an error

@@ -22,11 +22,14 @@ from proxy.domain.ports import CloseTurn, TreeStore, User
 from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
-from proxy.errors import ProxyError, StoreError, UpstreamError
+from proxy.errors import ProxyError, StoreError, StoreUnavailable, UpstreamError
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.25, 15.0
+"""Between two tries to store a reply that could not be stored."""
 
 Outcome = Literal["done", "interrupted", "failed"]
 
@@ -67,6 +70,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        self._stopping = asyncio.Event()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
@@ -76,8 +80,15 @@ class Tasks:
 
     async def finish(self) -> None:
         """Wait for all that runs."""
+        self._stopping.set()
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def stops_within(self, seconds: float) -> bool:
+        """Wait, though no longer than until the server stops; whether it does."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
@@ -111,7 +122,7 @@ async def relay(
         completion = fold.completion()
         # Whoever left after the last word has missed nothing of the answer.
         outcome: Outcome = "done" if completion.ended else "interrupted" if fold.started else "failed"
-        closing = tasks.start(_close(store, recording, completion, outcome, error))
+        closing = tasks.start(_close(store, tasks, recording, completion, outcome, error))
         with contextlib.suppress(BaseException):
             await chunks.aclose()
         # The task is kept whatever becomes of this wait: a client that leaves cancels every await in here.
@@ -122,6 +133,7 @@ async def relay(
 
 async def _close(
     store: TreeStore,
+    tasks: Tasks,
     recording: Recording,
     completion: Completion,
     status: Outcome,
@@ -131,10 +143,30 @@ async def _close(
     try:
         if recording.behind is not None:
             await asyncio.wait((recording.behind,))
-        await store.close_turn(_outcome(recording, completion, status, error))
+        closing = _outcome(recording, completion, status, error)
+        try:
+            await store.close_turn(closing)
+        except StoreUnavailable:
+            tasks.start(_close_later(store, tasks, closing))
+            raise
         whole = status == "done"
     finally:
         recording.closed(whole)
+
+
+async def _close_later(store: TreeStore, tasks: Tasks, closing: CloseTurn) -> None:
+    """Store a reply once the store can be used again. Its client was told of the failure; what it had received is kept all the same.
+
+    Where the server stops before, the call stays open, and the next start ends it.
+    """
+    pause_s, stops = FIRST_PAUSE_S, False
+    while not stops:
+        stops = await tasks.stops_within(pause_s)
+        pause_s = min(2 * pause_s, LAST_PAUSE_S)
+        with contextlib.suppress(StoreUnavailable):
+            await store.close_turn(closing)
+            return
+    log.warning("The reply %s could not be stored: the store cannot be used", closing.call_id)
 
 
 async def _keep(store: TreeStore, recording: Recording, completion: Completion) -> None:

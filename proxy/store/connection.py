@@ -48,6 +48,9 @@ _PASSING: Final = frozenset(
     )
 )
 """Result codes that say "not now" and leave the database sound."""
+_DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+REPAIRED_S: Final = 60.0
+"""When to ask again what a damaged page kept from being answered; what stands on other pages is answered meanwhile."""
 
 
 def file_of(url: str) -> str:
@@ -124,13 +127,23 @@ def translated(exc: sqlite3.Error, file: str | None = None) -> StoreError:
     where = f" {file!r}" if file else ""
     if is_passing(exc):
         return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.")
+    if _code(exc) in _DAMAGED:
+        return StoreUnavailable(
+            f"The database{where} is damaged: {exc}. `graft verify` says where, `graft restore` puts a backup in its place.",
+            retry_after_s=REPAIRED_S,
+        )
     return StoreError(f"The database{where} refused: {exc}.")
 
 
 def is_passing(exc: Exception) -> bool:
     """Whether an error says "not now"."""
+    return _code(exc) in _PASSING
+
+
+def _code(exc: Exception) -> int | None:
+    """SQLite's primary result code."""
     code = getattr(exc, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _PASSING
+    return None if code is None else code & 0xFF
 
 
 class Reader:
@@ -271,7 +284,9 @@ def _on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connect
         return function(db)
     finally:
         if db.in_transaction:
-            db.execute("COMMIT")
+            db.execute(
+                "ROLLBACK"
+            )  # nothing was written; a commit would look at the file once more, and it may be damaged
 
 
 def prepare(file: str) -> None:

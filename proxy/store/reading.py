@@ -165,7 +165,7 @@ def earlier(
     sql = f"""
         SELECT status = 'done', request_hash, {CALL} FROM calls
         WHERE user_id = ? AND {column} = ? AND (status <> 'done' OR reply_id IS NOT NULL)
-        ORDER BY started_at DESC, rowid DESC LIMIT 1
+        ORDER BY rowid DESC LIMIT 1
     """
     is_whole, *row = db.execute(sql, (user_id, value)).fetchone() or (False,)
     if not is_whole:

@@ -21,6 +21,7 @@ from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.domain.zone import Standing
+from proxy.errors import StoreError
 from proxy.store import images, reading, standing, trees, verify
 from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
@@ -274,11 +275,13 @@ class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
     async def verify(self) -> list[Violation]:
         """Every stored row that breaks a rule. Slow, and no obstacle to writers."""
         found = await self._read(verify.broken_file)
-        for rule in verify.RULES:
-            found += await self._read(partial(verify.broken_rules, rule=rule))
-        for check in (verify.broken_nodes, verify.broken_systems, rules.broken_bodies):
+        for check in (*verify.CHECKS, rules.broken_bodies):
             after: int | None = 0
-            while after is not None:
-                page, after = await self._read(partial(check, after=after))
-                found += page
+            try:
+                while after is not None:
+                    page, after = await self._read(partial(verify.one_page, check, after))
+                    found += page
+            except StoreError:
+                if not found:  # else it is the damage that was found in the file
+                    raise
         return found

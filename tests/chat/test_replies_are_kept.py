@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from proxy.chat import record
 from proxy.chat.answer import Rules
 from proxy.domain.message import Message
 from proxy.domain.placement import Policy
+from proxy.domain.ports import CloseTurn
 from proxy.domain.tree import CallId, Node, UserId
-from proxy.errors import StoreError, UpstreamError
+from proxy.errors import StoreError, StoreUnavailable, UpstreamError
 from proxy.store import SqliteStore
 from tests.chat.road import (
     ANN,
@@ -389,3 +391,39 @@ async def test_a_loop_of_tools_is_one_turn(road: Road, talker: Talker) -> None:
     assert [Message(one) for one in talker.history] == [node.message for node in nodes]
     assert [node.parent_id for node in nodes] == [None, *(node.id for node in nodes[:-1])]
     assert {node.state for node in nodes} == {"whole"}
+
+
+@pytest.fixture
+def full(road: Road, monkeypatch: pytest.MonkeyPatch) -> list[StoreUnavailable]:
+    """Refusals of the store, one for each try to store a reply."""
+    refusals: list[StoreUnavailable] = []
+    closing = road.store.close_turn
+
+    async def close_turn(turn: CloseTurn) -> None:
+        if refusals:
+            raise refusals.pop()
+        await closing(turn)
+
+    monkeypatch.setattr(road.store, "close_turn", close_turn)
+    monkeypatch.setattr(record, "FIRST_PAUSE_S", 0.0)
+    return refusals
+
+
+async def test_a_reply_that_could_not_be_stored_is_stored_when_the_store_is_back(
+    road: Road, full: list[StoreUnavailable]
+) -> None:
+    full += [StoreUnavailable("full")]
+    road.upstream.answers = ["Here."]
+    with pytest.raises(StoreUnavailable):
+        await road.ask({"role": "user", "content": "Hello"})
+    await road.chat.tasks.finish()
+    assert await road.said() == ["Hello", "Here."]
+
+
+async def test_a_server_that_stops_waits_for_no_disk(road: Road, full: list[StoreUnavailable]) -> None:
+    full += [StoreUnavailable("full") for _ in range(1_000)]
+    with pytest.raises(StoreUnavailable):
+        await road.ask({"role": "user", "content": "Hello"})
+    await road.chat.tasks.finish()
+    assert full
+    assert [node.state for node in await road.nodes()] == ["unanswered"]

@@ -7,13 +7,13 @@ history never brings them back. Both begin a new epoch of the tree: whoever foll
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 
 from proxy.domain.ports import Active
 from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store import images
+from proxy.store.clock import now
 from proxy.store.pruning import BELOW, forget_below
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
@@ -37,12 +37,12 @@ def move(
         _check_parent(db, user_id, node_id, moved.tree_id, new_parent)
     if new_parent == moved.parent_id:
         return
-    now = time.time()
+    at = now()
     decided = decision(db, user_id, node_id)
-    db.execute("UPDATE edges SET parent_id = ?, created_at = ? WHERE node_id = ?", (new_parent, now, node_id))
+    db.execute("UPDATE edges SET parent_id = ?, created_at = ? WHERE node_id = ?", (new_parent, at, node_id))
     db.execute(
         "INSERT INTO edge_log (node_id, from_parent, to_parent, at, why, who) VALUES (?, ?, ?, ?, ?, ?)",
-        (node_id, moved.parent_id, new_parent, now, plain(why), who),
+        (node_id, moved.parent_id, new_parent, at, plain(why), who),
     )
     if decided is not None:
         _correct(db, user_id, moved.tree_id, node_id, decided.id, moved.parent_id, new_parent, why)
@@ -87,7 +87,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     db.execute(
         "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
         " personality = NULL, participants = '{}', scratchpad = NULL, deleted_at = ? WHERE id = ?",
-        (new_id("gone"), time.time(), tree_id),
+        (new_id("gone"), now(), tree_id),
     )
     _new_epoch(db, tree_id)
     return len(ids)
@@ -137,7 +137,7 @@ def _correct(
     db.execute(
         "INSERT INTO corrections (user_id, tree_id, node_id, decision_id, from_parent, to_parent, at, source)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (user_id, tree_id, node_id, decision_id, from_parent, to_parent, time.time(), plain(source)),
+        (user_id, tree_id, node_id, decision_id, from_parent, to_parent, now(), plain(source)),
     )
 
 
@@ -158,7 +158,7 @@ def _bury(
     images.forget_nodes(db, user_id, tree_id, ids)
     doomed = "(SELECT value FROM json_each(:ids))"
     pointing = f"user_id = :user AND tree_id = :tree AND node_id IN {doomed}"
-    values = {"ids": to_json(ids), "now": time.time(), "above": above, "user": user_id, "tree": tree_id}
+    values = {"ids": to_json(ids), "now": now(), "above": above, "user": user_id, "tree": tree_id}
     sql = f"SELECT json_group_array(DISTINCT system_id) FROM nodes WHERE id IN {doomed} AND system_id IS NOT NULL"
     (systems,) = db.execute(sql, values).fetchone()
     for statement in (
@@ -207,4 +207,4 @@ def _bury(
 
 
 def _new_epoch(db: sqlite3.Connection, tree_id: TreeId) -> None:
-    db.execute("UPDATE trees SET epoch = epoch + 1, updated_at = ? WHERE id = ?", (time.time(), tree_id))
+    db.execute("UPDATE trees SET epoch = epoch + 1, updated_at = ? WHERE id = ?", (now(), tree_id))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import UserId
+from proxy.store.clock import now
 from proxy.store.records import AsideCount
 from proxy.store.rows import plain
 from proxy.store.turns.writing import remember
@@ -21,7 +21,7 @@ OTHERS: Final = "others"
 def note(db: sqlite3.Connection, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
     """Remember one exchange."""
     remember(db, user_id, seen, {})
-    values = {"user": user_id, "name": plain(name), "others": OTHERS, "names": NAMES, "now": time.time()}
+    values = {"user": user_id, "name": plain(name), "others": OTHERS, "names": NAMES, "now": now()}
     db.execute(
         """
         INSERT INTO asides (user_id, name, count, last_at)

@@ -8,13 +8,13 @@ shows nothing; for its key a waypoint also waits, for an hour, and the first tur
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from proxy.domain.fingerprint import Hash
 from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.store.clock import now
 from proxy.store.rows import plain, to_json
 from proxy.store.turns import asides
 
@@ -51,7 +51,7 @@ def commanded(
         reached(db, user_id, key_id, hint)
     db.execute(
         "INSERT OR REPLACE INTO waypoints (user_id, chain, tree_id, node_id, key_id, hint, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (user_id, seen[-1].chain, to.tree_id, to.node_id, key_id, plain(hint), time.time()),
+        (user_id, seen[-1].chain, to.tree_id, to.node_id, key_id, plain(hint), now()),
     )
 
 
@@ -62,7 +62,7 @@ def sent_on(db: sqlite3.Connection, user_id: UserId, chains: Sequence[Hash]) -> 
 
 def awaited(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Waypoint | None:
     """The place that waits for the next turn without history."""
-    values = (user_id, key_id, plain(hint) or "", tree_id, time.time() - WAITS_S)
+    values = (user_id, key_id, plain(hint) or "", tree_id, now() - WAITS_S)
     return _waypoint(db.execute(AWAITED, values).fetchone())
 
 

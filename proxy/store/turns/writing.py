@@ -6,7 +6,6 @@ Each function here is one transaction; `connection.Writer` runs it whole.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Mapping, Sequence
 
 from proxy.domain import fingerprint
@@ -18,6 +17,7 @@ from proxy.domain.transcript import Seen
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
 from proxy.errors import NotFound, Overtaken, StoreError
 from proxy.store.browse.labelling import supersede
+from proxy.store.clock import now
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
 from proxy.store.turns import again, sent
@@ -43,7 +43,7 @@ def append(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, nodes: Sequ
     planting = Planting.begin(db, user_id, tree_id)
     for node in nodes:
         planting.plant(node, fingerprint.exact(node.message, planting.secret), node.parent_id, node.state)
-    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), tree_id))
+    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (now(), tree_id))
 
 
 def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) -> Opened:
@@ -74,7 +74,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) 
             to_json(turn.kept) if turn.kept else "[]",
             turn.compacted_from,
             to_json(turn.metadata) if turn.metadata else "{}",
-            time.time(),
+            now(),
             place,
         ),
     )
@@ -121,7 +121,7 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
     _end_call(db, turn, replies, DELETED if stored_turn is None else turn.error)
     if replies and turn.active_key is not None:
         point(db, turn.user_id, turn.tree_id, turn.active_key, turn.hint, replies[0].id)
-    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (time.time(), turn.tree_id))
+    db.execute("UPDATE trees SET updated_at = ? WHERE id = ?", (now(), turn.tree_id))
 
 
 def recover(db: sqlite3.Connection, place: int | None = None) -> int:
@@ -160,7 +160,7 @@ def remember(
     deleted: bool = False,
 ) -> None:
     """Add transcript rows; a row that is there already becomes the newest among its equals."""
-    now = time.time()
+    at = now()
     for row in seen:
         node_id = None if row.node_id is None or deleted else known.get(row.node_id, row.node_id)
         meaning = "deleted" if deleted else row.meaning
@@ -181,7 +181,7 @@ def remember(
                 node_id,
                 None if deleted else row.tree_id,
                 plain(row.conversation),
-                now,
+                at,
             ),
         )
 
@@ -219,7 +219,7 @@ def decide(
             int(attachment.degraded),
             int(attachment.unsure),
             candidates_json(attachment),
-            time.time(),
+            now(),
         ),
     )
 
@@ -245,7 +245,7 @@ def point(
     db.execute(
         "INSERT INTO active (user_id, tree_id, key_id, hint, node_id, at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (user_id, tree_id, key_id, hint) DO UPDATE SET node_id = excluded.node_id, at = excluded.at",
-        (user_id, tree_id, key_id, plain(hint) or "", node_id, time.time()),
+        (user_id, tree_id, key_id, plain(hint) or "", node_id, now()),
     )
 
 

@@ -120,7 +120,7 @@ class RoutingSettings(Section):
     """Confidence from which the embedded scorer's answer is not shown to the LLM; 1 asks the LLM about every turn."""
     ask: bool = False
     """Between two thresholds a turn stays where its client is, and a line behind the reply offers the other place."""
-    ask_between: tuple[float, float] = (0.3, 0.7)
+    ask_between: tuple[float, float] = (0.4, 0.7)
     """The two thresholds: chances that the other place is right."""
     commands: str | None = Field(default="/graft", min_length=2, max_length=40, pattern=r"^\S+$")
     """What a command typed in a chat begins with; none for no commands."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.errors import ScorerFailed
 from proxy.routing.explore import Place, Placed
+from proxy.routing.fused import fused
 from proxy.routing.grove import Grove, TreeModel
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.scene import Gate, Scene, see
@@ -134,7 +135,7 @@ class GraftRouter:
                 placer = await self._placer(build)
                 tally = placer.tally(self._limits.max_calls)
                 placed = await placer.place(scene, tally)
-            attachment = weighed(placed, question, embedded, self._limits, tips)
+            attachment = weighed(placed, question, embedded, self._limits, tips, scene.conversations)
         except TimeoutError:
             attachment = _degraded(embedded, f"it took longer than {self._limits.deadline_s:g} s")
         except ScorerFailed as exc:
@@ -198,16 +199,25 @@ def build_llm(
 
 
 def weighed(
-    placed: Placed, question: Question, embedded: Attachment, limits: RoutingLimits, tips: frozenset[NodeId]
+    placed: Placed,
+    question: Question,
+    embedded: Attachment,
+    limits: RoutingLimits,
+    tips: frozenset[NodeId],
+    conversations: Mapping[NodeId, NodeId],
 ) -> Attachment:
-    """A decision with its evidence weighed: leaving the cursor takes more of it than staying, unless both scorers agree."""
+    """A decision with its evidence weighed: leaving the cursor takes more of it than staying, unless both scorers agree.
+
+    With a gate of 1 the LLM's word stands alone: it was asked about turns of which the embedded scorer is sure too.
+    """
 
     def candidate(place: Place) -> Candidate:
         route = _route(place.parent, question.cursor, tips)
         return Candidate(place.parent, route, round(place.confidence, 3), place.reason)
 
-    chosen, evidence = placed.place, placed.place.confidence
-    others = [place for place in placed.others if place.parent != chosen.parent]
+    chosen = placed.place if limits.gate >= 1 else fused(placed, embedded, conversations)
+    evidence = chosen.confidence
+    others = [place for place in (placed.place, *placed.others) if place.parent != chosen.parent]
     considered = tuple(candidate(place) for place in [chosen, *others][:_SHOWN])
     stays = chosen.parent == question.cursor or question.cursor is None
     if question.fresh == "confident" and chosen.parent is not None and evidence < limits.strong:

@@ -7,7 +7,7 @@ moved on; and a scene can be kept, replayed, and given to a DSPy optimizer as an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.domain.placement import Attachment, FeedNode, Question
@@ -69,6 +69,8 @@ class Scene:
     """Attachment points by branch end, root first."""
     leaning: NodeId | None = None
     """Where the embedded scorer would put the turn."""
+    conversations: Mapping[NodeId, NodeId] = field(default_factory=dict)
+    """The first node of the conversation of each place."""
 
 
 def see(
@@ -99,14 +101,27 @@ def see(
     branch = {start: end for end, start in reversed(starts.items())}
     root_windows = tuple(view.root_window(point, branch.get(point) or view.end_under(point)) for point in roots)
     tip_windows = tuple(view.tip_window(end) for end in ends)
+    points = _points(
+        model, question, gate, view, [window.end for window in (*root_windows, *tip_windows)], limits.points
+    )
     return Scene(
         clip(question.new_turn, TURN_TOKENS),
         clip(question.system, SYSTEM_TOKENS) if question.system else None,
         root_windows,
         tip_windows,
-        _points(model, question, gate, view, [window.end for window in (*root_windows, *tip_windows)], limits.points),
+        points,
         leaning,
+        _conversations(view, points),
     )
+
+
+def _conversations(view: View, points: Mapping[NodeId, Sequence[Point]]) -> dict[NodeId, NodeId]:
+    """The first node above each place that is shown."""
+    found: dict[NodeId, NodeId] = {}
+    for end, along in points.items():
+        first = view.path(end)[0].id
+        found |= {point.node: first for point in along} | {end: first}
+    return found
 
 
 def _needed_ends(view: View, nodes: Iterable[NodeId | None]) -> list[NodeId]:

@@ -1,8 +1,9 @@
-"""What an LLM scorer would add, by simulated ones: `python -m tests.bench.scorers CASES.jsonl`.
+"""What an LLM scorer would add, by simulated ones: `python -m tests.bench.scorers FOLDER`.
 
 A simulated scorer knows the right places and is wrong at a chosen rate: of two places, a right one and a wrong one, it prefers the right
 one in so many per cent of comparisons (noise of equal strength on every place it is shown). It takes the turns of which the real
-embedded scorer is unsure, through the real windows, tournament, exploration and thresholds. A real model's noise is not of this kind: it
+embedded scorer is unsure, through the real windows, tournament, exploration and thresholds; each turn's embedded answer comes from weights that
+never saw its dialogue (`nested`). A real model's noise is not of this kind: it
 knows some turns and misreads others, and a long list may tire it. So this tells what the modes cost, and what they make of noise.
 """
 
@@ -12,7 +13,7 @@ import argparse
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist, mean
@@ -23,9 +24,8 @@ from rich.table import Table
 from proxy.domain.placement import Attachment, Question
 from proxy.domain.tree import NodeId
 from proxy.routing.answers import Choice, Ranked
-from proxy.routing.bench.cases import Case, played, read_cases
-from proxy.routing.decision import Weights
-from proxy.routing.embedded import EmbeddedScorer
+from proxy.routing.bench.cases import Case
+from proxy.routing.bench.metrics import MIX
 from proxy.routing.embedder import embedder
 from proxy.routing.explore import opening, place, place_listwise
 from proxy.routing.limits import MODES, Mode, RoutingLimits
@@ -35,6 +35,7 @@ from proxy.routing.scene import Point, Scene, see
 from proxy.routing.signatures import FindAttachment, RankConversations, ScoreWindows
 from proxy.routing.tournament import Verdict
 from proxy.routing.windows import Window
+from tests.bench.nested import placed
 from tests.doubles.scenery import FakeGate, Planting
 
 ACCURACIES = (0.7, 0.8, 0.9, 0.97, 1.0)
@@ -122,13 +123,13 @@ class Prepared:
     tips: frozenset[NodeId]
 
 
-def prepared(cases: Sequence[Case]) -> list[Prepared]:
-    gate = EmbeddedScorer(embedder("minilm"), Weights.shipped("minilm"))
+def prepared(folder: Path, kept: Path | None) -> list[Prepared]:
+    """The labelled cases of a folder, each with the answer of weights that never saw its dialogue."""
     found = []
-    for case, model in played(cases):
-        embedded = gate.attach(model, case.question)
-        scenes = {m: see(model, case.question, gate, leaning(embedded), RoutingLimits(mode=m)) for m in MODES}
-        found.append(Prepared(case, embedded, scenes, frozenset(model.tips())))
+    for one in placed(folder, embedder("minilm"), kept, ["sgd"]):
+        case, lean = one.case, leaning(one.embedded)
+        scenes = {mode: see(one.model, case.question, one.gate, lean, RoutingLimits(mode=mode)) for mode in MODES}
+        found.append(Prepared(case, one.embedded, scenes, frozenset(one.model.tips())))
     return found
 
 
@@ -139,13 +140,14 @@ async def asked(scene: Scene, scorer: Simulated, limits: RoutingLimits, one: Pre
     else:
         found = await place(scene, limits, scorer.judge, scorer.find)
     question: Question = one.case.question
-    return weighed(found, question, one.embedded, limits, one.tips).parent_id
+    return weighed(found, question, one.embedded, limits, one.tips, scene.conversations).parent_id
 
 
 async def measure(found: Sequence[Prepared], mode: Mode, accuracy: float, gate: float, seeds: int) -> list[str]:
-    """Accuracy as the plain mean over kinds, the share of turns asked about, and the cost of asking."""
+    """Right nodes (mean over kinds, and by traffic), the share of turns asked about by traffic, and the cost of asking."""
     limits = RoutingLimits(mode=mode, gate=gate)
     hits: defaultdict[str, list[bool]] = defaultdict(list)
+    shown: defaultdict[str, list[bool]] = defaultdict(list)
     costs: list[Cost] = []
     for seed in range(seeds):
         for one in found:
@@ -157,8 +159,14 @@ async def measure(found: Sequence[Prepared], mode: Mode, accuracy: float, gate: 
                 parent = await asked(scene, scorer, limits, one)
                 costs.append(scorer.cost)
             hits[one.case.kind].append(parent in one.case.gold)
+            shown[one.case.kind].append(scene is not None and not sure)
     right = mean(mean(hits[kind]) for kind in KINDS if hits[kind])
-    return [f"{100 * right:.1f}", f"{100 * len(costs) / (seeds * len(found)):.0f}", *told(costs)]
+    return [*(f"{100 * share:.1f}" for share in (right, by_traffic(hits), by_traffic(shown))), *told(costs)]
+
+
+def by_traffic(hits: Mapping[str, Sequence[bool]]) -> float:
+    known = [kind for kind in KINDS if hits[kind]]
+    return sum(MIX[kind] * mean(hits[kind]) for kind in known) / sum(MIX[kind] for kind in known)
 
 
 def told(costs: Sequence[Cost]) -> list[str]:
@@ -193,17 +201,20 @@ async def grown(branches: int, mode: Mode, seeds: int, accuracy: float = 0.9) ->
     return [f"{100 * right / seeds:.0f}", *told(costs)]
 
 
-async def report(console: Console, cases_file: Path | None, seeds: int) -> None:
+async def report(console: Console, folder: Path | None, kept: Path | None, seeds: int) -> None:
     costs = ("calls", "most", "tokens", "rounds", "most")
-    if cases_file is not None:
-        found = prepared(read_cases(cases_file, "core"))
-        alone = [mean(one.embedded.parent_id in one.case.gold for one in found if one.case.kind == k) for k in KINDS]
-        table = Table(title=f"{len(found)} cases; embedded scorer alone {100 * mean(alone):.1f}", title_justify="left")
-        for column in ("mode", "pairs right", "gate", "right node", "asked", *costs):
+    if folder is not None:
+        found = prepared(folder, kept)
+        right = {
+            kind: [one.embedded.parent_id in one.case.gold for one in found if one.case.kind == kind] for kind in KINDS
+        }
+        alone = f"{100 * mean(mean(right[kind]) for kind in KINDS):.1f}, by traffic {100 * by_traffic(right):.1f}"
+        table = Table(title=f"{len(found)} cases; embedded scorer alone {alone}", title_justify="left")
+        for column in ("mode", "pairs right", "gate", "right node", "by traffic", "asked", *costs):
             table.add_column(column, justify="right")
         for mode in MODES:
             for accuracy in ACCURACIES:
-                for gate in (0.9, 1.0):
+                for gate in (0.8, 0.9, 1.0):
                     row = await measure(found, mode, accuracy, gate, seeds)
                     table.add_row(mode, f"{accuracy:.0%}", f"{gate:g}", *row)
         console.print(table)
@@ -212,13 +223,14 @@ async def report(console: Console, cases_file: Path | None, seeds: int) -> None:
         table.add_column(column, justify="right")
     for branches in (4, 16, 64, 256, 1024, 4096):
         for mode in MODES:
-            table.add_row(str(branches), mode, *await grown(branches, mode, 4 * seeds))
+            table.add_row(str(branches), mode, *await grown(branches, mode, 20 * seeds))
     console.print(table)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases_file", type=Path, nargs="?")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("folder", type=Path, nargs="?", help="of cases.jsonl and train/cases.jsonl")
+    parser.add_argument("--cache", type=Path, help="keep what was measured here for the next time")
+    parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
-    asyncio.run(report(Console(width=120), options.cases_file, options.seeds))
+    asyncio.run(report(Console(width=140), options.folder, options.cache, options.seeds))

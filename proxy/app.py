@@ -29,11 +29,13 @@ from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
 from proxy.chat.tending import Pruning
+from proxy.chat.titling import Titling
 from proxy.chat.typed.offer import Between
-from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings
+from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings, TitleSettings
 from proxy.context.marking import without_placed
 from proxy.distil.remembering import Remembering
 from proxy.distil.summary import Summaries
+from proxy.distil.title import Titles
 from proxy.domain.ports import TreeFeed
 from proxy.domain.turn import Limits
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable
@@ -168,8 +170,16 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         commands=settings.routing.commands,
         scorer_model=settings.routing.model,
     )
-    chat = Chat(store, router, lanes, rules, pruning(settings.context, lanes))
+    told_short, titled = pruning(settings.context, lanes), titling(settings.titles, store, lanes)
+    chat = Chat(store, router, lanes, rules, told_short, titled)
     return Parts(store, lanes, router, chat, Recall(store, vectors))
+
+
+def titling(titles: TitleSettings, store: SqliteStore, lanes: Lanes) -> Titling:
+    """How trees get titles. Raises ConfigError for a model that cannot write."""
+    if titles.model is not None:
+        lanes.scorer(titles.model, "titles.model")
+    return Titling(store, Titles(lanes.scorer, titles.model), auto=titles.auto)
 
 
 def pruning(context: ContextSettings, lanes: Lanes) -> Pruning:

@@ -150,6 +150,13 @@ class ContextSettings(Section):
     """The longest summary."""
 
 
+class TitleSettings(Section):
+    auto: bool = False
+    """A tree without a title gets one behind its first reply; the reply never waits for it."""
+    model: str | None = None
+    """Who writes titles: a name from `model_list`; without one, the model of the turn."""
+
+
 class UpstreamSettings(Section):
     connect_s: float = Field(default=10.0, gt=0)
     first_token_s: float = Field(default=120.0, gt=0)
@@ -260,6 +267,7 @@ class Settings(BaseSettings):
     model_list: tuple[ModelEntry, ...] = ()
     routing: RoutingSettings = RoutingSettings()
     context: ContextSettings = ContextSettings()
+    titles: TitleSettings = TitleSettings()
     upstream: UpstreamSettings = UpstreamSettings()
     clients: ClientSettings = ClientSettings()
     limits: LimitSettings = LimitSettings()

@@ -32,6 +32,7 @@ from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows, turn_messages
 from proxy.chat.stages import Stages
 from proxy.chat.tending import Prune, Pruning, Tending
+from proxy.chat.titling import Titling
 from proxy.chat.typed import accept, commands, offer
 from proxy.chat.typed.accept import Accepted, accepted
 from proxy.chat.typed.commands import Command, Commands
@@ -101,6 +102,7 @@ class Chat:
         upstream: Upstream,
         rules: Rules,
         pruning: Pruning | None = None,
+        titling: Titling | None = None,
     ) -> None:
         self._store = store
         self._router = router
@@ -109,6 +111,7 @@ class Chat:
         self._prepare = Preparation(store, upstream, rules.zones_as)
         self._tending = Tending(store, self._prepare.counting, pruning or Pruning(None))
         self.tasks = Tasks()
+        self.titling = titling
         self._placing = Placing(store, router, self.tasks, rules.policies.fresh, rules.ask_between)
         self._retries = Retries()
         self._memo = Memo()
@@ -414,6 +417,8 @@ class Chat:
         self._warm(request, tree)
         if whole and self._tending.wanted(asking.prepared):
             self.tasks.start(self._tending.tend(request, tree, asking.prepared, asking.receipt.node_id))
+        if whole and self.titling is not None and self.titling.wanted(tree):
+            self.tasks.start(self.titling.behind(tree, asking.receipt.node_id, request.turn.model))
 
     def _account(self, request: Request, asking: Asking, usage: Wire | None) -> Wire:
         """The receipt as it is kept."""

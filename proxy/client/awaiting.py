@@ -142,6 +142,7 @@ class AsyncDiscussion(DiscussionView):
     put = awaited(_OfDiscussion.put)
     set_metadata_item = awaited(_OfDiscussion.set_metadata_item)
     delete = awaited(_OfDiscussion.delete)
+    auto_title = awaited(_OfDiscussion.auto_title)
     clone_without_messages = awaited(_OfDiscussion.clone_without_messages)
     search = awaited(_OfDiscussion.search)
     export = awaited(_OfDiscussion.export)

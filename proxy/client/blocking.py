@@ -148,6 +148,7 @@ class Discussion(DiscussionView):
     put = sync(_OfDiscussion.put)
     set_metadata_item = sync(_OfDiscussion.set_metadata_item)
     delete = sync(_OfDiscussion.delete)
+    auto_title = sync(_OfDiscussion.auto_title)
     clone_without_messages = sync(_OfDiscussion.clone_without_messages)
     search = sync(_OfDiscussion.search)
     export = sync(_OfDiscussion.export)

@@ -53,6 +53,10 @@ class ByHand(Threads, Protocol):
         """A new tree with all that is kept of another but its nodes. Raises NotFound, InvalidRequest."""
         return await self._write(lambda db: cloning.clone(db, user_id, tree_id, name))
 
+    async def set_title(self, user_id: UserId, tree_id: TreeId, title: str, *, only_first: bool) -> bool:
+        """Title a tree; with `only_first` one that has no title yet. Whether it was done. Raises NotFound."""
+        return await self._write(lambda db: trees.set_title(db, user_id, tree_id, title, only_first=only_first))
+
     async def scratchpad(self, user_id: UserId, tree_id: TreeId) -> str:
         """A program's notes beside a tree; empty for none. Raises NotFound."""
         return await self._read(lambda db: trees.scratchpad(db, user_id, tree_id))

@@ -150,6 +150,14 @@ def set_metadata_item(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, 
     _update(db, "metadata", to_json(metadata), user_id, tree_id)
 
 
+def set_title(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, title: str, *, only_first: bool) -> bool:
+    """Title a tree; with `only_first` one that has no title yet. Whether it was done. Raises NotFound."""
+    if only_first and tree_of(db, user_id, tree_id).title is not None:
+        return False
+    _update(db, "title", plain(title), user_id, tree_id)
+    return True
+
+
 def scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> str:
     """A program's notes beside a tree; empty for none. Raises NotFound."""
     sql = "SELECT coalesce(scratchpad, '') FROM trees WHERE user_id = ? AND id = ? AND deleted_at IS NULL"

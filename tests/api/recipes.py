@@ -73,6 +73,7 @@ RECIPES: Mapping[str, Recipe] = {
     "GET /v1/models/{model:path}": Recipe(path={"model": "mirror"}),
     "POST /api/trees": Recipe({"name": "new"}, slots=("body.name", "body.personality")),
     "POST /api/trees/{tree_id:str}/clone": Recipe({"name": "twin"}, slots=("body.name",)),
+    "POST /api/trees/{tree_id:str}/title": Recipe({"node_id": "{reply}"}, slots=("body.node_id",)),
     "GET /api/trees": Recipe(slots=PAGED),
     "GET /api/trees/{tree_id:str}": Recipe(),
     "PATCH /api/trees/{tree_id:str}": Recipe({"title": "Theirs now"}, slots=("body.personality",)),

@@ -208,6 +208,16 @@ def test_zones_and_notes_are_read_replaced_appended_to_and_cleared(me: Any) -> N
     assert node.clear_zone().text == ""
 
 
+def test_a_discussion_is_titled_by_a_model_or_by_first_words(me: Any, upstream: UpstreamDouble) -> None:
+    talk = me.create_discussion()
+    talk.add_message("user", "How deep is the lock at Gatun? I wonder.")
+    assert talk.auto_title() == talk.title == "How deep is the lock at Gatun?"
+    upstream.say('{"title": "Depths of locks"}')
+    assert talk.auto_title(model="gpt-test") == "Depths of locks"
+    talk.refresh()
+    assert talk.title == "Depths of locks"
+
+
 def test_personalities_are_made_named_and_changed(me: Any, upstream: UpstreamDouble) -> None:
     me.create_personality("tutor", system_prompt="You teach.", zone="Ask back.")
     assert me.change_personality("tutor", zone="Ask twice.").zone == "Ask twice."

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from proxy.client import Graft
+from proxy.client.endpoints import TITLE_TREE
+from proxy.distil.title import LETTERS
 from tests.doubles.running import UpstreamDouble
 from tests.doubles.served import Linear, Served, clean_environment, serving
 from tests.doubles.small_llm import WINDOW_TOKENS, small_llm, weights
@@ -84,3 +87,19 @@ def test_a_model_too_small_to_judge_places_nothing_and_stops_nothing(
     assert decision.attachment.calls > 0
     assert decision.attachment.parent_id == turns[1].parent_id
     assert {headers["x-graft-parent"] for headers in told} <= {"root", told[0]["x-graft-node"]}
+
+
+def test_a_real_model_writes_a_title(tmp_path: Path, upstream_process: UpstreamDouble, llm: str) -> None:
+    with serving(tmp_path, upstream_process, settings(llm)) as graft:
+        key, _ = graft.key("ann")
+        with Graft(graft.url, key) as person:
+            bread = person.create_discussion()
+            bread.add_branch(
+                [{"role": "user", "content": BREAD}, {"role": "assistant", "content": "Bake it very hot."}]
+            )
+            told = bread.calls.home.session.send(TITLE_TREE(tree_id=bread.id, json={"model": "smollm2"})).json
+            bread.refresh()
+        assert graft.violations() == []
+    assert told["by"] == "smollm2"
+    assert 0 < len(told["title"]) <= LETTERS
+    assert bread.title == told["title"]

@@ -86,7 +86,7 @@ def router(
         "/api",
         route_handlers=[
             *trees.routes(store),
-            *wholes.routes(store),
+            *([] if chat.titling is None else wholes.routes(store, chat.titling, models)),
             *nodes.reading(store),
             *nodes.writing(store),
             *answers.routes(store, chat, models, fields),

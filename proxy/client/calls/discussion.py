@@ -54,6 +54,13 @@ class DiscussionCalls(BranchCalls[D, M], ZoneCalls, ArtefactCalls):
         """Keep a JSON value under a name; `None` takes it away."""
         yield from self.put({"metadata": {name: value}})
 
+    def auto_title(self, *, branch_id: str | None = None, model: str | None = None) -> Steps[str]:
+        """Have it titled, by its first topic or by a branch: by a model, or by first words where none can be asked."""
+        body = told_only(node_id=branch_id, model=model)
+        title = str((yield api.TITLE_TREE(tree_id=self.id, json=body)).json["title"])
+        self.told = {**self.told, "title": title}
+        return title
+
     def delete(self) -> Steps[int]:
         """With all its messages; returns how many are gone."""
         return int((yield api.DELETE_TREE(tree_id=self.id)).json["nodes"])

@@ -317,16 +317,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.profile is not None:
         console.print(profiled(sizes[0], options.chain, options.rounds, options.profile))
         return
-    costs = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Measuring", total=len(sizes))
-        for size in sizes:
-            progress.update(task, description=f"{size:,} nodes")
-            costs.append(apart(size, options.chain, options.users, options.rounds, options.store))
-            progress.advance(task)
-    console.print(table(costs))
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1))
+    costs: list[Cost] = []
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Measuring", total=len(sizes))
+            for size in sizes:
+                progress.update(task, description=f"{size:,} nodes")
+                costs.append(apart(size, options.chain, options.users, options.rounds, options.store))
+                progress.advance(task)
+    finally:  # a run that is broken off tells what it has
+        console.print(table(costs))
+        if options.json is not None:
+            options.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=1))
 
 
 if __name__ == "__main__":

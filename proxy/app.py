@@ -39,6 +39,7 @@ from proxy.distil.title import Titles
 from proxy.domain.ports import TreeFeed
 from proxy.domain.turn import Limits
 from proxy.errors import ConfigError, ProxyError, StoreUnavailable
+from proxy.routing import personal
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import Embedder, embedder
@@ -266,7 +267,8 @@ def turn_router(
         vectors: The embedder, where others use it too.
     """
     limits = limits_of(routing)
-    gate = EmbeddedScorer(vectors or embedder(routing.embedder), Weights.shipped(routing.embedder))
+    own = personal.load(Path(routing.personal), routing.embedder) if routing.personal is not None else None
+    gate = EmbeddedScorer(vectors or embedder(routing.embedder), Weights.shipped(routing.embedder), own)
     return GraftRouter(Grove(feed, folder=folder), gate, limits, _llm(routing, lanes, limits))
 
 

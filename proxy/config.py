@@ -104,6 +104,8 @@ class RoutingSettings(Section):
     """A file that `graft optimize` wrote: the LLM scorer's prompts and examples, compiled."""
     embedder: Literal["minilm", "static"] = "minilm"
     """Vectors of the embedded scorer: MiniLM (better) or static word vectors (lighter)."""
+    personal: str | None = None
+    """A folder of what `graft optimize --embedded --user` learned from single users' corrections."""
     fresh: Fresh | None = None
     """Requests without history: `root`, `confident` or `auto`. Unset: `confident` when the client names its chat, else `auto`."""
     window: int = Field(default=4, ge=1, le=16)

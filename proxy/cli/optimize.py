@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,16 +17,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from proxy.cli.common import config_option
+from proxy.cli.past import labelled
+from proxy.cli.personalise import personalise
 from proxy.cli.retrain import retrain
 from proxy.config import Settings, load
-from proxy.domain.tree import TreeId, UserId
+from proxy.domain.tree import UserId
 from proxy.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
     from proxy.routing.bench.cases import Case
     from proxy.routing.bench.metrics import Judged
     from proxy.routing.optimizing import Compiling, Optimizer, Posed
-    from proxy.store.sqlite import SqliteStore
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -63,7 +63,11 @@ CALLS_A_TURN = 6
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the program is written, for `routing.program` [graft-program.json], or the weights [EMBEDDER.json].",
 )
-@click.option("--embedded", is_flag=True, help="Fit the embedded scorer's weights; needs --bench, and asks no model.")
+@click.option(
+    "--embedded",
+    is_flag=True,
+    help="Fit the embedded scorer instead: its weights to --bench, or with --user a shift of them to the user's corrections; asks no model.",
+)
 @click.option("--bench", type=_FOLDER, help="With --embedded: the folder of cases.jsonl and train/cases.jsonl.")
 @click.option("--without", multiple=True, metavar="SOURCE", help="With --embedded: do not learn from this source.")
 @click.option("--cache", type=_FOLDER, help="With --embedded: keep what was measured here for the next time.")
@@ -89,8 +93,12 @@ def optimize(
     """
     if embedded:
         embedder = load(config_file).routing.embedder
-        if bench is None or user is not None or cases_file is not None:
-            raise click.UsageError("--embedded learns from the folder that --bench names, and from nothing else.")
+        if user is not None and cases_file is None:
+            return personalise(config_file, UserId(user), output, bench)
+        if bench is None or cases_file is not None:
+            raise click.UsageError(
+                "--embedded learns from the folder that --bench names, or from a user's corrections."
+            )
         return retrain(bench, output or Path(f"{embedder}.json"), embedder, cache, without)
     if bench is not None or without or cache is not None:
         raise click.UsageError("--bench, --without and --cache go with --embedded.")
@@ -202,19 +210,3 @@ async def _corrections(settings: Settings, user_id: UserId) -> list[Case]:
 
     async with SqliteStore(settings.storage.url, recover=False) as store:
         return await labelled(store, user_id)
-
-
-async def labelled(store: SqliteStore, user_id: UserId) -> list[Case]:
-    """A user's corrections as cases, tree by tree."""
-    from proxy.routing.corrections import Corrected, cases
-
-    by_tree: defaultdict[TreeId, list[Corrected]] = defaultdict(list)
-    for one in await store.corrections(user_id):
-        _, cursor = await store.before(user_id, one.node_id)
-        # A client that sent no history was, as far as anybody knows, where its turn was put first.
-        by_tree[one.tree_id].append(Corrected(one.node_id, one.to_parent, cursor or one.from_parent))
-    found = []
-    for tree_id, corrected in by_tree.items():
-        whole = await store.slice(user_id, tree_id, None)
-        found += cases(whole.nodes, corrected)
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from proxy.cli.common import tree_named, with_store
 from proxy.domain.drawing import shorten
-from proxy.domain.tree import NodeId, Tree, UserId
+from proxy.domain.tree import NodeId, Tree, TreeId, UserId
 from proxy.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -124,3 +125,19 @@ def _disagreements(shadows: Sequence[Shadow], said: dict[NodeId, str]) -> Table:
         went = f"{made.route} {made.parent_id or ''}".strip()
         table.add_row(shorten(said[one.turn_id], 40), went, f"{made.confidence:.2f}", made.reason)
     return table
+
+
+async def labelled(store: SqliteStore, user_id: UserId) -> list[Case]:
+    """A user's corrections as cases, tree by tree."""
+    from proxy.routing.corrections import Corrected, cases
+
+    by_tree: defaultdict[TreeId, list[Corrected]] = defaultdict(list)
+    for one in await store.corrections(user_id):
+        _, cursor = await store.before(user_id, one.node_id)
+        # A client that sent no history was, as far as anybody knows, where its turn was put first.
+        by_tree[one.tree_id].append(Corrected(one.node_id, one.to_parent, cursor or one.from_parent))
+    found = []
+    for tree_id, corrected in by_tree.items():
+        whole = await store.slice(user_id, tree_id, None)
+        found += cases(whole.nodes, corrected)
+    return found

@@ -10,13 +10,13 @@ fitted on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from proxy.domain.placement import Attachment, Candidate, Question, Route
-from proxy.domain.tree import NodeId
+from proxy.domain.tree import NodeId, UserId
 from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
@@ -25,6 +25,7 @@ from proxy.routing.features import Look, Row, look, stems
 from proxy.routing.grove import TreeModel
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
+from proxy.routing.personal import Personal
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import brings_its_text
 from proxy.routing.reading.tongues import tongue_of
@@ -76,8 +77,17 @@ class Place:
 class EmbeddedScorer:
     """Places turns by what was learned from labelled conversations. Works on the CPU, and may be called from any thread."""
 
-    def __init__(self, embedder: Embedder, weights: Weights, *, sure: float = SURE) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        weights: Weights,
+        personal: Mapping[UserId, Personal] | None = None,
+        *,
+        sure: float = SURE,
+    ) -> None:
+        """`personal` holds what was learned from single users' corrections."""
         self.sure = sure
+        self._personal = personal or {}
         self._embedder = embedder
         self._weights = weights
 
@@ -161,6 +171,8 @@ class EmbeddedScorer:
     ) -> Row:
         """What was learned, corrected by what the data did not hold: system texts, age, personality."""
         chances = self._weights.chances(evidence).astype(np.float64)
+        if (own := self._personal.get(question.user_id)) is not None:
+            chances[:] = own.adjusted(chances, evidence.row, self._weights)
         said = question.system if question.system is not None else system
         chances[[CONTINUE, FORK]] *= _kinship(said, index.systems[active]) * np.exp(
             max(0.0, _pull(index, active, vector))

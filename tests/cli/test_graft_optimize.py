@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import anyio
 import pytest
 from click.testing import CliRunner
 
 from proxy.app import create_app
 from proxy.cli.main import graft
-from proxy.cli.optimize import labelled
+from proxy.cli.past import labelled
 from proxy.config import load
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
@@ -114,3 +115,28 @@ async def test_corrections_become_cases_of_the_tree_as_it_was() -> None:
             "The early one.",
         ]
         assert case.gold_branch == {client.nodes[0]}
+
+
+def test_a_users_corrections_shift_the_embedded_scorer(tmp_path: Path, upstream: UpstreamDouble) -> None:
+    async def fill() -> None:
+        async with SqliteStore(f"sqlite:///{tmp_path}/graft.db") as store:
+            client = await Client.of(store, "ada")
+            await client.say("How does rye bread bake?", "Hot.")
+            await client.say("Which train leaves for Rome?", "The early one.", under=None)
+            turn, _ = await client.say("And with rye?", "Longer.")
+            await store.move(UserId("ada"), turn, client.nodes[1], "move")
+            await store.correct(UserId("ada"), turn, client.nodes[1], "move")
+
+    anyio.run(fill)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    config = config_file(tmp_path, upstream, personal=str(folder))
+    code, told = run("--embedded", "--user", "ada", "--config", config)
+    assert code == 0, told
+    assert "1 corrected turns" in told
+    (file,) = folder.glob("*.json")
+    assert json.loads(file.read_text())["user"] == "ada"
+    create_app(load(str(config)), {})
+    assert "corrected nothing" in run("--embedded", "--user", "bob", "--config", config)[1]
+    assert "routing.personal" in run("--embedded", "--user", "ada", "--config", config_file(tmp_path, upstream))[1]
+    assert upstream.requests() == []

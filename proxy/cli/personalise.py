@@ -1,0 +1,64 @@
+"""`graft optimize --embedded --user`: shift the embedded scorer towards what one user corrected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from proxy.cli.common import with_store
+from proxy.cli.past import labelled, read_past
+from proxy.config import load
+from proxy.domain.tree import UserId
+from proxy.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from proxy.routing.bench.cases import Case
+    from proxy.store.sqlite import SqliteStore
+
+
+def personalise(config_file: str | None, user_id: UserId, out: Path | None, bench: Path | None) -> None:
+    """Fit a user's shift, show what it is worth, and write it for `routing.personal`.
+
+    Raises InvalidRequest where the user corrected nothing.
+    """
+    from proxy.routing.bench.cases import read_cases
+    from proxy.routing.decision import Weights
+    from proxy.routing.embedder import embedder
+    from proxy.routing.learn import personal
+    from proxy.routing.personal import file_for
+
+    routing = load(config_file).routing
+    if out is None and routing.personal is None:
+        raise click.UsageError("Name a file with --out, or a folder under routing.personal in the configuration.")
+    corrected, rest = with_store(config_file, lambda store: _turns(store, user_id))
+    if not corrected:
+        raise InvalidRequest(f"{user_id!r} has corrected nothing yet: there is nothing to learn from.")
+    console, vectors, weights = Console(), embedder(routing.embedder), Weights.shipped(routing.embedder)
+    holding = rest if bench is None else read_cases(bench / "cases.jsonl", "core")
+    with console.status("Measuring"):
+        seen = personal.see(corrected, vectors, weights)
+        held = personal.see(holding, vectors, weights) if holding else None
+        fitted = personal.fit(user_id, seen, held, weights)
+    file = out or Path(str(routing.personal)) / file_for(user_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(fitted.personal.flat(), separators=(",", ":")) + "\n", encoding="utf-8")
+    name = "other turns of this user" if bench is None else "benchmark cases"
+    lines = [
+        (f"{len(corrected)} corrected turns", fitted.corrections),
+        (f"{len(holding)} {name}, mean over kinds", fitted.held),
+    ]
+    for what, (before, after) in lines:
+        console.print(f"Right of {what}: {before:.1f} % before, {after:.1f} % after.", highlight=False, soft_wrap=True)
+    console.print(f"Wrote {file}.", highlight=False, soft_wrap=True)
+
+
+async def _turns(store: SqliteStore, user_id: UserId) -> tuple[list[Case], list[Case]]:
+    """The corrected turns, and those that were let stand."""
+    corrected = await labelled(store, user_id)
+    known = {case.id for case in corrected}
+    past = [case for tree in await store.trees(user_id) for case in await read_past(store, user_id, tree)]
+    return corrected, [case for case in past if case.id not in known]

@@ -1,0 +1,110 @@
+"""Fitting one user's shift to what that user corrected.
+
+Corrections pull, the user's other turns (which were let stand) and, where a folder of the benchmark is given, its cases hold; a ridge draws
+everything back to the shipped weights. Where more of what must hold is lost than a margin allows, the shift is halved until it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from proxy.domain.tree import UserId
+from proxy.routing.bench.cases import Case
+from proxy.routing.decision import CLASSES, Weights
+from proxy.routing.embedder import Embedder
+from proxy.routing.features import Row, Rows
+from proxy.routing.learn.examples import measure
+from proxy.routing.learn.table import Flags, Table
+from proxy.routing.learn.verdicts import Ints, Verdicts, verdicts
+from proxy.routing.personal import MOST, Personal, scaled
+
+MARGIN = 1.0
+"""Points of right places, in the mean over kinds, that may be lost among the turns that hold."""
+
+RIDGE = 0.3
+HOLDING = 0.3
+"""Weight of all turns that hold together, beside one correction."""
+ROUNDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Turns as the shipped weights see them."""
+
+    told: Verdicts
+    rows: Rows
+    """Scaled evidence, with a column for the bias."""
+
+    def right(self, weights: Weights, shift: Rows | None = None) -> Flags:
+        """Which turns are put right, with a shift or without."""
+        chances = self.told.chances if shift is None else shifted(self.told.chances, self.rows, shift)
+        chosen = (chances * weights.costs).argmax(axis=1)
+        return np.asarray(self.told.right[np.arange(len(self.told)), chosen], np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A shift, and what it is worth."""
+
+    personal: Personal
+    corrections: tuple[float, float]
+    """Per cent of the corrected turns put right, before and after."""
+    held: tuple[float, float]
+    """Per cent of those that hold, mean over kinds."""
+
+
+def see(cases: Sequence[Case], embedder: Embedder, weights: Weights) -> Seen:
+    """Measure cases; those without an active node are left out."""
+    table = Table.of(measure([case for case in cases if case.active is not None], embedder))
+    said = np.concatenate([table.vectors, table.cues], axis=1)
+    opens = np.asarray(weights.opens.scores(said)[:, 0], np.float32)
+    weighed = table.weigh(opens, weights.others, weights.earlier)
+    return Seen(verdicts(table, weighed, weights, np.arange(len(table))), scaled(weighed.rows, weights))
+
+
+def fit(user_id: UserId, corrected: Seen, holding: Seen | None, weights: Weights, margin: float = MARGIN) -> Fitted:
+    """A user's shift from corrected turns, and from turns that must stay what they are."""
+    parts = [corrected] if holding is None else [corrected, holding]
+    rows = np.concatenate([part.rows for part in parts])
+    kinds = np.concatenate([part.told.kinds for part in parts])
+    chances = np.concatenate([part.told.chances for part in parts])
+    pulls = np.ones(len(corrected.rows))
+    held = np.zeros(0) if holding is None else np.full(len(holding.rows), HOLDING * len(pulls) / len(holding.rows))
+    shift = _descend(rows, kinds, chances * weights.costs, np.concatenate([pulls, held]))
+    if holding is not None:
+        before = _mean(holding, holding.right(weights))
+        while _mean(holding, holding.right(weights, shift)) < before - margin and np.abs(shift).max() > 1e-4:
+            shift = np.asarray(shift / 2, np.float32)
+    account = [
+        (100 * float(np.mean(corrected.right(weights))), 100 * float(np.mean(corrected.right(weights, shift)))),
+        (100.0, 100.0)
+        if holding is None
+        else (_mean(holding, holding.right(weights)), _mean(holding, holding.right(weights, shift))),
+    ]
+    return Fitted(Personal(user_id, weights.embedder, shift), *account)
+
+
+def shifted(chances: Rows, rows: Rows, shift: Rows) -> Rows:
+    """Chances of many turns after a shift."""
+    told = chances * np.exp(np.clip(rows @ shift.T, -MOST, MOST))
+    return np.asarray(told / told.sum(axis=1, keepdims=True), np.float32)
+
+
+def _descend(rows: Rows, kinds: Ints, chances: Rows, weights: Row) -> Rows:
+    """The shift that makes the kinds likeliest, under a ridge: plain gradient steps, for the problem is small and smooth."""
+    gold = np.eye(len(CLASSES))[kinds]
+    shift = np.zeros((len(CLASSES), rows.shape[1]))
+    step = 1 / (0.5 * float((weights * (rows**2).sum(axis=1)).sum()) + RIDGE)
+    for _ in range(ROUNDS):
+        told = shifted(chances, rows, shift)
+        shift += step * (((gold - told) * weights[:, None]).T @ rows - RIDGE * shift)
+    return np.asarray(shift, np.float32)
+
+
+def _mean(seen: Seen, right: Flags) -> float:
+    """Per cent, the plain mean over kinds."""
+    kinds = [kind for kind in range(len(CLASSES)) if (seen.told.kinds == kind).any()]
+    return 100 * float(np.mean([right[seen.told.kinds == kind].mean() for kind in kinds]))

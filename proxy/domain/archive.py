@@ -35,11 +35,13 @@ class TreeFields:
 
 @dataclass(frozen=True, slots=True)
 class ZoneText:
-    """A zone of the tree."""
+    """A zone of the tree, or of one of its nodes."""
 
     name: Scope
     text: str
     updated_at: float
+    node_id: NodeId | None = None
+    """The node's id in the file; the node itself comes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class TreeCopy(Protocol):
     def tree(self) -> Tree: ...
     @property
     def zones(self) -> Sequence[DataZone]:
-        """The tree's own."""
+        """The tree's own, then those of its nodes that are told."""
         ...
 
     @property

@@ -43,7 +43,8 @@ def _head(copy: TreeCopy) -> str:
     if tree.system_prompt:
         parts += ["System prompt:", fenced(tree.system_prompt)]
     for zone in copy.zones:
-        parts += [f"Data zone `{zone.name}`:", fenced(zone.text)]
+        of = f"of the node `{zone.node_id}`" if zone.node_id else f"`{zone.name}`"
+        parts += [f"Data zone {of}:", fenced(zone.text)]
     return "\n\n".join(parts) + "\n\n"
 
 

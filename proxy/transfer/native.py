@@ -6,7 +6,7 @@ One JSON object in the layout of `layout.py`, one node a line, so that it stream
     kind    `tree`, or `branch` for the path from the root to one node
     tree    id, name, title, system_prompt, max_context_tokens, metadata, created_at, updated_at; and where there is something to
             say: participants, scratchpad
-    zones   name, text, updated_at; the tree's own
+    zones   name, text, updated_at; the tree's own, and those of nodes, which name their node
     nodes   id, parent (null hangs from the root), message (as it came, in OpenAI's shape), state, created_at; and where there is
             something to say: sender, conversation, system, tokens, metadata
     end     how many zones and nodes there are, so that a shortened file is noticed
@@ -59,10 +59,11 @@ class TreeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     scratchpad: str | None = None
 
 
-class ZoneLine(msgspec.Struct, forbid_unknown_fields=True):
+class ZoneLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     name: str
     text: str
     updated_at: _Seconds
+    node: _Id | None = None
 
 
 class NodeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,6 +78,7 @@ class NodeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     system_of: _Id | None = None
     tokens: _Count | None = None
     metadata: dict[str, Any] = {}
+    personality: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
 
 
 class OwnMetadata(msgspec.Struct):
@@ -140,7 +142,8 @@ class _Document:
 
     def __init__(self) -> None:
         self._seen: list[str] = []
-        self._zones: set[str] = set()
+        self._zones: dict[tuple[str, str | None], str] = {}
+        """Where each was told, by its name and its node."""
         self._waiting: dict[str, bool] = {}
         """The nodes, and whether each is unanswered."""
         self._speaking: set[str] = set()
@@ -183,13 +186,16 @@ class _Document:
                 return self._node(entry)
             case _:
                 _check_end(entry, len(self._zones), len(self._waiting))
+                for (_, node_id), place in self._zones.items():
+                    if node_id is not None and node_id not in self._waiting:
+                        raise fault(f"{place}.node", f"no node has the id {node_id!r}.")
         return None
 
     def _zone(self, entry: Entry) -> ZoneText:
         zone = _zone_text(entry)
-        if zone.name in self._zones:
+        if (zone.name, zone.node_id) in self._zones:
             raise fault(entry.place, f"the zone {zone.name!r} was told before.")
-        self._zones.add(zone.name)
+        self._zones[zone.name, zone.node_id] = entry.place
         return zone
 
     def _node(self, entry: Entry) -> Carried:
@@ -211,6 +217,7 @@ class _Document:
             system=line.system,
             tokens=line.tokens,
             metadata=line.metadata,
+            personality=line.personality,
         )
         return Carried(node, system_of=None if line.system_of is None else NodeId(line.system_of))
 
@@ -259,13 +266,15 @@ def _tree_fields(entry: Entry) -> TreeFields:
 
 
 def _zone_line(zone: DataZone) -> ZoneLine:
-    return ZoneLine(zone.name, zone.text, zone.updated_at)
+    return ZoneLine(zone.name, zone.text, zone.updated_at, zone.node_id)
 
 
 def _zone_text(entry: Entry) -> ZoneText:
     line = decoded(entry.raw, ZoneLine, entry.place)
+    if line.node is not None and line.name == "node":
+        return ZoneText("node", line.text, line.updated_at, NodeId(line.node))
     for name in TREE_ZONES:
-        if name == line.name:
+        if name == line.name and line.node is None:
             return ZoneText(name, line.text, line.updated_at)
     raise fault(f"{entry.place}.name", f"{line.name!r} is no zone of a tree.")
 
@@ -287,6 +296,7 @@ def _node_line(node: Node, systems: dict[bytes, NodeId]) -> NodeLine:
         system_of=first if first != node.id else None,
         tokens=node.tokens,
         metadata=dict(node.metadata),
+        personality=node.personality,
     )
 
 

@@ -137,6 +137,7 @@ def trees(draw: st.DrawFn) -> Grown:
                 system=draw(st.none() | st.sampled_from(["", "Be brief.", "Be\nlong."]) | texts),
                 tokens=draw(st.none() | st.integers(0, 10**6)),
                 metadata=draw(st.dictionaries(texts, json_values, max_size=2)),
+                personality=draw(st.none() | st.sampled_from(["tutor", "guide"])),
             )
         )
     tree = Tree(
@@ -151,7 +152,11 @@ def trees(draw: st.DrawFn) -> Grown:
         metadata=draw(st.dictionaries(texts, json_values, max_size=2)),
     )
     zones = [DataZone("discussion", TREE.user_id, TREE.id, text, draw(seconds)) for text in draw(_zone_texts)]
-    return Grown(nodes, tree, zones)
+    hung = draw(st.lists(st.sampled_from(nodes), unique_by=lambda one: one.id, max_size=3)) if nodes else []
+    on_nodes = [
+        DataZone("node", TREE.user_id, TREE.id, draw(texts.filter(bool)), draw(seconds), one.id) for one in hung
+    ]
+    return Grown(nodes, tree, [*zones, *sorted(on_nodes, key=lambda zone: (-zone.updated_at, str(zone.node_id)))])
 
 
 _zone_texts = st.lists(texts.filter(bool), max_size=1)

@@ -185,6 +185,7 @@ class NodeOut(Out):
     )
     system: str | None = Field(description="The system text under which a user's message was said.", examples=[None])
     conversation: str | None = Field(description="The client's own chat.", examples=[None])
+    personality: str | None = Field(description="The one that its request named.", examples=[None])
     call_id: str | None = Field(description="The call that produced a reply.", examples=[None])
     tokens: int | None = Field(description="Null until they were counted.", examples=[None])
     created_at: float = Field(description="Seconds since 1970, UTC.", examples=[1763776800.5])
@@ -210,6 +211,7 @@ class NodeOut(Out):
             metadata=dict(node.metadata),
             system=node.system,
             conversation=node.conversation,
+            personality=node.personality,
             call_id=node.call_id,
             tokens=node.tokens,
             created_at=node.created_at,

@@ -78,15 +78,19 @@ def _look(
     tree = trees.tree_of(db, user_id, tree_id)
     zones = [zone for zone in zoning.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
     scratchpad = trees.scratchpad(db, user_id, tree_id)
+    on_nodes = zoning.of_nodes(db, user_id, tree_id)
     if node_id is None and newest:
         row = db.execute(NEWEST, (tree_id,)).fetchone()
-        return tree, zones, scratchpad, reading.path(db, user_id, row[0]) if row else []
-    if node_id is None:
-        return tree, zones, scratchpad, None
-    path = reading.path(db, user_id, node_id)
-    if path[-1].tree_id != tree_id:
-        raise reading.no_node(node_id)
-    return tree, zones, scratchpad, path
+        node_id = row[0] if row else None
+        path = reading.path(db, user_id, node_id)
+    elif node_id is None:
+        return tree, [*zones, *on_nodes], scratchpad, None
+    else:
+        path = reading.path(db, user_id, node_id)
+        if path[-1].tree_id != tree_id:
+            raise reading.no_node(node_id)
+    there = {node.id for node in path}
+    return tree, [*zones, *(zone for zone in on_nodes if zone.node_id in there)], scratchpad, path
 
 
 def _page(db: sqlite3.Connection, sql: str, tree_id: TreeId, after: int, limit: int) -> tuple[list[Node], int]:

@@ -105,6 +105,8 @@ class _Arrival:
     """Nodes beyond this one are the import's own."""
     lifts: bool
     """Whether the user has deleted anything."""
+    hanging: list[ZoneText] = field(default_factory=list)
+    """Zones of nodes, which come after them."""
     added: int = 0
     known: set[NodeId] = field(default_factory=set)
     renamed: int = 0
@@ -155,12 +157,24 @@ class _Arrival:
         return self.added + len(self.known)
 
     def zone(self, zone: ZoneText) -> None:
-        """A zone that the tree has already stays as it is."""
-        if self.takes_fields:
+        """A zone that the tree has already stays as it is; one of a node waits for it."""
+        if zone.node_id is not None:
+            self.hanging.append(zone)
+        elif self.takes_fields:
             self.db.execute(
                 "INSERT INTO zones (user_id, tree_id, name, text, updated_at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at WHERE text = ''",
                 (self.user_id, self.tree.id, zone.name, plain(zone.text), zone.updated_at),
+            )
+
+    def _hang(self, zone: ZoneText) -> None:
+        """A zone that the node has already stays as it is."""
+        stored_id = self.planting.stored(zone.node_id)
+        if stored_id is not None and self.planting.has(stored_id):
+            self.db.execute(
+                "INSERT INTO zones (user_id, tree_id, node_id, name, text, updated_at) VALUES (?, ?, ?, 'node', ?, ?)"
+                " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at WHERE text = ''",
+                (self.user_id, self.tree.id, stored_id, plain(zone.text), zone.updated_at),
             )
 
     def node(self, carried: Carried) -> None:
@@ -196,6 +210,7 @@ class _Arrival:
             system=self._system(carried),
             tokens=node.tokens,
             metadata=node.metadata,
+            personality=node.personality,
         )
         self.planting.plant(planted, exact, parent_id, node.state, link.folded if link else None)
         if self.lifts:
@@ -209,6 +224,8 @@ class _Arrival:
 
     def end(self) -> Imported:
         self.chains.flush()
+        for zone in self.hanging:
+            self._hang(zone)
         for by, replaced in self.superseded.items():
             stored_id = self.planting.known.get(by, by)
             if stored_id != by:

@@ -49,6 +49,12 @@ def run(settings: Settings) -> None:
     """Serve until stopped; the port is open before the heavy libraries are imported."""
     from proxy.api.auth import is_loopback
 
+    if file_of(settings.storage.url) != MEMORY:
+        asyncio.run(_bring_up_to_date(settings))
+    elif settings.server.workers > 1:
+        raise ConfigError(
+            "A database in memory belongs to one process: name a file under storage.url, or serve with 1."
+        )
     if not is_loopback(settings.server.host):
         asyncio.run(_demand_key(settings))
     bound = _bind(settings.server.host, settings.server.port)
@@ -61,14 +67,9 @@ def run(settings: Settings) -> None:
 
 
 def _run_workers(settings: Settings, bound: socket.socket, url: str) -> None:
-    """Serve with several processes. Raises ConfigError for a database that they cannot share."""
+    """Serve with several processes. Raises ConfigError where they cannot start."""
     from proxy.cli.workers import Supervisor
 
-    if file_of(settings.storage.url) == MEMORY:
-        raise ConfigError(
-            "A database in memory belongs to one process: name a file under storage.url, or serve with 1."
-        )
-    asyncio.run(_bring_up_to_date(settings))
     bound.listen(QUEUE)
     logging.getLogger("graft").info("Graft listens on %s", url)
     if not Supervisor(settings, bound).run():
@@ -76,7 +77,7 @@ def _run_workers(settings: Settings, bound: socket.socket, url: str) -> None:
 
 
 async def _bring_up_to_date(settings: Settings) -> None:
-    """Before the workers start, so that none waits for another."""
+    """Before the port is open, so that what is wrong with the database is told in a line. Raises ConfigError, StoreError."""
     async with opened(settings):
         pass
 

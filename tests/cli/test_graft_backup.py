@@ -39,7 +39,9 @@ def test_a_database_goes_into_a_file_and_comes_back(folder: Path) -> None:
         file.unlink()
     done = run("restore", "copy.db")
     assert (done.exit_code, "is sound" in done.stderr) == (0, True)
-    assert "ada" in run("keys", "list").stdout
+    with sqlite3.connect("graft.db") as db:
+        assert db.execute("SELECT user_id FROM keys").fetchall() == [("ada",)]
+    db.close()
     again = run("restore", "copy.db")
     assert (again.exit_code, "--force" in again.stderr) == (1, True)
 
@@ -70,6 +72,16 @@ def test_a_copy_is_of_the_version_of_its_database(folder: Path) -> None:
     old_database(folder / "graft.db")
     assert run("backup", "copy.db").exit_code == 0
     assert looked_at("copy.db") == looked_at("graft.db") == (1, len(MIGRATIONS) - 1)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_tells_in_a_line_what_is_wrong_with_its_database(folder: Path, workers: str) -> None:
+    old_database(folder / "graft.db")
+    with sqlite3.connect("graft.db") as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    done = run("serve", "--port", "0", "--workers", workers)
+    assert (done.exit_code, done.stderr.startswith("Error: The database has version")) == (1, True), done.output
 
 
 def test_a_newer_database_is_refused_by_all_three(folder: Path) -> None:

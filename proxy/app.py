@@ -28,6 +28,7 @@ from proxy.api.tree import memories, routes
 from proxy.chat.answer import Chat, Rules
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
+from proxy.chat.recalling import Recalling
 from proxy.chat.tending import Pruning
 from proxy.chat.titling import Titling
 from proxy.chat.typed.offer import Between
@@ -159,6 +160,8 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
     lanes = lanes_of(settings, configured)
     vectors = embedder(settings.routing.embedder)
     router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors=vectors)
+    recall, context = Recall(store, vectors), settings.context
+    recalling = Recalling(recall, context.memories, context.memory_tokens) if context.memories else None
     rules = Rules(
         policies=Policies(person=settings.routing.policy, fresh=settings.routing.fresh),
         zones_as=settings.context.zones_as,
@@ -170,10 +173,11 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         ask_between=Between(*settings.routing.ask_between) if settings.routing.ask else None,
         commands=settings.routing.commands,
         scorer_model=settings.routing.model,
+        recalling=recalling,
     )
     told_short, titled = pruning(settings.context, lanes), titling(settings.titles, store, lanes)
     chat = Chat(store, router, lanes, rules, told_short, titled)
-    return Parts(store, lanes, router, chat, Recall(store, vectors))
+    return Parts(store, lanes, router, chat, recall)
 
 
 def titling(titles: TitleSettings, store: SqliteStore, lanes: Lanes) -> Titling:

@@ -150,6 +150,10 @@ class ContextSettings(Section):
     """Who writes summaries: a name from `model_list`; without one, the model of the turn."""
     summary_tokens: int = Field(default=1_024, ge=64)
     """The longest summary."""
+    memories: int = Field(default=0, ge=0, le=20)
+    """Most memories that are placed with a turn because it is about them; 0 places only those that are loaded."""
+    memory_tokens: int = Field(default=1_000, ge=50)
+    """Most tokens of these."""
 
 
 class TitleSettings(Section):

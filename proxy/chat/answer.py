@@ -28,6 +28,7 @@ from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation, ZonesRule
 from proxy.chat.prepared import Prepared, kept, receipt_of
 from proxy.chat.reanswer import AskAgain, Reopened, reopen
+from proxy.chat.recalling import Recalling
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, body_hash, new_nodes, noted, read, rows, turn_messages
 from proxy.chat.stages import Stages
@@ -68,6 +69,8 @@ class Rules:
     """Where an unsure turn is asked about; `None` asks nobody."""
     commands: str | None = "/graft"
     """What a command that is typed in a chat begins with; `None` knows no commands."""
+    recalling: Recalling | None = None
+    """Which memories are placed with each turn; `None` places none unasked."""
     scorer_model: str | None = None
     """The router's LLM, for the bill."""
 
@@ -108,7 +111,7 @@ class Chat:
         self._router = router
         self._upstream = upstream
         self._rules = rules
-        self._prepare = Preparation(store, upstream, rules.zones_as)
+        self._prepare = Preparation(store, upstream, rules.zones_as, rules.recalling)
         self._tending = Tending(store, self._prepare.counting, pruning or Pruning(None))
         self.tasks = Tasks()
         self.titling = titling
@@ -396,6 +399,9 @@ class Chat:
                 after=request.after,
             )
         )
+        draft = prepared.draft
+        if self._rules.recalling is not None and draft is not None and any(one.role == "user" for one in draft.turn):
+            await self._store.keep_turn_pieces(tree.user_id, opened.turn_id, draft.per_turn)
         return opened.turn_id
 
     async def _replay(self, request: Request, body: Hash) -> Answer | None:

@@ -11,6 +11,7 @@ import msgspec
 from proxy.chat.counting import Counting
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.prepared import Prepared, said_in
+from proxy.chat.recalling import Recalling
 from proxy.chat.request import Request, loose_messages, new_nodes, rows, turn_messages, without, wording
 from proxy.context.compose import Context, Draft, Window, compose, uncounted, verbatim
 from proxy.context.tokens import most
@@ -39,10 +40,13 @@ _encode = msgspec.json.Encoder().encode
 class Preparation:
     """Prepares contexts over a store and an upstream."""
 
-    def __init__(self, store: TreeStore, upstream: Upstream, zones_as: ZonesRule) -> None:
+    def __init__(
+        self, store: TreeStore, upstream: Upstream, zones_as: ZonesRule, recalling: Recalling | None = None
+    ) -> None:
         self._store = store
         self._upstream = upstream
         self._zones_as = zones_as
+        self._recalling = recalling
         self.counting = Counting(upstream)
 
     async def adopt(
@@ -85,9 +89,20 @@ class Preparation:
         )
 
     async def context(
-        self, request: Request, tree: Tree, cursor: Cursor, attachment: Attachment, asked_again: Node | None
+        self,
+        request: Request,
+        tree: Tree,
+        cursor: Cursor,
+        attachment: Attachment,
+        asked_again: Node | None,
+        *,
+        turn_id: NodeId | None = None,
     ) -> Prepared:
         """What is sent for a turn at its place.
+
+        Args:
+            asked_again: The stored turn that the client sent once more.
+            turn_id: The stored turn that is answered anew without its client.
 
         Raises:
             ContextTooSmall: The turn alone does not fit.
@@ -99,8 +114,13 @@ class Preparation:
             cursor = cursor.at(request.transcript.turn_from)
         if cursor.compacted_from is not None:
             path = path[next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0) :]
-        draft, context = await self._fitted(request, tree, await self._draft(request, tree, cursor, path))
-        return Prepared(attachment, draft, context, said_in(context.path), draft.zones)
+        draft = await self._draft(request, tree, cursor, path)
+        if self._recalling is not None:
+            again = asked_again.id if asked_again else turn_id
+            draft = await self._recalling.placed(self._store, tree, request.turn.personality, draft, again)
+        draft, context = await self._fitted(request, tree, draft)
+        frozen = [piece for pieces in draft.frozen.values() for piece in pieces]
+        return Prepared(attachment, draft, context, said_in(context.path), [*draft.zones, *frozen, *draft.per_turn])
 
     async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""

@@ -148,7 +148,7 @@ async def reopen(
     )
     request = Request(turn, caller, "auto", user, read(turn, user), window, started)
     attachment = Attachment(first.parent_id, "pinned", "answered again where it hangs", 1.0, "none")
-    prepared = await preparation.context(request, tree, Cursor(), attachment, None)
+    prepared = await preparation.context(request, tree, Cursor(), attachment, None, turn_id=last.id)
     opening = OpenTurn(
         user_id=user.id,
         tree_id=tree.id,

@@ -16,7 +16,7 @@ from proxy.domain.summary import Cut, Passage, Shortened, Summary, Written
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Asked, Call, Chunk, Price
-from proxy.domain.zone import Personality, Standing
+from proxy.domain.zone import Personality, Piece, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +253,14 @@ class TreeStore(Protocol):
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
         """What became visible in a tree since `mark`; unanswered nodes are never shown."""
+        ...
+
+    async def keep_turn_pieces(self, user_id: UserId, node_id: NodeId, pieces: Sequence[Piece]) -> None:
+        """Keep what was placed at the head of a turn; what was kept before stays."""
+        ...
+
+    async def turn_pieces(self, user_id: UserId, node_id: NodeId) -> list[Piece] | None:
+        """What was placed at the head of a turn; `None` where nothing was looked for."""
         ...
 
     async def count_tokens(self, counts: Mapping[NodeId, int]) -> None:

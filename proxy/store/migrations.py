@@ -9,6 +9,7 @@ from typing import Final
 
 from proxy.errors import ConfigError
 from proxy.store.schema import VERSION_1
+from proxy.store.shelf import turn_pieces
 from proxy.store.shelf.tables import BLOBS, SHELF
 
 APPLICATION_ID: Final = 0x67726674
@@ -269,6 +270,11 @@ def version_15(db: sqlite3.Connection) -> None:
     )
 
 
+def version_16(db: sqlite3.Connection) -> None:
+    """What was placed at the head of one turn."""
+    db.execute(turn_pieces.TABLE)
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -285,6 +291,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_13,
     version_14,
     version_15,
+    version_16,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -236,6 +236,8 @@ async def shelved(store: SqliteStore, user: UserId, tree: TreeId, turn: NodeId, 
     await store.memory_page(user, memory, 9, tree)
     await store.all_memories(user)
     await store.memories_mark(user)
+    await store.keep_turn_pieces(user, turn, [])
+    assert await store.turn_pieces(user, turn) == []
     await store.remove_artefact(user, plan)
     await store.delete_memory(user, memory)
 

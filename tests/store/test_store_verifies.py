@@ -11,6 +11,7 @@ from proxy.domain.ports import Adoption
 from proxy.domain.summary import Cut, Summary
 from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import Node, NodeId, TreeId, UserId
+from proxy.domain.zone import Piece
 from proxy.store import SqliteStore, connection, verify
 from tests.doubles.pictures import PNG as DOT
 from tests.store.client import Client
@@ -80,6 +81,7 @@ async def shelved(store: SqliteStore, user: UserId, tree: TreeId, node: NodeId) 
     memory = await store.add_memory(user, Told("Locks", content="Open at noon."), Origin(tree, nodes=[node]))
     for places in ((None, None), (tree, None), (tree, node)):
         await store.load_memory(user, memory.id, *places)
+    await store.keep_turn_pieces(user, node, [Piece("memory", "memory:m", "Noon.")])
 
 
 async def test_a_sound_database_has_no_violations(full: Client):
@@ -312,6 +314,11 @@ DAMAGE = {
         f"UPDATE memory_nodes SET node_id = {BOBS}",
         "memory_nodes",
         "names a memory and a node",
+    ),
+    "a turn of another user's with memories": (
+        "UPDATE turn_pieces SET user_id = 'bob'",
+        "turn_pieces",
+        "turn of its user",
     ),
     "a load of nothing": (
         "UPDATE loads SET ref = 'a_gone' WHERE version IS NOT NULL",

@@ -181,6 +181,7 @@ def _bury(
         f"DELETE FROM zones WHERE {pointing}",
         f"DELETE FROM loads WHERE {pointing}",
         f"DELETE FROM memory_nodes WHERE node_id IN {doomed}",
+        f"DELETE FROM turn_pieces WHERE node_id IN {doomed}",
         f"DELETE FROM summaries WHERE node_id IN {doomed}",
         f"DELETE FROM cuts WHERE node_id IN {doomed}",
         f"DELETE FROM sent WHERE call_id IN (SELECT id FROM calls WHERE turn_id IN {doomed})",

@@ -8,8 +8,9 @@ from typing import Protocol
 from proxy.domain.artefact import Artefact, Brought, Version
 from proxy.domain.memory import Memory, Origin, Told
 from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.domain.zone import Piece
 from proxy.store.browse.pages import Page
-from proxy.store.shelf import artefacts, memories
+from proxy.store.shelf import artefacts, memories, turn_pieces
 from proxy.store.threads import Threads
 
 
@@ -112,3 +113,13 @@ class Shelf(Threads, Protocol):
 
     async def unload_memory(self, user_id: UserId, id_: str, tree_id: TreeId | None, node_id: NodeId | None) -> Memory:
         return await self._write(lambda db: memories.unload(db, user_id, id_, tree_id, node_id))
+
+    # What was placed with one turn
+
+    async def keep_turn_pieces(self, user_id: UserId, node_id: NodeId, pieces: Sequence[Piece]) -> None:
+        """Keep what was placed at the head of a turn; what was kept before stays."""
+        await self._write(lambda db: turn_pieces.keep(db, user_id, node_id, pieces))
+
+    async def turn_pieces(self, user_id: UserId, node_id: NodeId) -> list[Piece] | None:
+        """What was placed at the head of a turn; `None` where nothing was looked for."""
+        return await self._glance(lambda db: turn_pieces.kept(db, user_id, node_id))

@@ -64,6 +64,14 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """,
     ),
     (
+        "turn_pieces",
+        "was placed with a turn of its user",
+        """
+        SELECT p.node_id FROM turn_pieces p LEFT JOIN nodes n ON n.id = p.node_id
+        WHERE n.user_id IS NOT p.user_id OR NOT json_valid(p.pieces)
+        """,
+    ),
+    (
         "loads",
         "places what its user has, artefacts in their own tree, in a version that is there",
         """

@@ -11,7 +11,19 @@ Its methods have the names of LoLLMs' `LollmsDiscussion`; the README lists them,
 from proxy.client.awaiting import AsyncDiscussion, AsyncGraft, AsyncMessage
 from proxy.client.blocking import Discussion, Graft, Message
 from proxy.client.errors import GraftError, NotFound
-from proxy.client.records import Artefact, ChatResult, Found, Moved, Outline, Personality, Version, Zone
+from proxy.client.records import (
+    Artefact,
+    ChatResult,
+    Found,
+    Image,
+    Memory,
+    Moved,
+    Outline,
+    Personality,
+    Summary,
+    Version,
+    Zone,
+)
 
 __all__ = [
     "Artefact",
@@ -23,11 +35,14 @@ __all__ = [
     "Found",
     "Graft",
     "GraftError",
+    "Image",
+    "Memory",
     "Message",
     "Moved",
     "NotFound",
     "Outline",
     "Personality",
+    "Summary",
     "Version",
     "Zone",
 ]

@@ -50,9 +50,7 @@ class Field(Shown[T]):
 class Live(Generic[T]):
     """What the server has at the moment; setting it writes it there."""
 
-    def __init__(
-        self, read: Callable[[Calls], Steps[T]], write: Callable[[Calls, T], Steps[object]] | None = None
-    ) -> None:
+    def __init__(self, read: Callable[[Any], Steps[T]], write: Callable[[Any, T], Steps[object]] | None = None) -> None:
         self._read = read
         self._write = write
         self.__doc__ = read.__doc__

@@ -28,6 +28,9 @@ _OfAccount: TypeAlias = AccountCalls["Discussion", "Message"]
 class Message(MessageView):
     """One message of a discussion. It comes from a discussion's methods, never from a program."""
 
+    images = Live(_OfMessage.get_all_images)
+    active_images = Live(_OfMessage.get_active_images)
+
     def __init__(self, graft: Graft, told: Wire) -> None:
         self.session = graft.session
         self.calls = _OfMessage(graft, told)
@@ -45,6 +48,10 @@ class Message(MessageView):
     get_siblings = sync(_OfMessage.get_siblings)
     get_subtree = sync(_OfMessage.get_subtree)
     get_route = sync(_OfMessage.get_route)
+    get_all_images = sync(_OfMessage.get_all_images)
+    get_active_images = sync(_OfMessage.get_active_images)
+    toggle_image_activation = sync(_OfMessage.toggle_image_activation)
+    add_image = sync(_OfMessage.add_image)
     get_receipt = sync(_OfMessage.get_receipt)
     move = sync(_OfMessage.move)
     undo = sync(_OfMessage.undo)
@@ -69,6 +76,10 @@ class Discussion(DiscussionView):
     memory = zone("memory", _OfDiscussion.get_memory)
     scratchpad = Live(_OfDiscussion.get_scratchpad, _OfDiscussion.set_scratchpad)
     active_branch_id = Live(_OfDiscussion.get_active_branch_id)
+    images = Live(_OfDiscussion.get_images)
+    active_images = Live(_OfDiscussion.get_active_images)
+    pruning_summary = Live(_OfDiscussion.get_pruning_summary)
+    pruning_point_id = Live(_OfDiscussion.get_pruning_point_id)
 
     def __init__(self, graft: Graft, told: Wire, *, temporary: bool = False) -> None:
         self.session = graft.session
@@ -131,6 +142,30 @@ class Discussion(DiscussionView):
     append_to_scratchpad = sync(_OfDiscussion.append_to_scratchpad)
     clear_scratchpad = sync(_OfDiscussion.clear_scratchpad)
     preview_route = sync(_OfDiscussion.preview_route)
+    get_full_data_zone = sync(_OfDiscussion.get_full_data_zone)
+    get_composed = sync(_OfDiscussion.get_composed)
+    get_context_status = sync(_OfDiscussion.get_context_status)
+    count_discussion_tokens = sync(_OfDiscussion.count_discussion_tokens)
+    get_context = sync(_OfDiscussion.get_context)
+    summarize_and_prune = sync(_OfDiscussion.summarize_and_prune)
+    list_summaries = sync(_OfDiscussion.list_summaries)
+    get_summary = sync(_OfDiscussion.get_summary)
+    remove_summary = sync(_OfDiscussion.remove_summary)
+    restore_summary = sync(_OfDiscussion.restore_summary)
+    get_pruning_summary = sync(_OfDiscussion.get_pruning_summary)
+    get_pruning_point_id = sync(_OfDiscussion.get_pruning_point_id)
+    add_discussion_image = sync(_OfDiscussion.add_discussion_image)
+    get_images = sync(_OfDiscussion.get_images)
+    get_active_images = sync(_OfDiscussion.get_active_images)
+    toggle_image_activation = sync(_OfDiscussion.toggle_image_activation)
+    remove_image = sync(_OfDiscussion.remove_image)
+    get_image = sync(_OfDiscussion.get_image)
+    memorize = sync(_OfDiscussion.memorize)
+    list_memories = sync(_OfDiscussion.list_memories)
+    add_memory = sync(_OfDiscussion.add_memory)
+    search_memories = sync(_OfDiscussion.search_memories)
+    load_memory_into_context = sync(_OfDiscussion.load_memory_into_context)
+    unload_memory_from_context = sync(_OfDiscussion.unload_memory_from_context)
     add_message = sync(_OfDiscussion.add_message)
     add_branch = sync(_OfDiscussion.add_branch)
     chat = sync(_OfDiscussion.chat)
@@ -214,3 +249,9 @@ class Graft:
     change_personality = sync(_OfAccount.change_personality)
     delete_personality = sync(_OfAccount.delete_personality)
     count_asides = sync(_OfAccount.count_asides)
+    list_memories = sync(_OfAccount.list_memories)
+    add_memory = sync(_OfAccount.add_memory)
+    search_memories = sync(_OfAccount.search_memories)
+    get_memory = sync(_OfAccount.get_memory)
+    change_memory = sync(_OfAccount.change_memory)
+    delete_memory = sync(_OfAccount.delete_memory)

@@ -79,6 +79,53 @@ class Version(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Memory(Record):
+    """What was learned once."""
+
+    id: str
+    title: str
+    problem: str
+    solution: str
+    facts: Sequence[str]
+    content: str
+    method: str
+    """`model`, `extractive` for sentences that were picked, or `hand`."""
+    node_ids: Sequence[str]
+    """What it came from."""
+    tree_id: str | None = None
+    redacted: int = 0
+    """Secrets that were taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image(Record):
+    """A picture of a discussion or of a message; `data` is there where one was asked for."""
+
+    id: str
+    active: bool
+    """Whether it is sent."""
+    media_type: str | None = None
+    url: str | None = None
+    bytes: int = 0
+    data: str | None = None
+    """Base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary(Record):
+    """What is sent in place of the beginning of every path through its message."""
+
+    id: str
+    node_id: str
+    """The last message that it covers."""
+    text: str
+    tokens: int
+    model: str
+    kind: str
+    removed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outline(Record):
     """A node without its contents."""
 

@@ -288,3 +288,69 @@ def test_what_was_not_remembered_is_counted(me: Any) -> None:
     assert talk.chat("/graft where", model="gpt-test").ai_message is None
     assert me.count_asides() == {"command where": 1}
     assert talk.get_shadow_report()["turns"] == 0
+
+
+def test_memories_are_made_found_loaded_and_deleted(me: Any, upstream: UpstreamDouble) -> None:
+    talk = me.create_discussion()
+    talk.chat("My crust stays pale, what can I do?", model="gpt-test")
+    made = talk.memorize(extractive=True)
+    assert made.method == "extractive"
+    assert len(made.node_ids) == 2
+    talk.add_memory("Oven", "It reaches 230 degrees only.", facts=["230 degrees"])
+    assert [one.title for one in talk.list_memories()] == [made.title, "Oven"]
+    assert "Oven" in [one.title for one in talk.search_memories("How hot does the oven get?")]
+    assert talk.load_memory_into_context("Oven").told["loads"]
+    talk.chat("How hot?")
+    assert "230 degrees only" in json.dumps(upstream.bodies()[-1])
+    assert talk.unload_memory_from_context("Oven").told["loads"] == []
+    assert me.change_memory(made.id, title="Pale crust").title == "Pale crust"
+    assert me.get_memory("Pale crust").id == made.id
+    me.delete_memory(made.id)
+    me.add_memory("Everywhere", "I bake with rye.")
+    assert [one.title for one in me.list_memories()] == ["Oven", "Everywhere"]
+    assert me.search_memories("rye")[0].title == "Everywhere"
+    with pytest.raises(NotFound):
+        talk.load_memory_into_context("Pale crust")
+
+
+def test_pictures_are_added_listed_and_switched(me: Any) -> None:
+    talk = me.create_discussion()
+    assert talk.add_discussion_image(PNG).media_type == "image/png"
+    talk.add_discussion_image("https://e.example/lock.jpg", active=False)
+    assert [image.active for image in talk.get_images()] == [True, False]
+    assert talk.toggle_image_activation(0).active is False
+    assert talk.toggle_image_activation(1, True).active is True
+    [active] = talk.get_active_images()
+    assert active.url == "https://e.example/lock.jpg"
+    assert talk.get_image(talk.get_images()[0].id).data == PNG
+    talk.remove_image(0)
+    assert len(talk.get_images()) == 1
+    message = talk.add_message("user", "Look.", images=[PNG])
+    assert [image.media_type for image in message.get_all_images()] == ["image/png"]
+    message.toggle_image_activation(0, False)
+    assert message.get_active_images() == []
+    assert message.add_image(PNG).active
+
+
+def test_what_is_sent_is_told_and_older_turns_are_told_in_short(me: Any, upstream: UpstreamDouble) -> None:
+    talk = me.create_discussion(system_prompt="Be brief.", discussion_data_zone="We rehearse.")
+    assert "We rehearse." in talk.get_full_data_zone()
+    for number in range(6):
+        talk.chat(f"Question {number}: " + "why is that so? " * 20, model="gpt-test")
+    status = talk.get_context_status(model="gpt-test")
+    assert status["current_tokens"] == talk.count_discussion_tokens(model="gpt-test") > 100
+    assert any("Question 0" in str(one["content"]) for one in talk.get_context(user_message="And now?", model="gpt-test"))
+    assert talk.summarize_and_prune(1_000_000, model="gpt-test") is None
+    upstream.say('{"summary": "They asked why."}')
+    made = talk.summarize_and_prune(100, preserve_last_n=2, model="gpt-test")
+    assert made.text == talk.get_pruning_summary() == "They asked why."
+    assert talk.get_pruning_point_id() == made.node_id
+    sent = talk.get_context(user_message="And now?", model="gpt-test")
+    assert not any("Question 0" in str(one["content"]) for one in sent)
+    assert any("They asked why." in str(one["content"]) for one in sent)
+    assert len(talk.get_messages()) == 12
+    assert talk.remove_summary(made.id).removed_at is not None
+    assert talk.get_pruning_summary() is None
+    assert talk.restore_summary(made.id).removed_at is None
+    assert talk.get_summary(made.id).text == "They asked why."
+    assert [one.id for one in talk.list_summaries()] == [made.id]

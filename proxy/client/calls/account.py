@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from proxy.client import endpoints as api
+from proxy.client.calls import memories
 from proxy.client.calls.common import Home, every, told_only
 from proxy.client.errors import NotFound
-from proxy.client.records import Found, Personality, Wire, Zone
+from proxy.client.records import Found, Memory, Personality, Wire, Zone
 from proxy.client.steps import Steps
 
 D = TypeVar("D")
@@ -134,6 +135,31 @@ class AccountCalls(Generic[D, M]):
     def delete_personality(self, name: str) -> Steps[None]:
         """Raises NotFound."""
         yield api.DELETE_PERSONALITY(name=name)
+
+    def list_memories(self) -> Steps[list[Memory]]:
+        """All of the user's, as they came."""
+        return (yield from memories.listed(None))
+
+    def add_memory(self, title: str, content: str) -> Steps[Memory]:
+        """Write one by hand that belongs to all discussions; secrets are taken out before it is kept."""
+        return (yield from memories.added(title, content, None, {}))
+
+    def search_memories(self, words: str, *, limit: int = 10) -> Steps[list[Memory]]:
+        """By meaning and by words, the best first."""
+        return (yield from memories.searched(words, None, limit))
+
+    def get_memory(self, title: str) -> Steps[Memory]:
+        """The one of that title that came last, read anew. Raises NotFound."""
+        memory = yield from memories.found(title)
+        return Memory.of((yield api.GET_MEMORY(memory_id=memory.id)).json)
+
+    def change_memory(self, memory_id: str, /, **changes: Any) -> Steps[Memory]:
+        """Change `title`, `problem`, `solution`, `facts` or `content`. Raises NotFound."""
+        return Memory.of((yield api.CHANGE_MEMORY(memory_id=memory_id, json=changes)).json)
+
+    def delete_memory(self, memory_id: str) -> Steps[None]:
+        """Raises NotFound."""
+        yield api.DELETE_MEMORY(memory_id=memory_id)
 
     def count_asides(self) -> Steps[Mapping[str, int]]:
         """How often which requests were answered and not remembered, by the name of what they were."""

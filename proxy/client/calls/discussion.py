@@ -9,6 +9,9 @@ from proxy.client import endpoints as api
 from proxy.client.calls.artefacts import ArtefactCalls
 from proxy.client.calls.branches import BranchCalls
 from proxy.client.calls.common import told_only
+from proxy.client.calls.context import ContextCalls
+from proxy.client.calls.images import ImageCalls
+from proxy.client.calls.memories import MemoryCalls
 from proxy.client.calls.zones import ZoneCalls
 from proxy.client.records import Found
 from proxy.client.steps import Steps
@@ -18,7 +21,7 @@ M = TypeVar("M")
 Format = Literal["openai_chat", "lollms_text", "markdown", "notebook", "native"]
 
 
-class DiscussionCalls(BranchCalls[D, M], ZoneCalls, ArtefactCalls):
+class DiscussionCalls(BranchCalls[D, M], ZoneCalls, ArtefactCalls, MemoryCalls, ImageCalls, ContextCalls):
     """All calls of one discussion."""
 
     def refresh(self) -> Steps[None]:

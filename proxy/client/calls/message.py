@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from proxy.client import endpoints as api
 from proxy.client.calls.common import Home, every, told_only
-from proxy.client.records import Moved, Wire, Zone
+from proxy.client.calls.images import body_of, toggled
+from proxy.client.records import Image, Moved, Wire, Zone
 from proxy.client.steps import Steps
 
 D = TypeVar("D")
@@ -102,6 +103,22 @@ class MessageCalls(Generic[D, M]):
     def clear_zone(self) -> Steps[Zone]:
         """Nothing is sent for it any more."""
         return Zone.of((yield api.CLEAR_NODE_ZONE(node_id=self.id)).json)
+
+    def get_all_images(self) -> Steps[list[Image]]:
+        """Those in what was said and those that hang on it, in the order in which they are sent; those that are off too."""
+        return [Image.of(one) for one in (yield api.LIST_NODE_IMAGES(node_id=self.id)).json["data"]]
+
+    def get_active_images(self) -> Steps[list[Image]]:
+        """Those that are sent."""
+        return [image for image in (yield from self.get_all_images()) if image.active]
+
+    def toggle_image_activation(self, index: int, active: bool | None = None) -> Steps[Image]:
+        """Switch a picture on or off; without a word to what it is not. Raises IndexError."""
+        return (yield from toggled((yield from self.get_all_images()), index, active))
+
+    def add_image(self, image: str, *, active: bool = True) -> Steps[Image]:
+        """Hang a picture on it: base64, a data URL, or an address. It holds for all that is said below."""
+        return Image.of((yield api.ADD_NODE_IMAGE(node_id=self.id, json=body_of(image, active=active))).json)
 
     def _moved(self, wire: Wire) -> Moved[M]:
         if wire["node"]["id"] == self.id:

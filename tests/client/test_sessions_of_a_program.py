@@ -339,7 +339,9 @@ def test_what_is_sent_is_told_and_older_turns_are_told_in_short(me: Any, upstrea
         talk.chat(f"Question {number}: " + "why is that so? " * 20, model="gpt-test")
     status = talk.get_context_status(model="gpt-test")
     assert status["current_tokens"] == talk.count_discussion_tokens(model="gpt-test") > 100
-    assert any("Question 0" in str(one["content"]) for one in talk.get_context(user_message="And now?", model="gpt-test"))
+    assert any(
+        "Question 0" in str(one["content"]) for one in talk.get_context(user_message="And now?", model="gpt-test")
+    )
     assert talk.summarize_and_prune(1_000_000, model="gpt-test") is None
     upstream.say('{"summary": "They asked why."}')
     made = talk.summarize_and_prune(100, preserve_last_n=2, model="gpt-test")

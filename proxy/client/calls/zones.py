@@ -28,7 +28,9 @@ class ZoneCalls:
 
     def get_zone(self, name: str) -> Steps[str]:
         """The text of a zone."""
-        return next((zone.text for zone in (yield from self.list_zones()) if zone.name == name), "")
+        if name in OWN:
+            return str((yield api.GET_OWN_ZONE(name=name)).json["text"])
+        return str((yield api.GET_ZONE(tree_id=self.id, name=name)).json["text"])
 
     def set_zone(self, name: str, text: str) -> Steps[Zone]:
         """Replace a zone; that of the user holds for all discussions. Empty text clears it."""

@@ -39,7 +39,7 @@ user_option = click.option(
     type=click.Choice(WRITTEN),
     default="native",
     show_default=True,
-    help="`native` holds everything, `notebook` a tree's messages; `openai_chat` one branch, the newest without --node; "
+    help="`native` holds all that was said, `notebook` a tree's messages; `openai_chat` one branch, the newest without --node; "
     "`lollms_text` and `markdown` are for reading.",
 )
 @click.option(

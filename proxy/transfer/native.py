@@ -1,4 +1,4 @@
-"""Graft's own format: a whole tree, or one branch, with everything; what is read in is what was written out.
+"""Graft's own format: a whole tree, or one branch, with its own zones and settings; what is read in is what was written out.
 
 One JSON object in the layout of `layout.py`, one node a line, so that it streams both ways:
 

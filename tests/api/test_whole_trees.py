@@ -76,6 +76,25 @@ def test_a_twin_has_everything_but_the_messages(ada: Person, play: Tree):
     assert ada.get(f"{play.path}/zones/discussion")["text"] == "We rehearse."
 
 
+def test_a_twin_has_the_artefacts_and_what_is_loaded(ada: Person, play: Tree):
+    made = ada.ok("POST", f"{play.path}/artefacts", {"title": "Props", "text": "a skull"})
+    ada.ok("POST", f"/api/artefacts/{made['id']}/versions", {"text": "a skull, a sword"})
+    ada.ok("POST", f"/api/artefacts/{made['id']}/load", {"version": 1})
+    learned = ada.ok("POST", "/api/memories", {"title": "Stage", "content": "The stage is small.", "tree_id": play.id})
+    ada.ok("POST", f"/api/memories/{learned['id']}/load", {"tree_id": play.id})
+    twin = ada.ok("POST", f"{play.path}/clone", {})["id"]
+    [copy] = ada.get(f"/api/trees/{twin}/artefacts")["data"]
+    assert (copy["title"], copy["versions"], copy["loads"][0]["version"]) == ("Props", 2, 1)
+    assert copy["id"] != made["id"]
+    sent = ada.get(f"/api/trees/{twin}/composed")["text"]
+    assert "a skull" in sent
+    assert "sword" not in sent
+    assert "The stage is small." in sent
+    ada.ok("DELETE", f"/api/artefacts/{made['id']}")
+    assert "a skull" in ada.get(f"/api/trees/{twin}/composed")["text"]
+    assert ada.house.ask(lambda store: store.verify()) == []
+
+
 def test_a_twin_needs_a_name_of_its_own(ada: Person, play: Tree):
     assert ada.refused("POST", f"{play.path}/clone", {"name": "play"})["code"] == "name_taken"
     made = ada.ok("POST", f"{play.path}/clone", {})

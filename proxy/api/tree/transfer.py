@@ -35,7 +35,7 @@ Form = Annotated[
     Written,
     QueryParameter(
         name="format",
-        description="`native` holds everything, `notebook` a tree's messages, `openai_chat` one branch; `lollms_text` and `markdown` are for reading.",
+        description="`native` holds all that was said, `notebook` a tree's messages, `openai_chat` one branch; `lollms_text` and `markdown` are for reading.",
     ),
 ]
 FileForm = Annotated[Readable, QueryParameter(name="format", description="What the body is; `auto` looks at it.")]

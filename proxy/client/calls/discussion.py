@@ -86,7 +86,7 @@ class DiscussionCalls(BranchCalls[D, M], ZoneCalls, ArtefactCalls, MemoryCalls, 
         return reply.content.decode() if format in ("lollms_text", "markdown") else reply.json
 
     def export_to_json_str(self) -> Steps[str]:
-        """All of the discussion as text that `import_from_json_str` reads."""
+        """Its messages, zones, notes and settings as text that `import_from_json_str` reads; not artefacts, memories and images."""
         return (yield api.EXPORT_TREE(tree_id=self.id, query={"format": "native"})).content.decode()
 
     def get_shadow_report(self) -> Steps[Mapping[str, Any]]:

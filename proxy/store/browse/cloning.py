@@ -1,4 +1,6 @@
-"""A tree's twin without its nodes: the same title, instructions, participants, notes, zones and images, under a name of its own."""
+"""A tree's twin without its nodes: the same title, instructions, participants, notes, zones, images and
+artefacts, and the same loaded, under a name of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Final
 
 from proxy.domain.tree import Tree, TreeId, UserId
 from proxy.store import images, trees
+from proxy.store.shelf import copying as shelving
 
 _BESIDE: Final = {"zones": "name, text, updated_at"}
 """What stands beside a tree and on none of its nodes: the columns that its twin shares."""
@@ -26,4 +29,5 @@ def clone(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, name: str | 
             (twin.id, user_id, tree_id),
         )
     images.copy(db, user_id, tree_id, twin.id)
+    shelving.copy(db, user_id, tree_id, twin.id)
     return trees.tree_of(db, user_id, twin.id)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 READ_SHARE: Final = 0.5
 """Share of the model's window that the branch may take; the rest is for the prompt and the answer."""
 LETTERS_A_TOKEN: Final = 3
-DEADLINE_S: Final = 120.0
+DEADLINE_S: Final = 300.0
+"""Small models on small machines write for minutes; whoever asks for a memory waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from proxy.client import Graft
@@ -103,3 +104,26 @@ def test_a_real_model_writes_a_title(tmp_path: Path, upstream_process: UpstreamD
     assert told["by"] == "smollm2"
     assert 0 < len(told["title"]) <= LETTERS
     assert bread.title == told["title"]
+
+
+def test_a_real_model_writes_a_memory_of_a_branch(tmp_path: Path, upstream_process: UpstreamDouble, llm: str) -> None:
+    """llama.cpp keeps to a JSON schema, so that even a model that understands little writes all four fields."""
+    given = settings(llm)
+    given["model_list"][0]["model_info"]["supports_response_schema"] = True
+    with serving(tmp_path, upstream_process, given) as graft:
+        key, _ = graft.key("ann")
+        headers = {"Authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=graft.url, headers=headers, timeout=600) as client:
+            tree = client.post("/api/trees", json={}).json()["id"]
+            messages = [{"role": "user", "content": BREAD}, {"role": "assistant", "content": "Bake it very hot."}]
+            branch = client.post(f"/api/trees/{tree}/branches", json={"parent_id": None, "messages": messages}).json()
+            nodes = [node["id"] for node in branch["data"]]
+            made = client.post(f"/api/nodes/{nodes[-1]}/memorize", json={"model": "smollm2"}).json()
+            listed = client.get("/api/memories").json()["data"]
+        assert graft.violations() == []
+    memory = made["memory"]
+    assert (memory["method"], memory["model"], made["why"]) == ("model", "smollm2", None)
+    assert memory["title"]
+    assert memory["problem"] or memory["solution"] or memory["facts"]
+    assert memory["node_ids"] == nodes
+    assert listed == [memory]

@@ -97,12 +97,14 @@ class Preparation:
         asked_again: Node | None,
         *,
         turn_id: NodeId | None = None,
+        asked: Sequence[NodeId] = (),
     ) -> Prepared:
         """What is sent for a turn at its place.
 
         Args:
             asked_again: The stored turn that the client sent once more.
             turn_id: The stored turn that is answered anew without its client.
+            asked: The turn's messages, where they are stored: what hangs on them is sent behind them.
 
         Raises:
             ContextTooSmall: The turn alone does not fit.
@@ -112,9 +114,10 @@ class Preparation:
         path = await self._store.path(tree.user_id, attachment.parent_id)
         if asked_again is not None:
             cursor = cursor.at(request.transcript.turn_from)
+            asked = [asked_again.id] if asked_again.message.role == "user" else ()
         if cursor.compacted_from is not None:
             path = path[next((i for i, node in enumerate(path) if node.id == cursor.compacted_from), 0) :]
-        draft = await self._draft(request, tree, cursor, path)
+        draft = await self._draft(request, tree, cursor, path, asked)
         if self._recalling is not None:
             again = asked_again.id if asked_again else turn_id
             draft = await self._recalling.placed(self._store, tree, request.turn.personality, draft, again)
@@ -122,11 +125,13 @@ class Preparation:
         frozen = [piece for pieces in draft.frozen.values() for piece in pieces]
         return Prepared(attachment, draft, context, said_in(context.path), [*draft.zones, *frozen, *draft.per_turn])
 
-    async def _draft(self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node]) -> Draft:
+    async def _draft(
+        self, request: Request, tree: Tree, cursor: Cursor, path: Sequence[Node], asked: Sequence[NodeId] = ()
+    ) -> Draft:
         """What the context of a turn is made from; the cursor stands before what is new in it."""
         front, loose = loose_messages(request.turn, cursor)
         ids = [node.id for node in path]
-        standing = await self._store.standing(tree.user_id, tree.id, ids, request.turn.personality)
+        standing = await self._store.standing(tree.user_id, tree.id, [*ids, *asked], request.turn.personality)
         return Draft(
             system=front,
             path=path,
@@ -137,6 +142,7 @@ class Preparation:
             loose=loose,
             zones_as=self._zones(request.turn.model),
             inactive=standing.inactive,
+            asked=asked,
             known=await self._store.shortened(tree.user_id, tree.id, ids),
             beside_tokens=_beside(request.turn.options),
         )

@@ -148,7 +148,8 @@ async def reopen(
     )
     request = Request(turn, caller, "auto", user, read(turn, user), window, started)
     attachment = Attachment(first.parent_id, "pinned", "answered again where it hangs", 1.0, "none")
-    prepared = await preparation.context(request, tree, Cursor(), attachment, None, turn_id=last.id)
+    ids = [node.id for node in asked]
+    prepared = await preparation.context(request, tree, Cursor(), attachment, None, turn_id=last.id, asked=ids)
     opening = OpenTurn(
         user_id=user.id,
         tree_id=tree.id,

@@ -64,6 +64,8 @@ class Draft:
     zones_as: ZonesAs = "system"
     inactive: Mapping[NodeId, frozenset[int]] = field(default_factory=dict)
     """Images in messages of the path that are switched off."""
+    asked: Sequence[NodeId] = ()
+    """The new turn's messages, where they are stored already: what hangs on them stands behind the turn."""
     per_turn: Sequence[Piece] = ()
     """What holds for the new turn alone."""
     frozen: Mapping[NodeId, Sequence[Piece]] = field(default_factory=dict)
@@ -218,9 +220,14 @@ def _front(draft: Draft) -> list[Line]:
 
 
 def _newest(draft: Draft) -> list[Line]:
-    """The new turn, what changes per turn at its head."""
+    """The new turn, what changes per turn at its head, and what hangs on it behind it; nothing follows a reply that was begun."""
     messages = at_head(draft.turn, draft.per_turn) if draft.per_turn else draft.turn
-    return [Line(message, "turn", draft.weigh(message)) for message in messages]
+    lines = [Line(message, "turn", draft.weigh(message)) for message in messages]
+    if not messages or messages[-1].role != "assistant":
+        for node_id in draft.asked:
+            hanging = [piece for piece in draft.zones if piece.node_id == node_id]
+            lines += zones.hanging(node_id, hanging, draft.zones_as)
+    return lines
 
 
 def _stored(draft: Draft, node: Node) -> Line:

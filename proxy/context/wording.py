@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from proxy.context import zones
 from proxy.domain.message import Message
+from proxy.domain.picture import PARTS
 from proxy.domain.zone import Piece
 
-IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})
 SWITCHED_OFF = "(an image that is switched off)"
 """Stands for a message that was nothing but images: a provider refuses an empty one."""
 
@@ -21,7 +21,7 @@ def lean(message: Message) -> Message:
 
 def is_image(part: object) -> bool:
     """Whether a part of a message's content is an image (OpenAI, vision guide)."""
-    return isinstance(part, dict) and part.get("type") in IMAGE_PARTS
+    return isinstance(part, dict) and part.get("type") in PARTS
 
 
 def without_images(message: Message, off: Collection[int]) -> Message:

@@ -111,6 +111,24 @@ async def test_a_turn_that_is_answered_again_is_sent_without_images_that_are_off
     assert links(road.upstream.sent) == [("user", [URL])]
 
 
+async def test_what_hangs_on_a_turn_is_sent_behind_it_when_it_is_answered_again(road: Road) -> None:
+    turn, reply = await grown(road)
+    await road.store.put_zone(USER, None, "node", "Of wood.", node_id=turn)
+    await road.store.add_node_image(USER, turn, decoded(PNG))
+    await road.store.put_zone(USER, None, "node", "Of steel.", node_id=reply)
+    again = await question_of(road.store, USER, reply)
+    answer = await road.chat.answer_again(AskAgain(again, "m"), ANN)
+    assert [chunk async for chunk in answer.chunks]
+    sent = road.upstream.sent
+    assert sent[0] == user("Boats?")
+    assert "Of wood." in road.upstream.texts[1]
+    assert links(sent) == [("user", [data_url()])]
+    assert "steel" not in str(sent)
+    assert answer.receipt is not None
+    await road.ask(user("And sails?"), parent=answer.receipt.node_id)
+    assert road.upstream.sent[: len(sent)] == sent
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_a_named_personality_speaks_and_its_chat_goes_on_under_it(
     road: Road, talker: Talker, policy: str

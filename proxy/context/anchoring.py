@@ -7,7 +7,7 @@ call: there it stays, however the loop goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 
 from proxy.context import zones
@@ -57,7 +57,7 @@ def around(
     for node_id, caller in _callers(path):
         if node_id in hanging:
             lines = zones.hanging(node_id, hanging[node_id], zones_as)
-            lines = lines if weigh is estimate else [replace(line, tokens=weigh(line.message)) for line in lines]
+            lines = lines if weigh is estimate else [line._replace(tokens=weigh(line.message)) for line in lines]
             side = found.behind if caller is None else found.before
             side.setdefault(caller or node_id, []).extend(lines)
         if node_id in loose:
@@ -70,7 +70,8 @@ def _callers(path: Sequence[tuple[NodeId | None, Message]]) -> Iterable[tuple[No
     """The stored messages, each with the one that calls tools if it is that or one of the results."""
     caller: NodeId | None = None
     for node_id, message in path:
-        if message.role != "tool":
-            caller = node_id if message.tool_calls else None
+        wire = message.wire
+        if wire["role"] != "tool":
+            caller = node_id if wire.get("tool_calls") else None
         if node_id is not None:
             yield node_id, caller

@@ -216,7 +216,7 @@ def _front(draft: Draft) -> list[Line]:
     ]
     if draft.weigh is estimate:
         return lines
-    return [replace(line, tokens=draft.weigh(line.message)) for line in lines]
+    return [line._replace(tokens=draft.weigh(line.message)) for line in lines]
 
 
 def _newest(draft: Draft) -> list[Line]:
@@ -234,6 +234,8 @@ def _stored(draft: Draft, node: Node) -> Line:
     """A message of the path as it is sent."""
     reworded = draft.wording.get(node.id)
     message = reworded or lean(node.message)
+    if node.tokens is not None and reworded is None and not draft.inactive and not draft.frozen:
+        return Line(message, "history", node.tokens, node.id, is_stored=True, counted=True)
     changed = message
     if node.id in draft.inactive:
         changed = without_images(message, draft.inactive[node.id])

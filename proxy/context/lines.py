@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from proxy.domain.message import Message
 from proxy.domain.tree import NodeId
@@ -14,9 +13,8 @@ Kind = Literal["system", "zones", "images", "summary", "history", "client", "nod
 """`client`: what the client said and no node holds. `node zone`: what hangs on a node of the path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One message of a context."""
+class Line(NamedTuple):
+    """One message of a context. A named tuple, since a thousand of them may be made for a request."""
 
     message: Message
     kind: Kind
@@ -64,8 +62,7 @@ def _with(line: Line, placed: Line, *, behind: bool) -> Line:
     else:
         content = [*_parts(own), *_parts(other)] if behind else [*_parts(other), *_parts(own)]
     message = Message({**line.message.wire, "content": content})
-    return replace(
-        line,
+    return line._replace(
         message=message,
         tokens=line.tokens + placed.tokens,
         is_stored=False,

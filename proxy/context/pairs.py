@@ -7,7 +7,6 @@ there. What is stored stays as it is; what is sent leaves the half pair out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 
 from proxy.context.lines import Line
@@ -22,6 +21,8 @@ def whole_pairs(body: Sequence[Line], turn: Sequence[Message]) -> list[Line]:
         body: Lines in order; only those of the path are ever changed, never the client's own.
         turn: What follows; its results answer the body's last calls.
     """
+    if not any("tool_calls" in line.message.wire or line.message.wire["role"] == "tool" for line in body):
+        return list(body)
     following = [*(line.message for line in body), *turn]
     kept: list[Line] = []
     open_calls: set[object] = set()
@@ -37,7 +38,7 @@ def whole_pairs(body: Sequence[Line], turn: Sequence[Message]) -> list[Line]:
             open_calls = set()
             if message.text:
                 silent = Message({name: value for name, value in message.wire.items() if name != "tool_calls"})
-                kept.append(replace(line, message=silent, tokens=estimate(silent), is_stored=False, counted=False))
+                kept.append(line._replace(message=silent, tokens=estimate(silent), is_stored=False, counted=False))
             continue
         kept.append(line)
     return kept

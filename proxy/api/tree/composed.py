@@ -42,7 +42,10 @@ class Composed(Out):
     tree_id: str = Field(examples=[TREE_ID])
     node_id: str | None = Field(examples=[None])
     system_prompt: str | None = Field(description="Sent where the client brings none.", examples=[None])
-    text: str = Field(description="The zones as one text.", examples=["## About this discussion\nWe bake on Sundays."])
+    text: str = Field(
+        description="The zones as one text.",
+        examples=['<graft scope="discussion" source="zone">\nWe bake on Sundays.\n</graft>'],
+    )
     pieces: list[PieceOut]
 
 

@@ -72,6 +72,7 @@ class Served:
             if self.url and self._is_ready():
                 return
             time.sleep(0.05)
+        self.stop(signal.SIGKILL)
         raise AssertionError("Graft did not start:\n" + self.log())
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:

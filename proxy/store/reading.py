@@ -103,10 +103,28 @@ def nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, after: int, 
     return [to_node(row) for row in db.execute(sql, (tree_id, after, limit))]
 
 
-def structure(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, preview: bool) -> list[Outline]:
-    """A tree without contents, in order of arrival. Raises NotFound."""
+NEWEST: Final = """
+    WITH RECURSIVE up (id) AS (
+        SELECT * FROM (SELECT id FROM nodes WHERE tree_id = ? ORDER BY seq DESC LIMIT ?)
+        UNION SELECT e.parent_id FROM up JOIN edges e ON e.node_id = up.id WHERE e.parent_id IS NOT NULL
+    )
+    SELECT n.id, e.parent_id, n.role, n.state, n.created_at, {content}
+    FROM up JOIN nodes n ON n.id = up.id JOIN edges e ON e.node_id = n.id ORDER BY n.seq
+"""
+
+
+def structure(
+    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, preview: bool, newest: int | None = None
+) -> list[Outline]:
+    """A tree without contents, in order of arrival; of a large one, at most the `newest` so many with what stands above them.
+
+    Raises NotFound.
+    """
     tree_of(db, user_id, tree_id)
     content = "n.content" if preview else "NULL"
+    if newest is not None:
+        rows = db.execute(NEWEST.format(content=content), (tree_id, newest))
+        return [outline(row) for row in rows]
     sql = f"""
         SELECT n.id, e.parent_id, n.role, n.state, n.created_at, {content}
         FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.tree_id = ? ORDER BY n.seq

@@ -112,9 +112,13 @@ class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
                 return
             after = page[-1].seq
 
-    async def structure(self, user_id: UserId, tree_id: TreeId, *, preview: bool = False) -> list[Outline]:
+    async def structure(
+        self, user_id: UserId, tree_id: TreeId, *, preview: bool = False, newest: int | None = None
+    ) -> list[Outline]:
         """A tree without contents, in order of arrival; with the text's first letters where asked for. Raises NotFound."""
-        return await self._read(partial(reading.structure, user_id=user_id, tree_id=tree_id, preview=preview))
+        return await self._read(
+            partial(reading.structure, user_id=user_id, tree_id=tree_id, preview=preview, newest=newest)
+        )
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
         first = partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark)

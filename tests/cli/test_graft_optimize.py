@@ -86,11 +86,13 @@ def test_a_program_that_is_not_there_is_refused_at_the_start(tmp_path: Path, ups
         create_app(load(str(config_file(tmp_path, upstream, program="gone.json"))), {})
 
 
-def test_what_is_missing_is_named(tmp_path: Path, upstream: UpstreamDouble) -> None:
+def test_what_is_missing_is_named(tmp_path: Path, upstream: UpstreamDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     cases, config = cases_file(tmp_path), config_file(tmp_path, upstream)
     assert "--user" in run("--config", config)[1]
     assert "nothing to learn from" in run("--user", "nobody", "--config", config)[1]
-    assert "pip install optuna" in run("--cases", cases, "--optimizer", "mipro", "--config", config)[1]
+    with monkeypatch.context() as without:
+        without.setattr("proxy.routing.optimizing.importlib.util.find_spec", lambda _: None)
+        assert "pip install optuna" in run("--cases", cases, "--optimizer", "mipro", "--config", config)[1]
     assert "routing.model" in run("--cases", cases, "--config", config_file(tmp_path, upstream, model=None))[1]
     assert upstream.requests() == []
 

@@ -183,6 +183,14 @@ async def test_the_structure_has_no_contents_unless_asked(client: Client):
     assert [o.preview for o in shown] == ["x" * 80, "Short."]
 
 
+async def test_the_newest_nodes_come_with_all_that_stands_above_them(client: Client):
+    _, bread = await client.say("bread", "Hot.")
+    await client.say("train", "Nine.", under=None)
+    turn, reply = await client.say("and rye", "Longer.", under=bread)
+    shown = await client.store.structure(client.user.id, client.tree.id, newest=2)
+    assert [o.id for o in shown] == [*client.nodes[:2], turn, reply]
+
+
 async def test_all_nodes_come_page_by_page(client: Client, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("proxy.store.reading.PAGE", 2)
     for i in range(5):

@@ -24,6 +24,8 @@ from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId, Tree, TreeId, UserId, turns
 from proxy.errors import InvalidRequest, NotFound
 
+READ = 5_000
+"""Nodes of a tree that are looked at, the newest with what stands above them; older ones are named by their whole id."""
 LINES = 150
 """Lines of a drawn tree; the newest conversations stay."""
 
@@ -40,7 +42,9 @@ class Told:
 class Steered(MovableTurns, undo.History, Protocol):
     """What commands need of a store."""
 
-    async def structure(self, user_id: UserId, tree_id: TreeId, *, preview: bool = False) -> Sequence[Outlined]: ...
+    async def structure(
+        self, user_id: UserId, tree_id: TreeId, *, preview: bool = False, newest: int | None = None
+    ) -> Sequence[Outlined]: ...
 
     async def point(self, user_id: UserId, key_id: str, hint: str | None, node_id: NodeId) -> Active: ...
 
@@ -117,7 +121,7 @@ class Here:
         return Told("\n\n".join(lines))
 
     async def draw(self) -> Told:
-        outlines = await self._store.structure(self._user_id, self._tree.id, preview=True)
+        outlines = await self._store.structure(self._user_id, self._tree.id, preview=True, newest=READ)
         top = self._tree.title or self._tree.name
         if not outlines:
             return Told(f"The tree **{top}** is empty.")
@@ -136,7 +140,8 @@ class Here:
     async def goto(self, named: str) -> Told:
         if not named:
             raise InvalidRequest(f"Say where: `{self._prefix} goto TITLE-OR-ID`; `{self._prefix} tree` shows both.")
-        to = finding.place(await self._map(), named)
+        tree = await self._map()
+        to = await self._place(tree, tree, named)
         return await self.go(to, f"The next turn goes on {await self._behind(to)}.")
 
     async def back(self, count: str) -> Told:
@@ -157,7 +162,8 @@ class Here:
         if at is None:
             raise InvalidRequest("Nothing was said here yet, so there is nothing to move.")
         turn = await turn_around(self._store, self._user_id, at)
-        to = finding.place((await self._map()).without(turn.first.id), named)
+        tree = await self._map()
+        to = await self._place(tree.without(turn.first.id), tree, named)
         if to != turn.first.parent_id:
             await self._store.move(self._user_id, turn.first.id, to, "move")
         asked = shorten(turn.asked[-1].message.spoken)
@@ -169,8 +175,23 @@ class Here:
             await self._store.point(self._user_id, self._request.caller.key_id, self._request.turn.hint, to)
         return Told(told, Waypoint(self._tree.id, to))
 
+    async def _place(self, tree: Map, whole: Map, named: str) -> NodeId | None:
+        """The place that is named, within a part of what was read; one too old to be read by its whole id. Raises InvalidRequest."""
+        try:
+            return finding.place(tree, named)
+        except InvalidRequest:
+            if NodeId(named) in whole.nodes:
+                raise
+            try:
+                node = await self._store.node(self._user_id, NodeId(named))
+            except NotFound:
+                node = None
+            if node is None or node.tree_id != self._tree.id or node.message.role == "user":
+                raise
+            return node.id
+
     async def _map(self) -> Map:
-        return Map.of(await self._store.structure(self._user_id, self._tree.id, preview=True))
+        return Map.of(await self._store.structure(self._user_id, self._tree.id, preview=True, newest=READ))
 
     async def _sent(self) -> Waypoint | None:
         return await waypoint(self._store, self._request, self._tree, _before(self._request, self._cursor))

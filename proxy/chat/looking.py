@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,8 +10,10 @@ from proxy.chat import manifest
 from proxy.chat.prepared import Prepared
 from proxy.context.compose import Window
 from proxy.domain.message import Wire, said
+from proxy.domain.picture import Hung
 from proxy.domain.tree import CallId, Node, NodeId, Tree, UserId
 from proxy.domain.turn import Call, Turn
+from proxy.domain.zone import Image
 from proxy.errors import NotFound
 
 
@@ -25,6 +28,10 @@ class SentStore(Protocol):
 
     async def numbered(self, user_id: UserId, numbers: list[int]) -> list[Node]:
         """Nodes by their numbers, as far as they are there."""
+        ...
+
+    async def image(self, user_id: UserId, image_id: str) -> Hung:
+        """One image with its bytes. Raises NotFound."""
         ...
 
 
@@ -66,7 +73,7 @@ async def sent(store: SentStore, user_id: UserId, call: Call) -> list[Wire] | No
         nodes={node.seq: node for node in nodes},
         turn=await store.path(user_id, call.turn_id),
         path=await _path(store, user_id, followed),
-        images={},
+        images=await _images(store, user_id, manifest.pictures(items)),
     )
     return manifest.told(items, again)
 
@@ -79,3 +86,12 @@ async def _path(store: SentStore, user_id: UserId, node_id: object) -> list[Node
         return await store.path(user_id, NodeId(node_id))
     except NotFound:
         return []
+
+
+async def _images(store: SentStore, user_id: UserId, ids: list[str]) -> dict[str, Image]:
+    """The pictures that are still there."""
+    found: dict[str, Image] = {}
+    for id_ in dict.fromkeys(ids):
+        with contextlib.suppress(NotFound):
+            found[id_] = (await store.image(user_id, id_)).image
+    return found

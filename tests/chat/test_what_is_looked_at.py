@@ -7,6 +7,7 @@ import pytest
 
 from proxy.chat.looking import Look
 from proxy.chat.tending import Prune, Pruning, Tending
+from proxy.domain.picture import Picture
 from proxy.domain.ports import Summariser
 from proxy.domain.summary import EXTRACTIVE, Passage, Written
 from proxy.domain.tree import NodeId, UserId
@@ -87,6 +88,19 @@ async def test_a_context_that_was_cut_once_more_is_told_as_it_was_sent_last(road
     road.upstream.answers = [too_long, "Short."]
     told = await talker.say("And now?")
     assert await sent_again(road, told.node) == road.upstream.sent
+
+
+async def test_pictures_are_told_while_they_are_there(road: Road, talker: Talker) -> None:
+    tree = await road.store.tree(WHO, "main")
+    hung = await road.store.add_image(WHO, tree.id, Picture("image/png", b"\x89PNG\r\n\x1a\n" * 99, None))
+    told = await talker.say("What is that?")
+    sent = road.upstream.sent
+    assert "data:image/png;base64," in str(sent)
+    assert await sent_again(road, told.node) == sent
+    [(body,)] = await road.store._read(lambda db: db.execute("SELECT body FROM sent").fetchall())
+    assert len(body) < 200
+    await road.store.delete_image(WHO, hung.image.id)
+    assert "data:" not in str(await sent_again(road, told.node))
 
 
 async def test_a_turn_that_is_answered_again_is_told_too(road: Road, talker: Talker) -> None:

@@ -92,11 +92,13 @@ def test_messages_and_options_travel_as_they_came() -> None:
 
 def test_a_models_name_carries_its_form() -> None:
     names = ["m", "m:off", "vendor/m"]
-    assert split("m", names) == ("m", None)
-    assert split("m:off", names) == ("m:off", None)  # a configured name is a name
-    assert split("m:follow", names) == ("m", "follow")
-    assert split("vendor/m:off", names) == ("vendor/m", "off")
-    for unknown in ("", "m:auto", ":off", "M", "m:follow:off"):
+    assert split("m", names) == ("m", None, None)
+    assert split("m:off", names) == ("m:off", None, None)  # a configured name is a name
+    assert split("m:follow", names) == ("m", "follow", None)
+    assert split("vendor/m:off", names) == ("vendor/m", "off", None)
+    assert split("m@baker", names) == ("m", None, "baker")
+    assert split("m@baker:follow", names) == ("m", "follow", "baker")
+    for unknown in ("", "m:auto", ":off", "M", "m:follow:off", "m@", "@baker", "x@baker"):
         with pytest.raises(ModelNotFound):
             split(unknown, names)
 

@@ -17,7 +17,7 @@ from proxy.api.signed_user import SignedUsers
 from proxy.app import signed_users
 from proxy.config import ClientSettings
 from proxy.domain.tree import UserId
-from proxy.domain.turn import Caller, KeyKind
+from proxy.domain.turn import Caller, KeyKind, Limits
 from proxy.errors import ConfigError, Forbidden, InvalidRequest, Unauthenticated
 from tests.api.house import House, open_house
 
@@ -38,7 +38,7 @@ class Keys:
         for key, (user, kind) in self.valid.items():
             if digest(key) == mark:
                 return SimpleNamespace(
-                    id=f"id-{key}", user_id=UserId(user), kind=kind, policy=None, honours_store=False
+                    id=f"id-{key}", user_id=UserId(user), kind=kind, policy=None, honours_store=False, limits=Limits()
                 )
         return None
 

@@ -25,11 +25,12 @@ from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
 from proxy.api.tree import memories, routes
-from proxy.chat.answer import Chat, Rules
+from proxy.chat.answer import Chat
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
 from proxy.chat.recalling import Recalling
 from proxy.chat.tending import Pruning
+from proxy.chat.terms import Rules
 from proxy.chat.titling import Titling
 from proxy.chat.typed.offer import Between
 from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings, TitleSettings

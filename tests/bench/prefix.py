@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from rich.console import Console
 from rich.table import Table
 
-from proxy.chat.answer import Rules
 from proxy.chat.tending import Pruning, Tending
+from proxy.chat.terms import Rules
 from proxy.context.compose import Draft, Window, compose
 from proxy.distil.summary import quoted
 from proxy.domain.message import said
@@ -94,7 +94,7 @@ async def walk(seed: int, turns: int, branches: int, window: int) -> Cached:
     async with SqliteStore("sqlite://:memory:") as store:
         road = Road(store, Rules(reply_tokens=500))
         road.upstream.window = window
-        road.chat._tending = Tending(store, road.chat._prepare.counting, Pruning(quoting))
+        road.chat._road.tending = Tending(store, road.chat._prepare.counting, Pruning(quoting))
         await store.put_zone(UserId("ann"), None, "user", words(dice, 60))
         tips: list[str] = ["root"] * branches
         for number in range(turns):

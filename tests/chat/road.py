@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.chat.answer import Answer, Chat, Rules
+from proxy.chat.answer import Chat
 from proxy.chat.collect import Fold
 from proxy.chat.history.cursor import Cursor, locate
 from proxy.chat.request import Transcript, read
+from proxy.chat.terms import Answer, Rules
 from proxy.domain.message import Message
 from proxy.domain.placement import Attachment, Question
 from proxy.domain.tree import Node, NodeId, TreeId, UserId

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.chat.answer import Rules
+from proxy.chat.terms import Rules
 from proxy.chat.typed.offer import Between, without_lines
 from proxy.domain.message import Message
 from proxy.domain.tree import NodeId, UserId

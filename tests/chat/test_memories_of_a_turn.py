@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from proxy.chat.answer import Rules
 from proxy.chat.reanswer import AskAgain, turn_around
 from proxy.chat.recalling import Recalling
+from proxy.chat.terms import Rules
 from proxy.domain.memory import Origin, Recalled, Told
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.domain.zone import Piece

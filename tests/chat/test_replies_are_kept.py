@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from proxy.chat import record
-from proxy.chat.answer import Rules
+from proxy.chat.terms import Rules
 from proxy.domain.message import Message
 from proxy.domain.placement import Policy
 from proxy.domain.ports import CloseTurn

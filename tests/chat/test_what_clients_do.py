@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from proxy.chat.answer import Rules
 from proxy.chat.place import Policies
+from proxy.chat.terms import Rules
 from proxy.domain.placement import Policy
 from proxy.domain.tree import NodeId, UserId
 from proxy.domain.turn import Caller

@@ -182,7 +182,9 @@ class Notes:
 
 
 def pruning(road: Road, notes: Summariser, *, auto: bool = True) -> None:
-    road.chat._tending = Tending(road.store, road.chat._prepare.counting, Pruning(notes, auto=auto, most_tokens=64))
+    road.chat._road.tending = Tending(
+        road.store, road.chat._prepare.counting, Pruning(notes, auto=auto, most_tokens=64)
+    )
 
 
 def summary_in(road: Road) -> list[str]:

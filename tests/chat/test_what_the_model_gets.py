@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from proxy.chat.answer import Rules
+from proxy.chat.terms import Rules
 from proxy.context.marking import marked
 from proxy.domain.tree import UserId
 from proxy.errors import ContextLengthExceeded, ContextTooSmall, ModelNotFound, UpstreamError

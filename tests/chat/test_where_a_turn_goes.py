@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.chat.answer import Rules
 from proxy.chat.place import Policies, policy_of
+from proxy.chat.terms import Rules
 from proxy.domain.message import said
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId

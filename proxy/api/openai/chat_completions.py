@@ -18,7 +18,8 @@ from proxy.api.hints import Hints
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
-from proxy.chat.answer import Answer, Chat
+from proxy.chat.answer import Chat
+from proxy.chat.terms import Answer
 from proxy.domain.placement import POLICIES, Policy
 from proxy.domain.tree import ROOT
 from proxy.domain.turn import Asked, Chunk, Receipt, Turn

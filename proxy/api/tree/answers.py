@@ -18,8 +18,9 @@ from proxy.api.openai.models import Catalogue, alone
 from proxy.api.tree.messages import NodeOut
 from proxy.api.tree.wire import ERRORS, NODE_ID, Admit, Asker, Body, InPath, Out, Parent, parent_of
 from proxy.chat import reanswer, undo
-from proxy.chat.answer import Answer, Chat
+from proxy.chat.answer import Chat
 from proxy.chat.reanswer import AskAgain, StoredTurn
+from proxy.chat.terms import Answer
 from proxy.domain.tree import Node, NodeId
 from proxy.domain.turn import Asked, Caller
 from proxy.errors import InvalidRequest, NotFound

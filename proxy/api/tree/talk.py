@@ -22,8 +22,9 @@ from proxy.api.openai.models import Catalogue, split
 from proxy.api.tree.answers import OPTIONS_OF_OURS, Asking
 from proxy.api.tree.messages import MessageIn, NodeOut, SaidIn
 from proxy.api.tree.wire import ERRORS, Admit, Asker, InPath, Out, Parent
-from proxy.chat.answer import Answer, Chat
+from proxy.chat.answer import Chat
 from proxy.chat.collect import Fold
+from proxy.chat.terms import Answer
 from proxy.domain.message import Message, Role
 from proxy.domain.tree import ROOT, NodeId, Tree, TreeId
 from proxy.domain.turn import Asked, Caller, Turn

@@ -13,7 +13,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from proxy.api.auth import digest, new_key
-from proxy.app import Parts, assemble, create_app
+from proxy.app import create_app
+from proxy.app.parts import Parts, assemble
 from proxy.chat.answer import Chat
 from proxy.config import Settings
 from proxy.domain.turn import KeyKind
@@ -141,7 +142,7 @@ def open_house(**settings: Any) -> Iterator[House]:
         made.append(assemble(*args))
         return made[-1]
 
-    with patch("proxy.app.assemble", kept):
+    with patch("proxy.app.create.assemble", kept):
         app = create_app(Settings(storage={"url": "sqlite://:memory:"}, **settings), env={})
     with TestClient(app, base_url=URL) as client:
         yield House(client, made[0].store, made[0].chat)

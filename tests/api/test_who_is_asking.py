@@ -14,7 +14,7 @@ import pytest
 from proxy.api import auth
 from proxy.api.auth import LOCAL, Gatekeeper, digest, is_loopback, new_key
 from proxy.api.signed_user import SignedUsers
-from proxy.app import signed_users
+from proxy.app.parts import signed_users
 from proxy.config import ClientSettings
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, KeyKind, Limits

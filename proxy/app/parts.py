@@ -1,30 +1,14 @@
-"""`create_app(settings)`: the only place where parts are joined."""
+"""What a running application is made of, built from its settings: the store, the door to models, the router, the road."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litestar import Litestar, Router
-from litestar.config.cors import CORSConfig
-from litestar.exceptions import HTTPException
-
-from proxy.api import docs, errors, meta
-from proxy.api.auth import Gatekeeper
-from proxy.api.doorway import Doorway
 from proxy.api.hints import Hints
-from proxy.api.metering import Meter
-from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.signed_user import SignedUsers
-from proxy.api.tree import memories, routes
 from proxy.chat.answer import Chat
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
@@ -34,13 +18,10 @@ from proxy.chat.terms import Rules
 from proxy.chat.titling import Titling
 from proxy.chat.typed.offer import Between
 from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings, TitleSettings
-from proxy.context.marking import without_placed
-from proxy.distil.remembering import Remembering
 from proxy.distil.summary import Summaries
 from proxy.distil.title import Titles
 from proxy.domain.ports import TreeFeed
-from proxy.domain.turn import Limits
-from proxy.errors import ConfigError, ProxyError, StoreUnavailable
+from proxy.errors import ConfigError
 from proxy.routing import personal
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
@@ -61,8 +42,6 @@ from proxy.upstream.session import Timeouts
 if TYPE_CHECKING:
     from proxy.routing.place_turn import LlmPlacer  # imports DSPy, which waits until the port is open
 
-log = logging.getLogger("graft")
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -73,87 +52,6 @@ class Parts:
     router: GraftRouter
     chat: Chat
     recall: Recall
-
-
-def create_app(
-    settings: Settings,
-    env: Mapping[str, str] = os.environ,
-    *,
-    when_warm: Callable[[], None] = lambda: None,
-    worker: int | None = None,
-) -> Litestar:
-    """The application; nothing is opened before it starts.
-
-    Args:
-        settings: What the operator chose.
-        env: Where keys and providers are looked up.
-        worker: The number of this process among several.
-        when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
-
-    Raises:
-        ConfigError: The configuration names models or a scorer that cannot be used.
-    """
-    configured = configured_models(settings, env)
-    store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
-    parts = assemble(settings, store, configured)
-    meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()))
-    gatekeeper = Gatekeeper(
-        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
-    )
-    warm = _Warm(parts, settings, when_warm)
-    max_body = int(settings.server.max_body_mb * 1_000_000)
-    app = Litestar(
-        route_handlers=[
-            Router(
-                "/v1/chat/completions",
-                route_handlers=[
-                    chat_completions.handler(
-                        gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)
-                    ),
-                    *stored.handlers(gatekeeper, store),
-                ],
-            ),
-            forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
-            models.router(gatekeeper, configured, int(time.time())),
-            routes.router(
-                gatekeeper,
-                store,
-                parts.router,
-                parts.chat,
-                configured,
-                parts.lanes,
-                settings.routing.fresh,
-                memories.routes(
-                    store, Remembering(store, parts.lanes, settings.routing.model, without_placed), parts.recall
-                ),
-            ),
-            *meta.routes(warm.ready, worker),
-        ],
-        lifespan=[partial(_running, parts=parts, warm=warm, meter=meter, settings=settings)],
-        exception_handlers={
-            ProxyError: errors.proxy_error,
-            HTTPException: errors.http_error,
-            Exception: errors.unexpected,
-        },
-        cors_config=_cors(settings.server.cors_origins),
-        request_max_body_size=max_body,
-        openapi_config=docs.config(),
-        logging_config=None,  # Litestar's own starts a thread for each application and never ends it
-    )
-    app.asgi_handler = Doorway(app.asgi_handler, max_body)
-    return app
-
-
-def _cors(origins: Sequence[str]) -> CORSConfig | None:
-    """What a browser is told about scripts of other pages."""
-    if not origins:
-        return None
-    return CORSConfig(
-        allow_origins=list(origins),
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["*"],
-        expose_headers=["*"],
-    )
 
 
 def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
@@ -307,59 +205,3 @@ def _llm(routing: RoutingSettings, lanes: Lanes, limits: RoutingLimits) -> Calla
             f"routing.program names {routing.program!r}, which is not there: `graft optimize` writes one."
         )
     return lambda: build_llm(scorer, limits, schema=lanes.honours_schema(model), program=program)
-
-
-class _Warm:
-    """The heavy libraries, imported once the port is open and off the request's path."""
-
-    def __init__(self, parts: Parts, settings: Settings, when_warm: Callable[[], None]) -> None:
-        self._parts = parts
-        self._settings = settings
-        self._when_warm = when_warm
-        self._loading: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._loading = asyncio.get_running_loop().create_task(self._load())
-
-    async def stop(self) -> None:
-        if self._loading is not None:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
-
-    async def ready(self) -> None:
-        """Raises ProxyError while store or models cannot be used."""
-        if self._loading is None or not self._loading.done():
-            raise StoreUnavailable("Models are still being loaded.")
-        self._loading.result()
-        await self._parts.store.ping()
-
-    async def _load(self) -> None:
-        started = time.perf_counter()
-        await self._parts.lanes.warm()
-        await self._parts.router.start()
-        routing = self._settings.routing
-        scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
-        log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
-        log.info("Models: %s", ", ".join(self._parts.lanes.models.names()))
-        self._when_warm()
-        log.info("Ready after %.1f s", time.perf_counter() - started)
-
-
-@asynccontextmanager
-async def _running(
-    _: Litestar, parts: Parts, warm: _Warm, meter: Meter, settings: Settings
-) -> AsyncGenerator[None, None]:
-    async with parts.store:
-        log.info("Store: %s (durability %s)", settings.storage.url, settings.storage.durability)
-        await meter.recall(parts.store)
-        keeping = asyncio.create_task(meter.keep_on(parts.store))
-        warm.start()
-        try:
-            yield
-        finally:
-            await warm.stop()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            await parts.chat.tasks.finish()
-            await meter.keep(parts.store)
-            await parts.lanes.close()

@@ -1,0 +1,108 @@
+"""`create_app(settings)`: where parts become an application."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from litestar import Litestar, Router
+from litestar.config.cors import CORSConfig
+from litestar.exceptions import HTTPException
+
+from proxy.api import docs, errors, meta
+from proxy.api.auth import Gatekeeper
+from proxy.api.doorway import Doorway
+from proxy.api.metering import Meter
+from proxy.api.openai import chat_completions, forwarded, models, stored
+from proxy.api.tree import memories, routes
+from proxy.app.parts import assemble, configured_models, hints_of, signed_users
+from proxy.app.warming import Warm, running
+from proxy.config import Settings
+from proxy.context.marking import without_placed
+from proxy.distil.remembering import Remembering
+from proxy.domain.turn import Limits
+from proxy.errors import ProxyError
+from proxy.store.sqlite import SqliteStore
+
+
+def create_app(
+    settings: Settings,
+    env: Mapping[str, str] = os.environ,
+    *,
+    when_warm: Callable[[], None] = lambda: None,
+    worker: int | None = None,
+) -> Litestar:
+    """The application; nothing is opened before it starts.
+
+    Args:
+        settings: What the operator chose.
+        env: Where keys and providers are looked up.
+        worker: The number of this process among several.
+        when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
+
+    Raises:
+        ConfigError: The configuration names models or a scorer that cannot be used.
+    """
+    configured = configured_models(settings, env)
+    store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
+    parts = assemble(settings, store, configured)
+    meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()))
+    gatekeeper = Gatekeeper(
+        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
+    )
+    warm = Warm(parts, settings, when_warm)
+    max_body = int(settings.server.max_body_mb * 1_000_000)
+    app = Litestar(
+        route_handlers=[
+            Router(
+                "/v1/chat/completions",
+                route_handlers=[
+                    chat_completions.handler(
+                        gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)
+                    ),
+                    *stored.handlers(gatekeeper, store),
+                ],
+            ),
+            forwarded.router(gatekeeper, configured, parts.lanes.forwarding),
+            models.router(gatekeeper, configured, int(time.time())),
+            routes.router(
+                gatekeeper,
+                store,
+                parts.router,
+                parts.chat,
+                configured,
+                parts.lanes,
+                settings.routing.fresh,
+                memories.routes(
+                    store, Remembering(store, parts.lanes, settings.routing.model, without_placed), parts.recall
+                ),
+            ),
+            *meta.routes(warm.ready, worker),
+        ],
+        lifespan=[partial(running, parts=parts, warm=warm, meter=meter, settings=settings)],
+        exception_handlers={
+            ProxyError: errors.proxy_error,
+            HTTPException: errors.http_error,
+            Exception: errors.unexpected,
+        },
+        cors_config=_cors(settings.server.cors_origins),
+        request_max_body_size=max_body,
+        openapi_config=docs.config(),
+        logging_config=None,  # Litestar's own starts a thread for each application and never ends it
+    )
+    app.asgi_handler = Doorway(app.asgi_handler, max_body)
+    return app
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    """What a browser is told about scripts of other pages."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )

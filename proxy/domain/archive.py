@@ -1,7 +1,7 @@
 """Trees on the move: what a file holds of a tree, as values, and what a store does with them.
 
-A file is read as a stream of items: the tree's fields first, then its zones, then its nodes, parents before children, then
-what is known about them. Readers (`transfer/`) make items and stores take them, so neither knows the other.
+A file is read as a stream of items: the tree's fields first, then personalities, its zones, its nodes, parents before children, and
+what is kept beside them (`domain/beside.py`). Readers (`transfer/`) make items and stores take them, so neither knows the other.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxy.domain.beside import Beside
 from proxy.domain.message import Role
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
-from proxy.domain.zone import DataZone, Scope
+from proxy.domain.zone import DataZone, Personality, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class TreeFields:
     metadata: Mapping[str, object] = field(default_factory=dict)
     participants: Mapping[str, Role] = field(default_factory=dict)
     scratchpad: str | None = None
+    personality: str | None = None
     created_at: float | None = None
     """`None` where the format tells no times: then it is the time of the import."""
     updated_at: float | None = None
@@ -56,7 +58,7 @@ class Carried:
     """An earlier node of the file that was said under the same system text."""
 
 
-Item = TreeFields | ZoneText | Carried
+Item = TreeFields | ZoneText | Carried | Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class Imported:
     """Nodes that were stored before, and were left as they are."""
     renamed: int
     """Nodes that got another id than the file's."""
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """What was added beside nodes, by its kind: `artefacts`, `versions`, `memories`, `images`, `summaries`, `personalities`."""
+    kept_personalities: Sequence[str] = ()
+    """Names in the file under which the user had personalities of their own, which stay as they are."""
 
 
 Progress = Callable[[int], None]
@@ -104,10 +110,19 @@ class TreeCopy(Protocol):
     @property
     def scratchpad(self) -> str: ...
     @property
+    def personalities(self) -> Sequence[Personality]:
+        """Those that the tree or one of its nodes names, by name."""
+        ...
+
+    @property
     def is_branch(self) -> bool: ...
 
     def nodes(self) -> AsyncIterator[Node]:
         """Parents before children."""
+        ...
+
+    def beside(self) -> AsyncIterator[Beside]:
+        """What is kept beside the nodes: bodies, artefacts, memories, images, those switched off in messages, summaries."""
         ...
 
 

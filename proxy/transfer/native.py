@@ -1,15 +1,18 @@
-"""Graft's own format: a whole tree, or one branch, with its own zones and settings; what is read in is what was written out.
+"""Graft's own format: a whole tree, or one branch, with all that is kept beside it; what is read in is what was written out.
 
 One JSON object in the layout of `layout.py`, one node a line, so that it streams both ways:
 
-    graft   2, the version of this format; files of version 1 are read too
+    graft   3, the version of this format; files of versions 1 and 2 are read too
     kind    `tree`, or `branch` for the path from the root to one node
     tree    id, name, title, system_prompt, max_context_tokens, metadata, created_at, updated_at; and where there is something to
-            say: participants, scratchpad
+            say: participants, scratchpad, personality
     zones   name, text, updated_at; the tree's own, and those of nodes, which name their node
     nodes   id, parent (null hangs from the root), message (as it came, in OpenAI's shape), state, created_at; and where there is
             something to say: sender, conversation, system, tokens, metadata
-    end     how many zones and nodes there are, so that a shortened file is noticed
+    end     how many of each there are, so that a shortened file is noticed
+
+Personalities stand before the zones; artefacts, memories, images and summaries behind the nodes, each list where there is something
+in it: see `beside.py`.
 
 Nodes stand in the order in which the tree grew, parents before children. A system text stands with the first node that was said
 under it; others name that node as `system_of`. Times are seconds since 1970, UTC. Unknown fields are refused: nothing is lost in
@@ -26,19 +29,20 @@ import msgspec
 
 from proxy.domain.archive import Carried, Item, TreeCopy, TreeFields, ZoneText
 from proxy.domain.message import Role
+from proxy.domain.picture import pictures_in
 from proxy.domain.tree import Node, NodeId, TreeId
 from proxy.domain.zone import TREE_ZONES, DataZone
-from proxy.transfer import layout
+from proxy.transfer import beside, layout
 from proxy.transfer.checks import LAST_SECOND, TOP, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
 from proxy.transfer.layout import Entry
 
-VERSION: Final = 2
-READ: Final = (1, 2)
+VERSION: Final = 3
+READ: Final = (1, 2, 3)
 """Versions that are read: a later one only has more to tell."""
 
-_RANK: Final = {name: rank for rank, name in enumerate(("graft", "kind", "tree", "zones", "nodes", "end"))}
-_LISTS: Final = ("zones", "nodes")
+_LISTS: Final = (*beside.BEFORE, "zones", "nodes", *beside.AFTER)
+_RANK: Final = {name: rank for rank, name in enumerate(("graft", "kind", "tree", *_LISTS, "end"))}
 _NEEDED: Final = ("graft", "tree")
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -57,6 +61,7 @@ class TreeLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     metadata: dict[str, Any] = {}
     participants: Annotated[dict[_Id, Role], msgspec.Meta(max_length=100)] = {}
     scratchpad: str | None = None
+    personality: _Id | None = None
 
 
 class ZoneLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -92,9 +97,16 @@ class OwnMetadata(msgspec.Struct):
     superseded_by: _Id | None = None
 
 
-class EndLine(msgspec.Struct, forbid_unknown_fields=True):
+class EndLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     zones: _Count
     nodes: _Count
+    personalities: _Count = 0
+    bodies: _Count = 0
+    artefacts: _Count = 0
+    memories: _Count = 0
+    images: _Count = 0
+    switched_off: _Count = 0
+    summaries: _Count = 0
 
 
 async def write(copy: TreeCopy) -> AsyncIterator[bytes]:
@@ -102,6 +114,10 @@ async def write(copy: TreeCopy) -> AsyncIterator[bytes]:
     yield layout.entry("graft", b"%d" % VERSION, first=True)
     yield layout.entry("kind", b'"branch"' if copy.is_branch else b'"tree"')
     yield layout.entry("tree", encoded(_tree_line(copy)))
+    lists = beside.Writer()
+    for one in copy.personalities:
+        yield lists.item(one)
+    yield lists.closed()
     yield layout.opening("zones")
     for index, zone in enumerate(copy.zones):
         yield layout.item(encoded(_zone_line(zone)), first=index == 0)
@@ -112,7 +128,10 @@ async def write(copy: TreeCopy) -> AsyncIterator[bytes]:
         yield layout.item(encoded(_node_line(node, systems)), first=count == 0)
         count += 1
     yield layout.closing()
-    yield layout.ending("end", encoded(EndLine(len(copy.zones), count)))
+    async for kept in copy.beside():
+        yield lists.item(kept)
+    yield lists.closed()
+    yield layout.ending("end", encoded(EndLine(len(copy.zones), count, **lists.counts)))
 
 
 def read(source: BinaryIO) -> Iterator[Item]:
@@ -148,6 +167,11 @@ class _Document:
         """The nodes, and whether each is unanswered."""
         self._speaking: set[str] = set()
         """Nodes that hold a system text."""
+        self._pictures: dict[str, int] = {}
+        """Nodes whose messages hold images, and how many."""
+        self._beside = beside.Reader(self._pictures, self._waiting.__contains__)
+        self._personality: tuple[str, str] | None = None
+        """The tree's own, and where it was told."""
 
     def check_order(self, entry: Entry) -> None:
         """Raises InvalidRequest for an entry that is unknown, or not where it belongs."""
@@ -179,17 +203,32 @@ class _Document:
                 if decoded(entry.raw, str, entry.place) not in ("tree", "branch"):
                     raise fault(entry.place, "the kind is neither 'tree' nor 'branch'.")
             case "tree":
-                return _tree_fields(entry)
+                fields = _tree_fields(entry)
+                if fields.personality is not None:
+                    self._personality = fields.personality, f"{entry.place}.personality"
+                return fields
             case "zones":
                 return self._zone(entry)
             case "nodes":
                 return self._node(entry)
+            case "end":
+                self._check_end(entry)
             case _:
-                _check_end(entry, len(self._zones), len(self._waiting))
-                for (_, node_id), place in self._zones.items():
-                    if node_id is not None and node_id not in self._waiting:
-                        raise fault(f"{place}.node", f"no node has the id {node_id!r}.")
+                return self._beside.item(entry)
         return None
+
+    def _check_end(self, entry: Entry) -> None:
+        told, found = decoded(entry.raw, EndLine, entry.place), EndLine(len(self._zones), len(self._waiting))
+        for name, count in self._beside.counts.items():
+            setattr(found, name, count)
+        if told != found:
+            raise fault(entry.place, f"the file was changed: it should hold {_counted(told)}, not {_counted(found)}.")
+        for (_, node_id), place in self._zones.items():
+            if node_id is not None and node_id not in self._waiting:
+                raise fault(f"{place}.node", f"no node has the id {node_id!r}.")
+        if self._personality is not None and not self._beside.has_personality(self._personality[0]):
+            raise fault(self._personality[1], f"the file holds no personality {self._personality[0]!r}.")
+        self._beside.check_complete()
 
     def _zone(self, entry: Entry) -> ZoneText:
         zone = _zone_text(entry)
@@ -202,6 +241,9 @@ class _Document:
         line = decoded(entry.raw, NodeLine, entry.place)
         self._check_place(line, entry.place)
         self._waiting[line.id] = line.state == "unanswered"
+        said = message(line.message, f"{entry.place}.message")
+        if pictures := pictures_in(said):
+            self._pictures[line.id] = len(pictures)
         if line.system is not None:
             self._speaking.add(line.id)
         _check_metadata(line.metadata, f"{entry.place}.metadata")
@@ -209,7 +251,7 @@ class _Document:
             id=NodeId(line.id),
             tree_id=TreeId(""),
             parent_id=None if line.parent is None else NodeId(line.parent),
-            message=message(line.message, f"{entry.place}.message"),
+            message=said,
             state=line.state,
             created_at=line.created_at,
             sender=line.sender,
@@ -245,6 +287,7 @@ def _tree_line(copy: TreeCopy) -> TreeLine:
         metadata=dict(tree.metadata),
         participants=dict(tree.participants),
         scratchpad=copy.scratchpad or None,
+        personality=tree.personality,
     )
 
 
@@ -260,6 +303,7 @@ def _tree_fields(entry: Entry) -> TreeFields:
         metadata=line.metadata,
         participants=line.participants,
         scratchpad=line.scratchpad,
+        personality=line.personality,
         created_at=line.created_at,
         updated_at=line.updated_at,
     )
@@ -306,10 +350,7 @@ def _check_metadata(metadata: dict[str, Any], place: str) -> None:
         converted(metadata["graft"], OwnMetadata, f"{place}.graft")
 
 
-def _check_end(entry: Entry, zones: int, nodes: int) -> None:
-    told = decoded(entry.raw, EndLine, entry.place)
-    if (told.zones, told.nodes) != (zones, nodes):
-        raise fault(
-            entry.place,
-            f"the file was changed: it should hold {told.nodes} nodes and {told.zones} zones, not {nodes} and {zones}.",
-        )
+def _counted(line: EndLine) -> str:
+    told = [f"{line.nodes} nodes", f"{line.zones} zones"]
+    told += [f"{count} {name}" for name in (*beside.BEFORE, *beside.AFTER) if (count := getattr(line, name))]
+    return ", ".join(told)

@@ -10,11 +10,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from proxy.domain.archive import Imported, Target, TreeCopy
+from proxy.domain.beside import Beside
 from proxy.domain.message import Message
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
-from proxy.domain.zone import DataZone
+from proxy.domain.zone import DataZone, Personality
 from proxy.store import SqliteStore
 from proxy.transfer import formats, moving
+from tests.transfer import beside
 
 TREE = Tree(TreeId("t_1"), UserId("ada"), "main", None, None, 1.5, 2.25)
 
@@ -28,10 +30,16 @@ class Copy:
     zones: Sequence[DataZone] = ()
     scratchpad: str = ""
     is_branch: bool = False
+    personalities: Sequence[Personality] = ()
+    things: Sequence[Beside] = ()
 
     async def nodes(self) -> AsyncIterator[Node]:
         for node in self.kept:
             yield node
+
+    async def beside(self) -> AsyncIterator[Beside]:
+        for thing in self.things:
+            yield thing
 
 
 def node(id_: str, parent: str | None, wire: dict[str, Any] | str, state: str = "whole", **others: Any) -> Node:
@@ -116,6 +124,12 @@ class Grown:
     nodes: list[Node]
     tree: Tree
     zones: list[DataZone] = field(default_factory=list)
+    personalities: list[Personality] = field(default_factory=list)
+    things: list[Beside] = field(default_factory=list)
+
+    @property
+    def copy(self) -> Copy:
+        return Copy(self.nodes, self.tree, self.zones, personalities=self.personalities, things=self.things)
 
 
 @st.composite
@@ -150,13 +164,19 @@ def trees(draw: st.DrawFn) -> Grown:
         updated_at=draw(seconds),
         max_context_tokens=draw(st.none() | st.integers(1, 10**6)),
         metadata=draw(st.dictionaries(texts, json_values, max_size=2)),
+        personality=draw(st.none() | st.sampled_from(["tutor", "judge"])),
     )
     zones = [DataZone("discussion", TREE.user_id, TREE.id, text, draw(seconds)) for text in draw(_zone_texts)]
     hung = draw(st.lists(st.sampled_from(nodes), unique_by=lambda one: one.id, max_size=3)) if nodes else []
     on_nodes = [
         DataZone("node", TREE.user_id, TREE.id, draw(texts.filter(bool)), draw(seconds), one.id) for one in hung
     ]
-    return Grown(nodes, tree, [*zones, *sorted(on_nodes, key=lambda zone: (-zone.updated_at, str(zone.node_id)))])
+    all_zones = [*zones, *sorted(on_nodes, key=lambda zone: (-zone.updated_at, str(zone.node_id)))]
+    needed = {tree.personality} - {None}
+    named = {one.personality for one in nodes} - {None, *needed}
+    told = needed | (draw(st.sets(st.sampled_from(sorted(named)))) if named else set())
+    people = draw(beside.personalities(sorted(told)))
+    return Grown(nodes, tree, all_zones, people, draw(beside.things(nodes, TREE.id)))
 
 
 _zone_texts = st.lists(texts.filter(bool), max_size=1)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 @given(trees())
 def test_any_tree_comes_back_as_it_was(grown: Grown):
     async def there_and_back() -> None:
-        first = await written(Copy(grown.nodes, grown.tree, grown.zones))
+        first = await written(grown.copy)
         async with await SqliteStore.open("sqlite://:memory:") as store:
             imported = await brought(store, first)
             kept = await exported(store, imported)
@@ -30,6 +30,8 @@ def test_any_tree_comes_back_as_it_was(grown: Grown):
                 assert [replace(zone, tree_id=None) for zone in copy.zones] == [
                     replace(zone, tree_id=None) for zone in grown.zones
                 ]
+                assert copy.personalities == grown.personalities
+                assert [one async for one in copy.beside()] == grown.things
                 nodes = [replace(one, seq=0) async for one in copy.nodes()]
                 assert sorted(nodes, key=_number) == sorted(grown.nodes, key=_number)
         async with await SqliteStore.open("sqlite://:memory:") as other:

@@ -16,7 +16,6 @@ history from bringing it back.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -26,10 +25,12 @@ from typing import Final
 from proxy.domain import fingerprint
 from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
 from proxy.domain.fingerprint import NOTHING, Hash, Link
-from proxy.domain.tree import ROOT, Node, NodeId, Tree, TreeId, UserId, new_id
+from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store import reading, trees
 from proxy.store.browse.labelling import OURS, SUPERSEDED_BY, supersede
+from proxy.store.files.ids import FIT, Ids
+from proxy.store.files.settling import Settling
 from proxy.store.rows import from_json, plain, to_json
 from proxy.store.turns import buried
 from proxy.store.turns.chains import Chains
@@ -38,9 +39,6 @@ from proxy.store.turns.planting import Planting
 BATCH: Final = 500
 """Nodes between two words about progress."""
 NAME_MAX: Final = 200
-
-_FIT: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
-"""Ids that can stand in a header and in a URL."""
 
 
 def bring_in(
@@ -61,6 +59,8 @@ def bring_in(
                 arrival.node(item)
                 if progress is not None and not arrival.done % BATCH:
                     progress(arrival.done)
+            case _:
+                arrival.settling.take(item)
     if arrival is None:
         raise InvalidRequest("The file cannot be imported: it names no tree.")
     return arrival.end()
@@ -98,17 +98,21 @@ class _Arrival:
     takes_fields: bool
     """The tree holds no node yet: what it lacks, the file may tell."""
     under: NodeId | None
-    keeps_ids: bool
+    ids: Ids
     planting: Planting
+    settling: Settling
+    """What is kept beside the nodes."""
     chains: Chains
     last_seq: int
     """Nodes beyond this one are the import's own."""
     lifts: bool
     """Whether the user has deleted anything."""
+    known: set[NodeId]
+    displaced: set[NodeId]
+    """Stored nodes whose path is not the one in the file."""
     hanging: list[ZoneText] = field(default_factory=list)
     """Zones of nodes, which come after them."""
     added: int = 0
-    known: set[NodeId] = field(default_factory=set)
     renamed: int = 0
     spoken: dict[NodeId, NodeId] = field(default_factory=dict)
     """Nodes of the file with a system text, and the nodes that were stored for them."""
@@ -137,6 +141,9 @@ class _Arrival:
         chains = Chains(db, user_id, tree.id, planting.secret, last_seq)
         if under is not None:
             chains.remember_path(under)
+        ids = Ids(db, planting.secret, tree.id, target.keeps_ids)
+        known: set[NodeId] = set()
+        displaced: set[NodeId] = set()
         return cls(
             db,
             user_id,
@@ -145,11 +152,14 @@ class _Arrival:
             is_new,
             is_empty,
             under,
-            target.keeps_ids,
+            ids,
             planting,
+            Settling(db, user_id, tree.id, under, ids, planting, known, displaced),
             chains,
             last_seq,
             lifts=buried.any_of(db, user_id),
+            known=known,
+            displaced=displaced,
         )
 
     @property
@@ -189,8 +199,12 @@ class _Arrival:
             stored_id = self._plant(carried, parent_id, exact, link)
         else:
             self.known.add(stored_id)
+            if self._hangs_from(stored_id) != parent_id:
+                self.displaced.add(stored_id)
             if node.system is not None:
                 self.texts[node.id] = node.system
+        if parent_id in self.displaced:
+            self.displaced.add(stored_id)
         if stored_id != node.id:
             self.planting.known[node.id] = stored_id
         self.chains.remember(node, stored_id, before, link)
@@ -231,11 +245,14 @@ class _Arrival:
             if stored_id != by:
                 supersede(self.db, self.user_id, replaced, stored_id)
         at = self.fields.updated_at if self.is_new else None
-        if self.is_new or self.added:
+        self.settling.end()
+        beside = self.settling.counts
+        if self.is_new or self.added or beside.total():
             sql = "UPDATE trees SET updated_at = ? WHERE id = ?"
             self.db.execute(sql, (time.time() if at is None else at, self.tree.id))
         tree = trees.tree_of(self.db, self.user_id, self.tree.id)
-        return Imported(tree, self.is_new, self.added, len(self.known), self.renamed)
+        kept = self.settling.kept_personalities
+        return Imported(tree, self.is_new, self.added, len(self.known), self.renamed, dict(beside), kept)
 
     def _note_superseded(self, node: Node) -> None:
         """A reply that another one replaced names it, and the other may come later in the file and get another id."""
@@ -250,7 +267,9 @@ class _Arrival:
         if carried.has_id:
             sql = "SELECT id FROM nodes WHERE id IN (?, ?) AND user_id = ? AND tree_id = ? AND exact = ?"
             id_ = carried.node.id
-            row = self.db.execute(sql, (id_, self._drawn(id_), self.user_id, self.tree.id, exact)).fetchone()
+            row = self.db.execute(
+                sql, (id_, self.ids.drawn("nodes", id_), self.user_id, self.tree.id, exact)
+            ).fetchone()
             return row[0] if row else None
         if parent_id is not None and parent_id != self.under and parent_id not in self.known:
             return None
@@ -262,18 +281,11 @@ class _Arrival:
         return next((id_ for (id_,) in rows if id_ not in self.known), None)
 
     def _free_id(self, carried: Carried) -> NodeId:
-        id_ = carried.node.id
-        if not carried.has_id:
-            return NodeId(new_id("n"))
-        fit = self.keeps_ids and id_ != ROOT and _FIT.fullmatch(id_)
-        for wanted in (id_, self._drawn(id_)) if fit else (self._drawn(id_),):
-            if self.db.execute("SELECT 1 FROM nodes WHERE id = ?", (wanted,)).fetchone() is None:
-                return wanted
-        return NodeId(new_id("n"))
+        return NodeId(self.ids.free("nodes", carried.node.id) if carried.has_id else new_id("n"))
 
-    def _drawn(self, id_: NodeId) -> NodeId:
-        """The id that stands for one of a file in this tree: always the same one, and nobody else's."""
-        return NodeId(f"n_{fingerprint.keyed(self.planting.secret, 'import', self.tree.id, id_)[:22]}")
+    def _hangs_from(self, stored_id: NodeId) -> NodeId | None:
+        (parent_id,) = self.db.execute("SELECT parent_id FROM edges WHERE node_id = ?", (stored_id,)).fetchone()
+        return NodeId(parent_id) if parent_id is not None else None
 
     def _system(self, carried: Carried) -> str | None:
         first = carried.system_of
@@ -287,7 +299,7 @@ class _Arrival:
 
 def _kept_id(db: sqlite3.Connection, fields: TreeFields) -> TreeId | None:
     """The tree's id in the file, if it is fit and nobody has it."""
-    if fields.id is None or not _FIT.fullmatch(fields.id):
+    if fields.id is None or not FIT.fullmatch(fields.id):
         return None
     return None if db.execute("SELECT 1 FROM trees WHERE id = ?", (fields.id,)).fetchone() else fields.id
 
@@ -301,17 +313,19 @@ def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: b
         max_context_tokens=tree.max_context_tokens or fields.max_context_tokens,
         metadata={**fields.metadata, **tree.metadata},
         participants={**fields.participants, **tree.participants},
+        personality=tree.personality if tree.personality is not None else plain(fields.personality),
         created_at=fields.created_at if is_new and fields.created_at is not None else tree.created_at,
     )
     db.execute(
         "UPDATE trees SET title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, participants = ?,"
-        " scratchpad = coalesce(scratchpad, ?), created_at = ? WHERE id = ?",
+        " personality = ?, scratchpad = coalesce(scratchpad, ?), created_at = ? WHERE id = ?",
         (
             filled.title,
             filled.system_prompt,
             filled.max_context_tokens,
             to_json(filled.metadata),
             to_json(filled.participants),
+            filled.personality,
             plain(fields.scratchpad),
             filled.created_at,
             tree.id,

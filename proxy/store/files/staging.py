@@ -12,20 +12,25 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from proxy.domain.archive import Imported, Item, Progress, Target
+from proxy.domain.beside import Body
 from proxy.domain.ports import User
+from proxy.domain.tree import UserId
 from proxy.store import trees
 from proxy.store.connection import CACHE_KB, configure, translated
 from proxy.store.files import importing
 from proxy.store.migrations import migrate
+from proxy.store.shelf import forgetting
 from proxy.store.turns import buried
 
 LARGE: Final = 2_000
 """Items from which an import is made ready beside the database."""
+HEAVY: Final = 10_000
+"""Bytes of a body that cost as much as an item."""
 
 AT_HAND_KB: Final = 128_000
 
@@ -35,15 +40,36 @@ _COPIED: Final = {
     "nodes": "ORDER BY n.seq",
     "edges": "",
     "transcripts": "ORDER BY n.id",
+    "artefacts": "",
+    "artefact_versions": "",
+    "memories": "ORDER BY n.seq",
+    "memory_nodes": "",
+    "loads": "",
+    "images": "",
+    "images_off": "",
+    "summaries": "",
 }
 """What is copied, in which order: rows that others point at come first."""
 _NODE_SYSTEM: Final = """
     (SELECT m.id FROM staged.systems s JOIN main.systems m ON m.user_id = s.user_id AND m.hash = s.hash WHERE s.id = n.system_id)
 """
+_MEMORY_SEQ: Final = "n.seq + :last"
+_SHARED: Final = ("personalities", "blobs")
+"""Tables whose rows the user may have already; then those stay."""
 _TAKEN: Final = """
     SELECT 1 FROM staged.nodes s JOIN main.nodes n ON n.id = s.id
     UNION ALL SELECT 1 FROM staged.trees s JOIN main.trees t ON t.id = s.id OR (t.user_id = s.user_id AND t.name = s.name)
+    UNION ALL SELECT 1 FROM staged.artefacts s JOIN main.artefacts m ON m.id = s.id
+    UNION ALL SELECT 1 FROM staged.memories s JOIN main.memories m ON m.id = s.id
+    UNION ALL SELECT 1 FROM staged.images s JOIN main.images m ON m.id = s.id
+    UNION ALL SELECT 1 FROM staged.summaries s JOIN main.summaries m ON m.id = s.id
+    UNION ALL SELECT 1 FROM staged.memories s JOIN main.memories m ON m.user_id = s.user_id
+        WHERE s.tree_id IS NULL AND m.tree_id IS NULL
     LIMIT 1
+"""
+"""Also where both have memories of all trees, which may be the same under other ids."""
+_KEPT: Final = """
+    SELECT p.name FROM staged.personalities p JOIN main.personalities m ON m.user_id = p.user_id AND m.name = p.name ORDER BY p.name
 """
 _LIFTED: Final = "DELETE FROM main.{} WHERE user_id = ? AND {}"
 
@@ -102,17 +128,37 @@ def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:
         db.execute(_LIFTED.format("transcripts", deleted), (user_id,))
     systems = "user_id, hash, content"
     db.execute(f"INSERT OR IGNORE INTO main.systems ({systems}) SELECT {systems} FROM staged.systems")
+    kept = [name for (name,) in db.execute(_KEPT)]
+    for table in _SHARED:
+        names = ", ".join(_columns(db, table))
+        db.execute(f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM staged.{table}")
+    _copy_tables(db, user_id)
+    beside = dict(imported.beside)
+    if kept:
+        beside["personalities"] = beside.get("personalities", 0) - len(kept)
+    if beside.get("memories"):
+        forgetting.count_up(db, user_id)
+    return replace(imported, tree=trees.tree_of(db, user_id, imported.tree.id), beside=beside, kept_personalities=kept)
+
+
+def _copy_tables(db: sqlite3.Connection, user_id: UserId) -> None:
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM main.memories WHERE user_id = ?", (user_id,)).fetchone()
+    values = {"system_id": _NODE_SYSTEM, "seq": _MEMORY_SEQ}
     for table, order in _COPIED.items():
         names = _columns(db, table)
-        values = ", ".join(_NODE_SYSTEM if name == "system_id" else f"n.{name}" for name in names)
-        db.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {values} FROM staged.{table} n {order}")
-    tree = trees.tree_of(db, user_id, imported.tree.id)
-    return Imported(tree, imported.is_new, imported.added, imported.known, imported.renamed)
+        told = ", ".join(values.get(name, f"n.{name}") for name in names)
+        sql = f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {told} FROM staged.{table} n {order}"
+        db.execute(sql, {"last": last})
 
 
 def is_worth_it(items: Iterable[Item]) -> bool:
     """Whether there is so much that chat turns would wait for it."""
-    return sum(1 for _ in islice(items, LARGE)) == LARGE
+    weighs = 0
+    for item in items:
+        weighs += 1 + (len(item.data) // HEAVY if isinstance(item, Body) else 0)
+        if weighs >= LARGE:
+            return True
+    return False
 
 
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:

@@ -39,7 +39,7 @@ user_option = click.option(
     type=click.Choice(WRITTEN),
     default="native",
     show_default=True,
-    help="`native` holds all that was said, `notebook` a tree's messages; `openai_chat` one branch, the newest without --node; "
+    help="`native` holds all that was said and is kept beside it, `notebook` a tree's messages; `openai_chat` one branch, the newest without --node; "
     "`lollms_text` and `markdown` are for reading.",
 )
 @click.option(
@@ -82,7 +82,8 @@ def import_tree(
 ) -> None:
     """Read a tree, or a branch, from FILE (`-` for standard input): all of it, or nothing where anything is wrong.
 
-    Importing a file again adds only what is new. A tree that holds nodes already keeps its own title, system prompt and zones.
+    Importing a file again adds only what is new. A tree that holds nodes already keeps its own title, system prompt and zones, and a
+    personality of yours is not touched by one of the same name.
     """
     target = Target(name, None if node_id is None else NodeId(node_id), keeps_ids=True)
     with _input(file) as source, shown("Checking") as tell:
@@ -101,7 +102,11 @@ def _told(imported: Imported, user: str) -> str:
     told = [f"{made} the tree {imported.tree.name!r} of {user!r}: {imported.added:,} nodes added"]
     told += [f"{imported.known:,} were there before"] if imported.known else []
     told += [f"{imported.renamed:,} got a new id, since theirs was taken or unfit"] if imported.renamed else []
-    return ", ".join(told) + "."
+    told += [f"with {', '.join(f'{count:,} {name}' for name, count in imported.beside.items())}"] * bool(
+        imported.beside
+    )
+    kept = ", ".join(map(repr, imported.kept_personalities))
+    return ", ".join(told) + "." + f" Your own personalities of the same name stay as they are: {kept}." * bool(kept)
 
 
 async def _write(pieces: AsyncIterator[bytes], out: BinaryIO, tell: Progress) -> int:

@@ -33,6 +33,18 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Number = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
+class EndLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    zones: _Count
+    nodes: _Count
+    personalities: _Count = 0
+    bodies: _Count = 0
+    artefacts: _Count = 0
+    memories: _Count = 0
+    images: _Count = 0
+    switched_off: _Count = 0
+    summaries: _Count = 0
+
+
 class PersonalityLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     name: _Id
     created_at: _Seconds

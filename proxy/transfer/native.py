@@ -36,11 +36,14 @@ from proxy.transfer import beside, layout
 from proxy.transfer.checks import LAST_SECOND, TOP, check_depth, converted, decoded, fault, message
 from proxy.transfer.encoding import encoded
 from proxy.transfer.layout import Entry
+from proxy.transfer.lines import EndLine
 
 VERSION: Final = 3
 READ: Final = (1, 2, 3)
 """Versions that are read: a later one only has more to tell."""
 
+_BESIDE: Final = (*beside.BEFORE, *beside.AFTER)
+"""Lists that files have since version 3."""
 _LISTS: Final = (*beside.BEFORE, "zones", "nodes", *beside.AFTER)
 _RANK: Final = {name: rank for rank, name in enumerate(("graft", "kind", "tree", *_LISTS, "end"))}
 _NEEDED: Final = ("graft", "tree")
@@ -97,18 +100,6 @@ class OwnMetadata(msgspec.Struct):
     superseded_by: _Id | None = None
 
 
-class EndLine(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    zones: _Count
-    nodes: _Count
-    personalities: _Count = 0
-    bodies: _Count = 0
-    artefacts: _Count = 0
-    memories: _Count = 0
-    images: _Count = 0
-    switched_off: _Count = 0
-    summaries: _Count = 0
-
-
 async def write(copy: TreeCopy) -> AsyncIterator[bytes]:
     """The document, piece by piece."""
     yield layout.entry("graft", b"%d" % VERSION, first=True)
@@ -160,6 +151,7 @@ class _Document:
     """What was read of a document so far."""
 
     def __init__(self) -> None:
+        self._version = VERSION
         self._seen: list[str] = []
         self._zones: dict[tuple[str, str | None], str] = {}
         """Where each was told, by its name and its node."""
@@ -178,7 +170,7 @@ class _Document:
         last = self._seen[-1] if self._seen else None
         if last is None and entry.name != "graft":
             raise fault(TOP, "this is not Graft's own format, which begins with 'graft'.")
-        if entry.name not in _RANK:
+        if entry.name not in _RANK or (self._version < VERSION and entry.name in _BESIDE):
             raise fault(entry.place, f"{entry.name!r} is unknown here.")
         if entry.name == last and entry.name in _LISTS:
             return
@@ -197,7 +189,8 @@ class _Document:
         """What an entry tells, if it is more than about the document itself."""
         match entry.name:
             case "graft":
-                if decoded(entry.raw, int, entry.place) not in READ:
+                self._version = decoded(entry.raw, int, entry.place)
+                if self._version not in READ:
                     raise fault(entry.place, f"this Graft reads versions {READ[0]} to {READ[-1]} of its format.")
             case "kind":
                 if decoded(entry.raw, str, entry.place) not in ("tree", "branch"):
@@ -352,5 +345,5 @@ def _check_metadata(metadata: dict[str, Any], place: str) -> None:
 
 def _counted(line: EndLine) -> str:
     told = [f"{line.nodes} nodes", f"{line.zones} zones"]
-    told += [f"{count} {name}" for name in (*beside.BEFORE, *beside.AFTER) if (count := getattr(line, name))]
+    told += [f"{count} {name}" for name in _BESIDE if (count := getattr(line, name))]
     return ", ".join(told)

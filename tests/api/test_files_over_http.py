@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.house import House, Person, Tree, open_house
+from tests.doubles.pictures import PNG
 
 FORMS = {
     "native": "application/json",
@@ -48,6 +49,26 @@ def test_a_tree_goes_from_one_person_to_another(ada: Person, tree: Tree, house: 
         copied = copied.replace(new.encode(), old.encode())
     assert copied == kept
     assert bob.get(f"/api/nodes/{number[first]}")["labels"] == ["water"]
+    assert house.ask(lambda store: store.verify()) == []
+
+
+def test_what_is_kept_beside_messages_goes_along(ada: Person, tree: Tree, house: House):
+    first, second = tree.branch("How do locks work?", "With water.")
+    plan = ada.ok("POST", f"{tree.path}/artefacts", {"title": "plan", "text": "Lock one"})
+    ada.ok("POST", f"/api/artefacts/{plan['id']}/load", {"node_id": first})
+    ada.ok("POST", "/api/memories", {"title": "Locks", "tree_id": tree.id, "node_ids": [first, second]})
+    ada.ok("POST", f"{tree.path}/images", {"data": PNG})
+    bob = house.person()
+    told = given(bob, taken(ada, f"{tree.path}/export")).json()
+    assert told["beside"] == {"artefacts": 1, "versions": 1, "memories": 1, "images": 1}
+    assert told["kept_personalities"] == []
+    path = f"/api/trees/{told['tree']['id']}"
+    nodes = ids(taken(bob, f"{path}/export"))
+    [copied] = bob.get(f"{path}/artefacts")["data"]
+    assert [load["node_id"] for load in copied["loads"]] == [nodes[0]]
+    assert bob.get(f"/api/artefacts/{copied['id']}/versions/1")["text"] == "Lock one"
+    assert bob.get("/api/memories")["data"][0]["node_ids"] == nodes
+    assert [image["active"] for image in bob.get(f"{path}/images")["data"]] == [True]
     assert house.ask(lambda store: store.verify()) == []
 
 

@@ -139,3 +139,23 @@ def test_the_first_key_may_be_made_before_the_server_starts(run: Run):
     assert run("keys", "add", "ann").stdout.startswith("sk-graft-")
     assert "ann" in run("keys", "list").output
     assert "sound" in run("verify").output
+
+
+def test_what_is_kept_beside_messages_goes_along_and_the_import_says_so(run: Run):
+    document = {
+        "graft": 3,
+        "kind": "tree",
+        "tree": {"id": "t_1", "name": "canals", "created_at": 1, "updated_at": 2, "personality": "tutor"},
+        "personalities": [{"name": "tutor", "created_at": 1, "updated_at": 1, "system_prompt": "You teach."}],
+        "zones": [],
+        "nodes": [],
+        "memories": [{"id": "m_1", "title": "Locks", "method": "hand", "created_at": 1, "updated_at": 1}],
+        "end": {"zones": 0, "nodes": 0, "personalities": 1, "memories": 1},
+    }
+    Path("canals.json").write_text(json.dumps(document))
+    assert "0 nodes added, with 1 personalities, 1 memories." in run("import", "canals.json").stderr
+    again = run("import", "canals.json").stderr
+    assert "memories" not in again
+    assert "Your own personalities of the same name stay as they are: 'tutor'." in again
+    assert json.loads(run("export", "--tree", "canals").stdout) == document
+    assert run("verify").exit_code == 0

@@ -74,6 +74,8 @@ def test_a_garden_is_planned(me: Any, upstream: UpstreamDouble) -> None:
     assert twin.get_discussion_data_zone() == "The garden lies in the shade."
     copy = me.import_from_json_str(garden.export_to_json_str(), name="copy")
     assert said(copy.get_all_messages_flat()) == said(garden.get_all_messages_flat())
+    assert copy.get_artefact("Plants", 1).content == "fern\n"
+    assert "hosta" in copy.get_full_data_zone()
     assert {one.name for one in me.list_discussions()} >= {"twin", "copy"}
     assert garden.delete_branch(third.user_message.id) == 2
     assert me.delete_discussion(twin.id) == 0

@@ -35,7 +35,7 @@ Form = Annotated[
     Written,
     QueryParameter(
         name="format",
-        description="`native` holds all that was said, `notebook` a tree's messages, `openai_chat` one branch; `lollms_text` and `markdown` are for reading.",
+        description="`native` holds all that was said and is kept beside it, `notebook` a tree's messages, `openai_chat` one branch; `lollms_text` and `markdown` are for reading.",
     ),
 ]
 FileForm = Annotated[Readable, QueryParameter(name="format", description="What the body is; `auto` looks at it.")]
@@ -106,10 +106,25 @@ class ImportOut(Out):
     is_new: bool = Field(description="The tree was made by the import.", examples=[True])
     added: int = Field(description="Nodes stored.", examples=[3])
     known: int = Field(description="Nodes that were there before.", examples=[0])
+    beside: dict[str, int] = Field(
+        description="What was added beside nodes, by its kind: artefacts, versions, memories, images, summaries, personalities.",
+        examples=[{"artefacts": 1, "versions": 2}],
+    )
+    kept_personalities: list[str] = Field(
+        description="Names in the file under which you had personalities already; yours stay as they are.",
+        examples=[[]],
+    )
 
     @classmethod
     def of(cls, imported: Imported) -> ImportOut:
-        return cls(tree=TreeOut.of(imported.tree), is_new=imported.is_new, added=imported.added, known=imported.known)
+        return cls(
+            tree=TreeOut.of(imported.tree),
+            is_new=imported.is_new,
+            added=imported.added,
+            known=imported.known,
+            beside=dict(imported.beside),
+            kept_personalities=list(imported.kept_personalities),
+        )
 
 
 def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRouteHandler]:
@@ -138,7 +153,8 @@ def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRout
         parent_id: Under = None,
     ) -> ImportOut:
         """All of it, or nothing where anything is wrong: the error says what, and `param` where. A file that is imported again adds
-        only what is new. A tree that holds nodes keeps its own title, system prompt and zones. What you had deleted comes back.
+        only what is new. A tree that holds nodes keeps its own title, system prompt and zones; a personality of yours is not touched by one
+        of the same name. What you had deleted comes back.
 
         Nodes that are not in the tree yet get ids of their own, always the same ones for the same file; on a server without keys they
         keep the file's.

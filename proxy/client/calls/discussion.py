@@ -86,7 +86,7 @@ class DiscussionCalls(BranchCalls[D, M], ZoneCalls, ArtefactCalls, MemoryCalls, 
         return reply.content.decode() if format in ("lollms_text", "markdown") else reply.json
 
     def export_to_json_str(self) -> Steps[str]:
-        """Its messages, zones, notes and settings as text that `import_from_json_str` reads; not artefacts, memories and images."""
+        """All of it as text that `import_from_json_str` reads: messages, zones, artefacts, memories, images, summaries, personality, notes."""
         return (yield api.EXPORT_TREE(tree_id=self.id, query={"format": "native"})).content.decode()
 
     def get_shadow_report(self) -> Steps[Mapping[str, Any]]:

@@ -246,13 +246,13 @@ class _Arrival:
                 supersede(self.db, self.user_id, replaced, stored_id)
         at = self.fields.updated_at if self.is_new else None
         self.settling.end()
-        beside = self.settling.counts
-        if self.is_new or self.added or beside.total():
+        beside = dict(+self.settling.counts)  # what there is none of is not told
+        if self.is_new or self.added or beside:
             sql = "UPDATE trees SET updated_at = ? WHERE id = ?"
             self.db.execute(sql, (time.time() if at is None else at, self.tree.id))
         tree = trees.tree_of(self.db, self.user_id, self.tree.id)
         kept = self.settling.kept_personalities
-        return Imported(tree, self.is_new, self.added, len(self.known), self.renamed, dict(beside), kept)
+        return Imported(tree, self.is_new, self.added, len(self.known), self.renamed, beside, kept)
 
     def _note_superseded(self, node: Node) -> None:
         """A reply that another one replaced names it, and the other may come later in the file and get another id."""

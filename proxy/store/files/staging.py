@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -133,12 +134,12 @@ def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:
         names = ", ".join(_columns(db, table))
         db.execute(f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM staged.{table}")
     _copy_tables(db, user_id)
-    beside = dict(imported.beside)
-    if kept:
-        beside["personalities"] = beside.get("personalities", 0) - len(kept)
-    if beside.get("memories"):
+    beside = Counter(imported.beside) - Counter(personalities=len(kept))
+    if beside["memories"]:
         forgetting.count_up(db, user_id)
-    return replace(imported, tree=trees.tree_of(db, user_id, imported.tree.id), beside=beside, kept_personalities=kept)
+    return replace(
+        imported, tree=trees.tree_of(db, user_id, imported.tree.id), beside=dict(beside), kept_personalities=kept
+    )
 
 
 def _copy_tables(db: sqlite3.Connection, user_id: UserId) -> None:

@@ -37,7 +37,7 @@ def _told(limits: Limits) -> str:
         (limits.tokens_per_day, "tokens a day"),
         (limits.at_once, "at once"),
     )
-    return ", ".join(f"{most} {what}" for most, what in told if most is not None) or "default"
+    return ", ".join(f"{most} {what}" for most, what in told if most is not None)
 
 
 @click.group()
@@ -124,13 +124,13 @@ def list_keys(config_file: str | None) -> None:
     names = (Column("id", no_wrap=True), Column("begins with", no_wrap=True))  # what `revoke` takes is never cut short
     table = Table(
         *names,
-        *(Column(name, overflow="fold") for name in ("user", "kind", "policy", "limits", "label", "made", "state")),
+        *(Column(name, overflow="fold") for name in ("user", "may", "label", "made", "state")),
     )
     for key in rows:
-        made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+        made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d")
         state = "revoked" if key.revoked_at else "valid"
-        policy, limits = key.policy or "default", _told(key.limits)
-        table.add_row(key.id, f"{key.prefix}…", key.user_id, key.kind, policy, limits, key.label, made, state)
+        may = ", ".join(filter(None, (key.kind, key.policy, _told(key.limits))))
+        table.add_row(key.id, f"{key.prefix}…", key.user_id, may, key.label, made, state)
     Console().print(table if rows else "No keys yet: `graft keys add USER` makes one.")
 
 

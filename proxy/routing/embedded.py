@@ -57,6 +57,9 @@ SYSTEM_PULL, SYSTEM_NEAR = 14.0, 0.2
 AT_ONCE = 48
 """Most pairs whose vectors are computed while a request waits."""
 
+AHEAD = 12
+"""Pairs whose vectors are computed at a time where nobody waits: a request that comes meanwhile waits for these."""
+
 SHOWN = 3
 """Other branches named among the candidates."""
 
@@ -93,7 +96,7 @@ class EmbeddedScorer:
 
     def warm(self, model: TreeModel) -> int:
         """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""
-        return self._index(model).refresh(self._embedder, AT_ONCE)
+        return self._index(model).refresh(self._embedder, AHEAD)
 
     def attach(self, model: TreeModel, question: Question) -> Attachment:
         """Where the turn belongs."""
@@ -110,9 +113,11 @@ class EmbeddedScorer:
             return self._attach(index, question, vector, model.system_prompt)
 
     def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:
-        """The points that the turn fits best, best first; the cursor's own branch is always among them."""
+        """The points that the turn fits best, best first; the cursor's own branch is always among them.
+
+        It is asked about a turn that `attach` has just judged, so vectors that are lacking still are not computed here.
+        """
         index = self._index(model)
-        index.refresh(self._embedder, AT_ONCE)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
             of = {point: pair for point in points if (pair := index.pair_of.get(point)) is not None}

@@ -236,7 +236,15 @@ def _run(
             )
         case "mipro":
             return dspy.MIPROv2(
-                metric=grade, prompt_model=lm, task_model=lm, auto=None, num_candidates=3, num_threads=1, seed=seed
+                metric=grade,
+                prompt_model=lm,
+                task_model=lm,
+                auto=None,
+                num_candidates=3,
+                max_bootstrapped_demos=3,
+                max_labeled_demos=0,  # a labelled scene is no example of what the model is shown
+                num_threads=1,
+                seed=seed,
             ).compile(
                 student, trainset=examples, valset=examples, num_trials=max(1, rounds // len(examples)), minibatch=False
             )

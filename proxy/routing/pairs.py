@@ -7,10 +7,12 @@ added in place as nodes become visible. Their vectors are not computed then, for
 
 from __future__ import annotations
 
+import hashlib
 import marshal
 import threading
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,16 @@ class Named:
         return ours
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was computed before a tree began anew."""
+
+    vectors: PairVectors
+    pairs: Mapping[bytes, int]
+    """Digest of a pair's texts to its number in `vectors`."""
+    systems: Mapping[str, Vectors]
+
+
 class PairIndex:
     """The pairs of one tree, parents before children, numbered in the order in which they became visible."""
 
@@ -96,9 +108,19 @@ class PairIndex:
         """Whose vectors these are."""
         self.lock = threading.RLock()
         """Held while pairs are added or read: an attachment may run in a thread of its own."""
-        self.reset()
+        self._before: Before | None = None
+        self._begin()
 
     def reset(self) -> None:
+        """Begin anew; of texts that come again the vectors are known."""
+        with self.lock:
+            if len(self):
+                self._recall()
+                known = {_digest(*self.texts(pair)): pair for pair in range(len(self)) if pair not in self._stale}
+                self._before = Before(self.vectors, known, self._systems)
+            self._begin()
+
+    def _begin(self) -> None:
         with self.lock:
             self.generation = object()
             """Another one after every reset, so that vectors computed meanwhile are not written to other pairs."""
@@ -227,6 +249,7 @@ class PairIndex:
         `newest` bounds the work on a request's path: a history of a thousand turns that came at once gets the rest later.
         """
         with self.lock:
+            self._recall()
             generation, pairs = self.generation, list(self._stale)
             later = [] if newest is None else pairs[:-newest]
             pairs = pairs[len(later) :]
@@ -243,6 +266,19 @@ class PairIndex:
                 self.vectors.keep(pairs, vectors)
                 self._systems.update(zip(systems, system_vectors, strict=True))
         return len(pairs)
+
+    def _recall(self) -> None:
+        """Take over the vectors of texts that were here before the last reset: a move leaves them as they are."""
+        if self._before is None:
+            return
+        old, self._before = self._before, None
+        again = {pair: old.pairs[digest] for pair in self._stale if (digest := _digest(*self.texts(pair))) in old.pairs}
+        self.vectors.take(old.vectors, list(again.values()), list(again))
+        said = {self.systems[pair] for pair in again}
+        self._systems.update((text, vector) for text, vector in old.systems.items() if text in said)
+        for pair in again:
+            if self.systems[pair] is None or self.systems[pair] in self._systems:
+                del self._stale[pair]
 
     def _add(self, node: FeedNode) -> None:
         before = None if node.parent_id is None else self.pair_of.get(node.parent_id)
@@ -337,6 +373,11 @@ READ = 4000
 
 SYSTEM_READ = 500
 """Characters of a system text that say who speaks."""
+
+
+def _digest(asked: str, replied: str) -> bytes:
+    """Texts that are told apart by their vectors have another one."""
+    return hashlib.blake2b(marshal.dumps((asked, replied)), digest_size=16).digest()
 
 
 def _views(asked: str, replied: str) -> tuple[str, str, str]:

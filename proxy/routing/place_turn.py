@@ -33,7 +33,8 @@ class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
     def __init__(self, limits: RoutingLimits) -> None:
         super().__init__()
         self.limits = limits
-        self.score = dspy.Predict(ScoreWindows)
+        # Not `score`: under that name MIPROv2 leaves its result on the program.
+        self.compare = dspy.Predict(ScoreWindows)
         self.find = dspy.Predict(FindAttachment)
         self.rank = dspy.Predict(RankConversations)
 
@@ -45,7 +46,7 @@ class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
         turn = show_turn(scene.new_turn, scene.system)
 
         async def judge(windows: Sequence[Window]) -> list[Verdict]:
-            answer = await self.score.acall(new_turn=turn, windows=show_windows(windows))
+            answer = await self.compare.acall(new_turn=turn, windows=show_windows(windows))
             return read_scores(windows, answer.scores)
 
         async def find(points: Sequence[Point]) -> list[Choice]:
@@ -70,12 +71,16 @@ class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
     def load_state(self, state: Mapping[str, Any], *, allow_unsafe_lm_state: bool = False) -> None:
         """Take in what `dump_state` gave. Models in it are left out: the scorer is the configured one and no other.
 
-        Raises ConfigError for a program that was compiled for other prompts.
+        Raises ConfigError for a program that was compiled for other prompts, or is not whole.
         """
         if state.get("prompt_version") != PROMPT_VERSION:
             raise ConfigError(
                 f"The routing program was compiled for prompts of version {state.get('prompt_version')!r}, "
                 f"these are version {PROMPT_VERSION}: run `graft optimize` again, or leave the program out."
+            )
+        if lacking := {name for name, _ in self.named_parameters()} - set(state):
+            raise ConfigError(
+                f"The routing program lacks {', '.join(sorted(lacking))}: run `graft optimize` again, or leave the program out."
             )
         super().load_state(_without_models(state), allow_unsafe_lm_state=allow_unsafe_lm_state)
 

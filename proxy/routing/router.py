@@ -58,6 +58,7 @@ class GraftRouter:
         self._building = anyio.Lock()
         self._one_thread = anyio.CapacityLimiter(1)
         self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
+        self._warming: set[tuple[UserId, TreeId]] = set()
 
     @property
     def scorer(self) -> str:
@@ -70,12 +71,22 @@ class GraftRouter:
             await self._placer(self._build_llm)
 
     async def warm(self, user_id: UserId, tree_id: TreeId) -> None:
-        """Derive ahead of time what the next turn of a tree will need."""
-        lacking = True
-        while lacking:  # a little at a time, so that a request never waits for a whole imported history
-            async with self._lock(user_id, tree_id):
-                model = await self._grove.follow(user_id, tree_id)
-                lacking = bool(await self._on_thread(partial(self._gate.warm, model)))
+        """Derive ahead of time what the next turn of a tree will need.
+
+        Once for a tree at a time: a request would wait behind every other that is at it. Who is at it takes in what came meanwhile.
+        """
+        key = (user_id, tree_id)
+        if key in self._warming:
+            return
+        self._warming.add(key)
+        try:
+            lacking = True
+            while lacking:  # a little at a time, so that a request never waits for a whole imported history
+                async with self._lock(user_id, tree_id):
+                    model = await self._grove.follow(user_id, tree_id)
+                    lacking = bool(await self._on_thread(partial(self._gate.warm, model)))
+        finally:
+            self._warming.discard(key)
 
     async def attach(self, question: Question) -> Attachment:
         """The place of a new turn.

@@ -70,6 +70,14 @@ class PairVectors:
         self._scales[pairs] = scales.reshape(-1, VIEWS)
         self._signs[:, pairs] = self._signs_of(both).T
 
+    def take(self, other: PairVectors, theirs: Sequence[int], pairs: Sequence[int]) -> None:
+        """Store vectors of another tree's pairs, or of this one's before, as those of some pairs here."""
+        for start in range(0, len(pairs), _BLOCK):
+            some = np.array(theirs[start : start + _BLOCK], np.int32)
+            order = np.argsort(some)
+            rows = other._rows(some[order]).astype(np.float32) * other._scales[some[order]][:, :, None]
+            self.keep([pairs[start + place] for place in order.tolist()], rows.reshape(-1, self._size))
+
     def _fill(self, pair: int) -> None:
         """Zeros for the pairs before that have no vectors yet."""
         gap = pair * VIEWS * self._size - len(self._values)

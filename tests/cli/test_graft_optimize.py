@@ -76,8 +76,8 @@ def test_a_program_is_compiled_judged_written_and_loaded(tmp_path: Path, upstrea
     assert {body["model"] for body in upstream.bodies()} == {"judge-model"}
     assert len(upstream.requests()) <= 60
     program = json.loads(output.read_text())
-    assert program["score"]["demos"]
-    assert program["score"]["lm"] is None
+    assert program["compare"]["demos"]
+    assert program["compare"]["lm"] is None
     create_app(load(str(config_file(tmp_path, upstream, program=str(output)))), {})
 
 

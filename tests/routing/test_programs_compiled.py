@@ -38,12 +38,18 @@ def cases() -> list[Case]:
     ]
 
 
+PROPOSING = ("observations", "summary", "program_description", "module_description", "proposed_instruction")
+"""What MIPROv2 asks a model for on its way to new instructions."""
+
+
 class Learner(FakeScorer):
     """A model that understands dim words only once it was shown examples."""
 
     def _text(self, call: int) -> str:
         prompt = self.prompts[call]
         asked = prompt[-1].text
+        if "Respond with a JSON object" in asked and "`scores`" not in asked and "`best`" not in asked:
+            return json.dumps(dict.fromkeys(PROPOSING, "Score every window by what the message is about."))
         if "Your task is to write a new instruction" in asked or "<point id=" in asked:
             return "```\nScore every window by what the message is about.\n```"
         topic = next(topic for topic in TOPICS if f"words about {topic}" in asked)
@@ -83,7 +89,7 @@ async def test_bootstrapped_examples_make_the_model_understand(tmp_path):
     assert heard == list(range(1, scorer.calls + 1))
     file = tmp_path / "new" / "program.json"
     optimizing.save(program, file)
-    assert json.loads(file.read_text())["score"]["demos"]
+    assert json.loads(file.read_text())["compare"]["demos"]
     placer = build_llm(scorer, LIMITS, program=file)
     dim = next(turn for turn in judge if "dim" in turn.case.turn)
     placed = await placer.place(dim.scene, placer.tally(12))
@@ -103,6 +109,36 @@ async def test_no_optimizer_asks_for_more_than_its_budget(optimizer):
     assert made
 
 
+async def test_what_an_optimizer_leaves_on_a_program_is_no_part_of_it():
+    _train, judge = optimizing.split(optimizing.posed(cases(), FakeGate(), LIMITS))
+    run = optimizing.Compiling(Learner(), LIMITS, lambda _: None)
+    program = optimizing.Student(LIMITS)
+    program.score, program.trial_logs, program.total_calls = 0.5, {1: {"score": 0.5}}, 7
+    program.candidate_programs = [{"score": 0.5, "program": program.deepcopy()}]
+    assert await asyncio.to_thread(run.judge, program, judge, 100)
+    assert set(program.dump_state()) == {"compare", "find", "rank", "prompt_version"}
+
+
+@pytest.mark.filterwarnings("ignore:.*multivariate:Warning")  # DSPy's use of Optuna
+async def test_a_program_of_miprov2_is_saved_read_and_used(tmp_path):
+    scorer, file = Learner(), tmp_path / "program.json"
+    train, judge = optimizing.split(optimizing.posed(cases(), FakeGate(), LIMITS))
+    run = optimizing.Compiling(scorer, LIMITS, lambda _: None)
+    program = await asyncio.to_thread(run.compile, "mipro", train, 100)
+    assert run.calls <= 100
+    assert await asyncio.to_thread(run.judge, program, judge, 100)
+    optimizing.save(program, file)
+    placer = build_llm(scorer, LIMITS, program=file)
+    assert await placer.place(judge[0].scene, placer.tally(12))
+
+
+def test_a_program_with_a_part_missing_is_refused():
+    state = PlaceTurn(LIMITS).dump_state()
+    del state["find"]
+    with pytest.raises(ConfigError, match="lacks find"):
+        PlaceTurn(LIMITS).load_state(state)
+
+
 async def test_a_model_that_fails_places_nothing_and_stops_nothing():
     scorer = FakeScorer()
     scorer.texts = [RuntimeError("down"), "I would rather not."] * 50
@@ -110,7 +146,7 @@ async def test_a_model_that_fails_places_nothing_and_stops_nothing():
     run = optimizing.Compiling(scorer, LIMITS, lambda _: None)
     assert await asyncio.to_thread(run.judge, PlaceTurn(LIMITS), turns, 100) == []
     program = await asyncio.to_thread(run.compile, "bootstrap", turns, 100)
-    assert program.score.demos == []
+    assert program.compare.demos == []
 
 
 def test_a_library_that_is_not_there_is_named(monkeypatch):

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import anyio
@@ -269,6 +270,27 @@ async def test_the_gate_is_warmed_with_the_tree(talks):
     gate = FakeGate()
     await router(talks, embedded=gate).warm(USER, TREE)
     assert [len(model.nodes) for model in gate.warmed] == [24]
+
+
+async def test_a_tree_that_is_being_warmed_is_not_warmed_a_second_time(talks):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeGate):
+        def warm(self, model):
+            super().warm(model)
+            begun.set()
+            go_on.wait(30)
+
+    gate = Slow()
+    same = router(talks, embedded=gate)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(same.warm, USER, TREE)
+        await anyio.to_thread.run_sync(begun.wait)
+        await same.warm(USER, TREE)
+        go_on.set()
+    assert len(gate.warmed) == 1
+    await same.warm(USER, TREE)
+    assert len(gate.warmed) == 2
 
 
 async def test_the_llm_is_built_once_and_ahead_of_time(talks):

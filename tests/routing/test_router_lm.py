@@ -154,19 +154,19 @@ def test_a_program_can_be_made_synchronous_for_an_optimizer():
 
 def test_a_program_is_saved_and_loaded_as_json(tmp_path):
     compiled = PlaceTurn(RoutingLimits())
-    compiled.score.signature = compiled.score.signature.with_instructions("Score them well.")
+    compiled.compare.signature = compiled.compare.signature.with_instructions("Score them well.")
     compiled.find.demos = [dspy.Example(new_turn="t", points="p", places=[{"id": 0, "reasoning": "r", "relevance": 1}])]
     compiled.save(str(tmp_path / "program.json"))
     loaded = PlaceTurn(RoutingLimits())
     loaded.load(str(tmp_path / "program.json"))
-    assert loaded.score.signature.instructions == "Score them well."
+    assert loaded.compare.signature.instructions == "Score them well."
     assert loaded.find.demos[0]["new_turn"] == "t"
     assert loaded.dump_state() == compiled.dump_state()
 
 
 async def test_a_loaded_program_answers_through_its_predictors(tmp_path):
     compiled = PlaceTurn(RoutingLimits())
-    compiled.score.signature = compiled.score.signature.with_instructions("Score them well.")
+    compiled.compare.signature = compiled.compare.signature.with_instructions("Score them well.")
     compiled.save(str(tmp_path / "program.json"))
     scorer = FakeScorer(about(light=0.9))
     placer = build_llm(scorer, RoutingLimits(), program=tmp_path / "program.json")
@@ -189,10 +189,10 @@ def test_a_program_cannot_bring_a_model_of_its_own(tmp_path):
     program.save(str(tmp_path / "program.json"))
     assert "somebody-elses" not in (tmp_path / "program.json").read_text()
     state = program.dump_state()
-    state["score"]["lm"] = {"model": "openai/somebody-elses", "model_type": "chat"}
+    state["compare"]["lm"] = {"model": "openai/somebody-elses", "model_type": "chat"}
     loaded = PlaceTurn(RoutingLimits())
     loaded.load_state(state)
-    assert loaded.score.lm is None
+    assert loaded.compare.lm is None
 
 
 def test_importing_the_router_brings_neither_dspy_nor_litellm():

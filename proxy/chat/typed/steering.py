@@ -151,7 +151,9 @@ class Here:
         at = await self._at()
         parts = turns(await self._store.path(self._user_id, at))
         if number > len(parts):
-            raise InvalidRequest(f"There are only {len(parts)} turns above here.")
+            raise InvalidRequest(
+                f"There {'is only 1 turn' if len(parts) == 1 else f'are only {len(parts)} turns'} above here."
+            )
         to = parts[-number][0].parent_id
         return await self.go(to, f"The next turn goes on {await self._behind(to)}.")
 

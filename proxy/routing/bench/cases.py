@@ -64,11 +64,15 @@ def read_cases(path: Path, suite: str | None = None) -> list[Case]:
     """The cases of a file, in order; histories that several cases share are read once.
 
     Raises:
-        InvalidRequest: A line is not a case, or names a history that is not there.
+        InvalidRequest: It is not text, or a line is not a case, or names a history that is not there.
     """
     streams: dict[Path, list[FeedNode]] = {}
     cases = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except ValueError as exc:
+        raise InvalidRequest(f"{path.name!r} is no file of cases: it is not text in UTF-8.") from exc
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -121,7 +121,7 @@ def list_keys(config_file: str | None) -> None:
         return await store.keys()
 
     rows = with_store(config_file, work)
-    names = (Column("id", no_wrap=True), Column("begins with", no_wrap=True))  # what `revoke` takes is never cut short
+    names = (Column("id, beginning", no_wrap=True),)  # what `revoke` takes is never cut short
     table = Table(
         *names,
         *(Column(name, overflow="fold") for name in ("user", "may", "label", "made", "state")),
@@ -130,7 +130,7 @@ def list_keys(config_file: str | None) -> None:
         made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d")
         state = "revoked" if key.revoked_at else "valid"
         may = ", ".join(filter(None, (key.kind, key.policy, _told(key.limits))))
-        table.add_row(key.id, f"{key.prefix}…", key.user_id, may, key.label, made, state)
+        table.add_row(f"{key.id}\n{key.prefix}…", key.user_id, may, key.label, made, state)
     Console().print(table if rows else "No keys yet: `graft keys add USER` makes one.")
 
 

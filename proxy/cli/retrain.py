@@ -25,7 +25,7 @@ def retrain(bench: Path, out: Path, embedder: str, kept: Path | None, without: S
         InvalidRequest: A line of the cases is not a case.
     """
     _check()
-    from proxy.routing.decision import Weights
+    from proxy.routing.decision import shipped_report
     from proxy.routing.embedder import embedder as named
     from proxy.routing.training import train
 
@@ -42,7 +42,7 @@ def retrain(bench: Path, out: Path, embedder: str, kept: Path | None, without: S
             progress.update(task, description=step, completed=done, total=steps)
 
         after = train(bench, out, named(embedder), say, kept, without)
-    console.print(compared(Weights.shipped(embedder).report, after))
+    console.print(compared(shipped_report(embedder), after))
     console.print(f"Wrote {out}.", highlight=False)
 
 

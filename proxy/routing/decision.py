@@ -99,7 +99,7 @@ class Weights:
     @classmethod
     def shipped(cls, embedder: str) -> Weights:
         """The weights that come with the package."""
-        return cls.read(json.loads((files("proxy.routing") / "weights" / f"{embedder}.json").read_text()))
+        return cls.read(_shipped(embedder))
 
     def reads_like_a_first_turn(self, vector: Row, cues: Row) -> float:
         return float(self.opens.scores(np.concatenate([vector, cues]))[0])
@@ -117,6 +117,17 @@ class Weights:
     def confidence(self, chances: Row, kind: int, share: float) -> float:
         """The chance that a winner is right, from all chances and its share among the places of its kind."""
         return float(1 / (1 + np.exp(-trust_row(chances, self.costs, kind, share) @ self.trust)))
+
+
+def shipped_report(embedder: str) -> Mapping[str, Any]:
+    """What is reported of the weights that come with the package, also where they were fitted for other features."""
+    report: Mapping[str, Any] = _shipped(embedder)["report"]
+    return report
+
+
+def _shipped(embedder: str) -> Mapping[str, Any]:
+    flat: Mapping[str, Any] = json.loads((files("proxy.routing") / "weights" / f"{embedder}.json").read_text())
+    return flat
 
 
 def trust_row(chances: Row, costs: Row, kind: int, share: float) -> Row:

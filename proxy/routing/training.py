@@ -20,6 +20,7 @@ import numpy as np
 
 from proxy.routing.bench.cases import Case, read_cases
 from proxy.routing.decision import CLASSES, FORK, RETURN, Linear, Weights
+from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import COLUMNS, Ranker
 from proxy.routing.features import Row, Rows
@@ -29,6 +30,7 @@ from proxy.routing.learn.draws import draw
 from proxy.routing.learn.examples import measure
 from proxy.routing.learn.fitting import Flat
 from proxy.routing.learn.folds import deal
+from proxy.routing.learn.lived import Scorers, lived_with
 from proxy.routing.learn.report import figures
 from proxy.routing.learn.shape import text_only
 from proxy.routing.learn.table import Flags, Table
@@ -74,6 +76,20 @@ class Corpus:
     cues: Rows
     first: Flags
     turn_folds: Ints
+    fold: Mapping[str, int]
+    """Of every dialogue, by name."""
+    embedder: cache.Remembering
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What weights say of decisions that they never saw, and the fold of each."""
+
+    verdicts: Verdicts
+    folds: Ints
+
+    def without(self, fold: int) -> Verdicts:
+        return self.verdicts.of(self.folds != fold)
 
 
 def train(
@@ -94,14 +110,20 @@ def train(
         InvalidRequest: A line of the cases is not a case.
         OSError: There are no cases, or `out` cannot be written.
     """
-    steps = 2 * FOLDS + 2
+    steps = 2 * FOLDS + 3
     corpus, first = gather(folder, embedder, kept, without)
     say("measured", 1, steps)
-    told = cross_validate(corpus, lambda done: say("cross-validated", 1 + done, steps))
-    blind = cross_validate(_blind(corpus), lambda done: say("without the tree's shape", 1 + FOLDS + done, steps))
+    fitted = by_fold(corpus, lambda done: say("cross-validated", 1 + done, steps))
+    told = Told(judge(corpus.judged, fitted), corpus.judged.own)
+    blind_corpus = _blind(corpus)
+    unshaped = by_fold(blind_corpus, lambda done: say("without the tree's shape", 1 + FOLDS + done, steps))
+    blind = Told(judge(blind_corpus.judged, unshaped), corpus.judged.own)
     flat: Flat = {"embedder": embedder.name} | fit(corpus, None, np.arange(len(corpus.learned.table)))
-    flat |= settle(told)
+    flat |= settle(told.verdicts)
     flat["report"] = report(corpus, told, blind, first) | {"learned without": sorted(without)}
+    flat["report"] |= lived_with(corpus.cases[:first], _apart_scorers(corpus, fitted, told))
+    corpus.embedder.keep()
+    say("replayed", 2 + 2 * FOLDS, steps)
     Weights.read(flat)
     out.write_text(json.dumps(flat, separators=(",", ":")) + "\n")
     say("fitted", steps, steps)
@@ -140,24 +162,40 @@ def gather(folder: Path, embedder: Embedder, kept: Path | None, without: Sequenc
         cues=np.array([read_cues(turn) for turn in said], np.float32),
         first=np.array([first for _, _, first in turns]),
         turn_folds=np.array([fold[name] for name, _, _ in turns]),
+        fold=fold,
+        embedder=remembering,
     )
     remembering.keep()
     return corpus, len(each[0])
 
 
-def cross_validate(corpus: Corpus, say: Callable[[int], None]) -> Verdicts:
-    """What weights that never saw a case's dialogue say of it; one verdict a labelled case, in order."""
-    parts: list[tuple[Ints, Verdicts]] = []
-    table = corpus.judged.table
+def by_fold(corpus: Corpus, say: Callable[[int], None] = lambda _: None) -> dict[int, Flat]:
+    """For each fold, what is learned without every case that concerns one of its dialogues; costs and trust are to be settled yet."""
+    fitted: dict[int, Flat] = {}
     for fold in np.unique(corpus.judged.own).tolist():
         learned = np.flatnonzero((corpus.learned.own != fold) & (corpus.learned.active != fold))
-        judged = np.flatnonzero(corpus.judged.own == fold)
-        flat = {"embedder": "", "costs": [1] * 4, "trust": [0] * 7, "report": {}} | fit(corpus, fold, learned)
-        weights = Weights.read(flat)
-        weighed = table.weigh(_opens(table, weights.opens), weights.others, weights.earlier)
-        parts.append((judged, verdicts(table, weighed, weights, judged)))
-        say(len(parts))
+        fitted[fold] = {"embedder": "", "costs": [1] * 4, "trust": [0] * 7, "report": {}} | fit(corpus, fold, learned)
+        say(len(fitted))
+    return fitted
+
+
+def judge(asked: Measured, fitted: Mapping[int, Flat]) -> Verdicts:
+    """What the weights that never saw a decision's dialogue say of it; one verdict each, in order."""
+    parts: list[tuple[Ints, Verdicts]] = []
+    for fold, flat in fitted.items():
+        judged, weights = np.flatnonzero(asked.own == fold), Weights.read(flat)
+        weighed = asked.table.weigh(_opens(asked.table, weights.opens), weights.others, weights.earlier)
+        parts.append((judged, verdicts(asked.table, weighed, weights, judged)))
     return Verdicts.joined(parts)
+
+
+def _apart_scorers(corpus: Corpus, fitted: Mapping[int, Flat], told: Told) -> Scorers:
+    """For each dialogue the scorer that never saw it, with costs and trust settled on the other folds."""
+    scorers = {}
+    for fold, flat in fitted.items():
+        settled = settle(told.without(fold))
+        scorers[fold] = EmbeddedScorer(corpus.embedder, Weights.read(flat | settled))
+    return lambda name: scorers[corpus.fold[name]]
 
 
 def fit(corpus: Corpus, away: int | None, chosen: Ints) -> Flat:
@@ -190,17 +228,16 @@ def settle(told: Verdicts) -> Flat:
     return {"costs": costs, "trust": fitting.trust(trust_rows(told, weights), right)}
 
 
-def report(corpus: Corpus, told: Verdicts, blind: Verdicts, judged: int) -> Flat:
+def report(corpus: Corpus, told: Told, blind: Told, judged: int) -> Flat:
     """The figures, with costs and trust settled for each fold on the others."""
-    cases, folds = corpus.cases, corpus.judged.own
-    seen, hidden = _apart(told, folds), _apart(blind, folds)
-    dev = np.arange(judged)
+    cases, dev = corpus.cases, np.arange(judged)
+    seen, hidden = _apart(told), _apart(blind)
     return {
         "per cent, cross-validated by source dialogue": {
-            "dev": figures(cases[:judged], told.of(dev), seen[0][dev], seen[1][dev]),
-            "all": figures(cases, told, *seen),
-            "dev, text only": figures(cases[:judged], blind.of(dev), hidden[0][dev], hidden[1][dev]),
-            "all, text only": figures(cases, blind, *hidden),
+            "dev": figures(cases[:judged], told.verdicts.of(dev), seen[0][dev], seen[1][dev]),
+            "all": figures(cases, told.verdicts, *seen),
+            "dev, text only": figures(cases[:judged], blind.verdicts.of(dev), hidden[0][dev], hidden[1][dev]),
+            "all, text only": figures(cases, blind.verdicts, *hidden),
         },
         "labelled": corpus.labelled,
         "drawn": len(corpus.learned.table) - corpus.labelled,
@@ -214,14 +251,15 @@ HOW = (
 )
 
 
-def _apart(told: Verdicts, folds: Ints) -> tuple[Rows, Row]:
+def _apart(told: Told) -> tuple[Rows, Row]:
     """Costs, one row a case, and confidence, each settled without the case's own fold."""
-    costs, confidence = np.ones((len(told), len(CLASSES))), np.zeros(len(told))
-    for fold in np.unique(folds):
-        settled = settle(told.of(folds != fold))
-        held = np.flatnonzero(folds == fold)
+    count = len(told.verdicts)
+    costs, confidence = np.ones((count, len(CLASSES))), np.zeros(count)
+    for fold in np.unique(told.folds).tolist():
+        settled = settle(told.without(fold))
+        held = np.flatnonzero(told.folds == fold)
         costs[held] = settled["costs"]
-        rows = trust_rows(told.of(held), costs[held])
+        rows = trust_rows(told.verdicts.of(held), costs[held])
         confidence[held] = 1 / (1 + np.exp(-rows @ np.array(settled["trust"])))
     return costs, confidence
 

@@ -247,6 +247,7 @@ def test_one_command_trains_and_reports(folder: Path, tmp_path: Path, monkeypatc
     assert weights.report == json.loads(json.dumps(report))
     assert dev["cases"] == len(read_cases(folder / "cases.jsonl"))
     assert dev["attach_and_branch"]["continue"][0] > 50
+    assert 0 <= report["context"]["single cases"]["kept, per cent"] <= 100
     assert steps[-1][1] == steps[-1][2]
     count, first = bags.embedded, (tmp_path / "w.json").read_text()
     training.train(folder, tmp_path / "w.json", bags, kept=tmp_path)

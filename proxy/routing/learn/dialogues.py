@@ -35,7 +35,7 @@ def concerned(case: Case) -> tuple[str, str]:
 
 def collect(cases: Iterable[Case]) -> dict[str, list[Dialogue]]:
     """Every dialogue of the cases' streams, each as the longest paths by which it occurs."""
-    streams = {id(nodes): nodes for case in cases for nodes in [_stream(case)]}
+    streams = {id(nodes): nodes for case in cases for nodes in [stream_of(case)]}
     paths: dict[str, set[Dialogue]] = {}
     for nodes in streams.values():
         for path in _paths(nodes):
@@ -50,7 +50,7 @@ def confined(cases: Sequence[Case], names: Container[str]) -> list[Case]:
     for case in cases:
         if not all(name in names for name in concerned(case)):
             continue
-        nodes = _stream(case)
+        nodes = stream_of(case)
         if id(nodes) not in streams:
             streams[id(nodes)] = _stripped(nodes, names)
         kept, known = streams[id(nodes)]
@@ -70,7 +70,8 @@ def _stripped(nodes: Sequence[FeedNode], names: Container[str]) -> tuple[list[Fe
     return kept, known
 
 
-def _stream(case: Case) -> Sequence[FeedNode]:
+def stream_of(case: Case) -> Sequence[FeedNode]:
+    """The whole stream that a case was taken from, its future too."""
     return case.history.nodes if isinstance(case.history, Prefix) else case.history
 
 

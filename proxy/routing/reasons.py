@@ -15,6 +15,15 @@ LOOKED_UP = 100
 """Pairs of a path whose words are looked at."""
 
 
+ASKING = frozenset(
+    map(
+        text.stem,
+        ("show", "tell", "give", "make", "need", "want", "help", "please", "explain", "write", "find", "know"),
+    )
+)
+"""Words, as stems, that a turn asks with: that another turn holds them too convinces nobody."""
+
+
 def goes_on(look: Look, pair: int) -> str:
     """Why a turn follows on from a pair."""
     cue = refers_back(look.turn)
@@ -38,7 +47,9 @@ def forks(look: Look, pair: int) -> str:
 def opens(look: Look) -> str:
     """Why a turn opens a topic of its own."""
     spelt = text.spelling(look.turn[:READ])
-    strange = [spelt[word] for word in look.words if word in spelt and word not in look.index.postings]
+    strange = [
+        spelt[word] for word in look.words if word in spelt and word not in look.index.postings and word not in ASKING
+    ]
     return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
 
 
@@ -56,7 +67,11 @@ def _because(look: Look, pairs: list[int]) -> str:
 def _shared(look: Look, pairs: list[int]) -> str:
     """Up to three of the turn's words that the pairs hold, the rarest in the tree first."""
     spelt, here = text.spelling(look.turn[:READ]), set(pairs)
-    held = [word for word in look.words if word in spelt and here.intersection(look.index.postings.get(word, ()))]
+    held = [
+        word
+        for word in look.words
+        if word in spelt and word not in ASKING and here.intersection(look.index.postings.get(word, ()))
+    ]
     held.sort(key=lambda word: len(look.index.postings[word]))
     return ", ".join(spelt[word] for word in held[:3])
 

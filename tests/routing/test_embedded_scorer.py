@@ -161,3 +161,16 @@ def test_half_a_character_of_an_imported_message_stops_nothing(any_scorer: Embed
     ]
     placed = any_scorer.attach(grown(pairs), asked("Is tram 28 to Alfama crowded?", "tram-1"))
     assert placed.parent_id == "tram-1"
+
+
+def test_a_word_that_turns_ask_with_is_no_reason(scorer: EmbeddedScorer):
+    nodes = [
+        FeedNode(NodeId("a"), None, "user", "Show me how rye dough is kneaded.", 0.0),
+        FeedNode(NodeId("b"), NodeId("a"), "assistant", "Fold it gently for ten minutes.", 0.0),
+        FeedNode(NodeId("c"), NodeId("b"), "user", "And how long does it prove?", 0.0),
+        FeedNode(NodeId("d"), NodeId("c"), "assistant", "About two hours.", 0.0),
+    ]
+    found = scorer.attach(grown(nodes), asked("Can you show me the rye version?", cursor="d"))
+    reasons = [candidate.reason for candidate in found.candidates]
+    assert any("rye" in reason for reason in reasons)
+    assert not any("show" in reason.split(": ", 1)[-1] for reason in reasons)

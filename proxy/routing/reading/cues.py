@@ -174,10 +174,14 @@ def refers_back(text: str) -> str | None:
     head = text[:2000]
     phrases = spoken(head)
     tries = (
-        phrases.holds["works on the answer"].search(head),
-        phrases.opens["opens as a continuation"].match(head),
-        phrases.holds["pronoun of a thing"].search(head),
-        phrases.holds["pronoun of a person"].search(head),
+        phrases.holds["works on the answer"].finditer(head),
+        filter(None, [phrases.opens["opens as a continuation"].match(head)]),
+        phrases.holds["pronoun of a thing"].finditer(head),
+        phrases.holds["pronoun of a person"].finditer(head),
     )
-    match = next(filter(None, tries), None)
-    return match[0].strip().lower() if match else None
+    found = (match[0].strip().lower() for matches in tries for match in matches)
+    return next((said for said in found if said not in ARTICLES), None)
+
+
+ARTICLES = frozenset({"das", "es", "le", "la", "les", "en", "y", "lo", "los", "las", "sein", "seine", "ihr", "ihre"})
+"""Words that are an article, a preposition or nothing much as often as a pronoun: they weigh as cues, and explain nothing to a person."""

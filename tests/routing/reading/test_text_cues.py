@@ -41,3 +41,16 @@ def test_the_words_that_refer_back_are_named():
 )
 def test_a_task_with_its_text_needs_nothing_said_before(turn: str, brings: bool):
     assert cues.brings_its_text(turn) is brings
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ("Explique-moi la photosynthèse, dans les plantes.", None),
+        ("Peux-tu me résumer ça avec la source ?", "ça"),
+        ("Make that answer shorter, please.", "make that"),
+        ("Is it far, and is that why?", "it"),
+    ],
+)
+def test_an_article_is_no_reason_to_show(turn: str, said: str | None):
+    assert cues.refers_back(turn) == said

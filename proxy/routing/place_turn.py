@@ -15,7 +15,7 @@ from typing import Any
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from proxy.errors import ConfigError, ProxyError, ScorerFailed, UpstreamError
+from proxy.errors import ConfigError, ProxyError, ScorerFailed, UpstreamError, UpstreamUnreachable
 from proxy.lm import Tally, asking
 from proxy.routing.answers import Choice, Ranked, read_places, read_ranks, read_scores
 from proxy.routing.explore import Placed, opening, place, place_listwise
@@ -121,6 +121,8 @@ def _without_models(state: Mapping[str, Any]) -> dict[str, Any]:
 def _why(error: LMError) -> str:
     """The reason in our own words, where our upstream gave one: DSPy wraps what its engine raises."""
     cause = error.__cause__
+    if isinstance(cause, UpstreamUnreachable):
+        return "its model cannot be reached"
     if isinstance(cause, UpstreamError):
         return f"its model answered {cause.status}"
     return cause.message if isinstance(cause, ProxyError) else f"its call failed ({type(error).__name__})"

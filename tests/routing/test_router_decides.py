@@ -6,7 +6,7 @@ import pytest
 
 from proxy.domain.placement import Candidate
 from proxy.domain.tree import NodeId, UserId
-from proxy.errors import StoreUnavailable, UpstreamError, UpstreamTimeout
+from proxy.errors import StoreUnavailable, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.routing.grove import Grove
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.router import GraftRouter, build_llm
@@ -342,11 +342,18 @@ async def test_whatever_goes_wrong_the_embedded_answer_stands(talks, answer):
     assert 1 <= found.calls <= 2
 
 
-async def test_the_reason_of_a_failure_is_in_plain_words(talks):
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (UpstreamError("slow down", model="m", status=429), "its model answered 429"),
+        (UpstreamUnreachable("gone", model="m", status=502), "its model cannot be reached"),
+    ],
+)
+async def test_the_reason_of_a_failure_is_in_plain_words(talks, failure, why):
     scorer = FakeScorer()
-    scorer.texts = [UpstreamError("slow down", model="m", status=429)] * 2
+    scorer.texts = [failure] * 2
     found = await router(talks, scorer).attach(ask(cursor="trip-4a"))
-    assert "its model answered 429" in found.reason
+    assert why in found.reason
 
 
 async def test_a_failing_embedded_scorer_does_not_fail_the_request(talks):

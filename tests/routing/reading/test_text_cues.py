@@ -47,7 +47,7 @@ def test_a_task_with_its_text_needs_nothing_said_before(turn: str, brings: bool)
     ("turn", "said"),
     [
         ("Explique-moi la photosynthèse, dans les plantes.", None),
-        ("Peux-tu me résumer ça avec la source ?", "ça"),
+        ("La source dit-elle que ça suffit pour les plantes ?", "ça"),
         ("Make that answer shorter, please.", "make that"),
         ("Is it far, and is that why?", "it"),
     ],

@@ -15,7 +15,7 @@ from typing import Final
 
 CLOSING: Final = "\n</graft>"
 
-_MARKED: Final = re.compile(r'<graft scope="[^"<>]*" source="[^"<>]*">\n.*?(?:\n</graft>|\Z)\n*', re.DOTALL)
+_MARKED: Final = re.compile(r'<graft scope="[^"<>]*" source="[^"<>]*">\s.*?(?:\s</graft>|\Z)\n*', re.DOTALL)
 _LIKE_OURS: Final = re.compile(r"<(?=/?graft)", re.IGNORECASE)
 _NOT_IN_NAMES: Final = str.maketrans({'"': "'", "<": "(", ">": ")", "\n": " ", "\r": " "})
 
@@ -26,7 +26,7 @@ def marked(scope: str, source: str, text: str) -> str:
 
 
 def without_placed(text: str) -> str:
-    """A text without what Graft placed in it; a marking that never ends reaches to the end of the text."""
+    """A text without what Graft placed in it, also where a model repeats it on one line; a marking that never ends reaches to the end."""
     return _MARKED.sub("", text).strip() if "<graft scope=" in text else text
 
 

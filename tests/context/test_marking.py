@@ -33,3 +33,8 @@ def test_text_without_a_marking_stays_as_it_is(text: str) -> None:
 
 def test_a_marking_that_was_cut_off_reaches_to_the_end() -> None:
     assert without_placed("Hello. " + marked("user", "zone", "secret")[:-5]) == "Hello."
+
+
+def test_what_a_model_repeats_of_it_on_one_line_is_taken_out_too() -> None:
+    told = " ".join(marked("user", "zone", "Likes rye.").split())
+    assert without_placed(f'I was sent "{told}" and no more.') == 'I was sent "" and no more.'

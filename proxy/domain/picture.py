@@ -30,6 +30,8 @@ _SIGNATURES: Final = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
+_PNG_BEGINS: Final = b"IHDR"
+"""The first chunk of every PNG; its name stands behind the signature and its length."""
 _SAME: Final = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 """What clients call them beside their registered names."""
 _HEAD: Final = 64
@@ -70,7 +72,7 @@ def media_type_of(data: bytes) -> str | None:
     """What a picture is by its first bytes; `None` for whatever is none of the four kinds."""
     for signature, media_type in _SIGNATURES:
         if data.startswith(signature):
-            return media_type
+            return media_type if media_type != "image/png" or data[12:16] == _PNG_BEGINS else None
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.api.house import Person, Tree, texts
+from tests.doubles.pictures import data_url
 
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo=", "detail": "low"}}
+IMAGE = {"type": "image_url", "image_url": {"url": data_url(), "detail": "low"}}
 
 
 def pages(person: Person, path: str, limit: int) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ def test_white_space_in_base64_is_nothing() -> None:
         ("", "no PNG"),
         (base64.b64encode(b"<svg/>").decode(), "no PNG"),
         (base64.b64encode(b"RIFF....WAVE").decode(), "no PNG"),
+        (base64.b64encode(b"\x89PNG\r\n\x1a\nand no more than that").decode(), "no PNG"),
         (data_url(GIF), "claimed to be 'image/png'"),
         (data_url(PNG, "text/html"), "claimed to be 'text/html'"),
         (f"data:image/png,{PNG}", "needs `;base64,`"),

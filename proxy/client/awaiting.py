@@ -28,6 +28,8 @@ _OfAccount: TypeAlias = AccountCalls["AsyncDiscussion", "AsyncMessage"]
 class AsyncMessage(MessageView):
     """One message of a discussion. It comes from a discussion's methods, never from a program."""
 
+    __slots__ = ("calls", "session")  # so that a misspelt attribute is an error and not lost
+
     def __init__(self, graft: AsyncGraft, told: Wire) -> None:
         self.session = graft.session
         self.calls = _OfMessage(graft, told)
@@ -61,6 +63,8 @@ class AsyncMessage(MessageView):
 
 class AsyncDiscussion(DiscussionView):
     """One tree of messages, with what is kept beside it. What a method has done is durable when it returns."""
+
+    __slots__ = ("calls", "session", "temporary")  # so that a misspelt attribute is an error and not lost
 
     title = Shown[str | None]("title")
     system_prompt = Shown[str | None]("system_prompt")

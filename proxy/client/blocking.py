@@ -28,6 +28,8 @@ _OfAccount: TypeAlias = AccountCalls["Discussion", "Message"]
 class Message(MessageView):
     """One message of a discussion. It comes from a discussion's methods, never from a program."""
 
+    __slots__ = ("calls", "session")  # so that a misspelt attribute is an error and not lost
+
     images = Live(_OfMessage.get_all_images)
     active_images = Live(_OfMessage.get_active_images)
 
@@ -64,6 +66,8 @@ class Message(MessageView):
 
 class Discussion(DiscussionView):
     """One tree of messages, with what is kept beside it. What a method has done is durable when it returns."""
+
+    __slots__ = ("calls", "session", "temporary")  # so that a misspelt attribute is an error and not lost
 
     title = Field[str | None]("title")
     system_prompt = Field[str | None]("system_prompt")

@@ -17,6 +17,8 @@ class Told(Protocol):
 class MessageView:
     """A message as it was told."""
 
+    __slots__ = ()
+
     @property
     def told(self) -> Wire:
         """The server's own words."""
@@ -98,6 +100,8 @@ class MessageView:
 
 class DiscussionView:
     """A discussion as it was told."""
+
+    __slots__ = ()
 
     @property
     def told(self) -> Wire:

@@ -66,3 +66,11 @@ def test_an_awaited_discussion_shows_and_takes_no_assignment() -> None:
     assert discussion.title == "One"
     with pytest.raises(AttributeError):
         discussion.title = "Two"
+
+
+def test_a_misspelt_attribute_is_an_error_and_not_lost(talk: Any) -> None:
+    for name in ("discussion_zone", "sytem_prompt"):
+        with pytest.raises(AttributeError):
+            setattr(talk, name, "It is dry.")
+    with pytest.raises(AttributeError):
+        talk.add_message("user", "Why?").contents = "How?"

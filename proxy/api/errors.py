@@ -12,6 +12,7 @@ from typing import Any
 
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 
 from proxy import errors
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _INDEX = re.compile(r"\.(\d+)\b")
 """An item of a list in a path, as pydantic writes it."""
+_OUTSIDE = ("path", "query")
+"""Where fields stand that are no part of a body."""
 _MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 """Litestar's words for it."""
 
@@ -80,7 +83,7 @@ def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Resp
 def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
     """An error of the framework: unknown route, wrong method, body too large, a field that is not allowed."""
     if isinstance(exc, ValidationException):
-        return proxy_error(request, _at_fault(exc))
+        return proxy_error(request, _at_fault(exc, request.scope.get("route_handler")))
     match exc.status_code:
         case 404:
             message = f"Unknown URL: {request.method} {request.url.path}. The OpenAI API is served under /v1."
@@ -99,17 +102,27 @@ def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict
     return _refused(500, "Graft failed on this request. The server's log has the details.")
 
 
-def _at_fault(exc: ValidationException) -> errors.InvalidRequest:
+def _at_fault(exc: ValidationException, handler: BaseRouteHandler | None) -> errors.InvalidRequest:
     """The first field that the framework refuses, named as a path such as `messages[2].role`."""
     faults = exc.extra if isinstance(exc.extra, list) else []
     fault = next((one for one in faults if isinstance(one, dict)), {})
     key, told = str(fault.get("key", "")), str(fault.get("message", exc.detail))
     if missing := _MISSING.match(exc.detail):
         return errors.InvalidRequest(f"The parameter {missing[1]!r} is missing.", param=missing[1])
-    if key == "data" or not key:
+    if not key or (key == "data" and "instance of" in told):
         return errors.InvalidRequest("The body must be a JSON object with the fields of this endpoint.")
-    param = _INDEX.sub(r"[\1]", key)
-    return errors.InvalidRequest(f"{told.removeprefix('Value error, ')}: {param!r}.", param=param)
+    param, choices = _as_sent(key, handler if fault.get("source") in _OUTSIDE else None)
+    among = f" The choices are {', '.join(choices)}." if choices else ""
+    return errors.InvalidRequest(f"{told.removeprefix('Value error, ')}: {param!r}.{among}", param=param)
+
+
+def _as_sent(key: str, handler: BaseRouteHandler | None) -> tuple[str, list[str]]:
+    """What a client calls a field, and the values that it may have where these are few."""
+    field = handler.parsed_fn_signature.parameters.get(key) if handler else None
+    if field is None:
+        return _INDEX.sub(r"[\1]", key), []
+    name = getattr(field.kwarg_definition, "name", None) or key
+    return name, [str(one) for one in field.args] if field.is_literal else []
 
 
 def refusal(status: int, message: str) -> dict[str, Any]:

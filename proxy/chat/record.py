@@ -22,7 +22,7 @@ from proxy.domain.ports import CloseTurn, TreeStore, User
 from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
-from proxy.errors import ProxyError, StoreError, StoreUnavailable, UpstreamError
+from proxy.errors import NotFound, ProxyError, StoreError, StoreUnavailable, UpstreamError
 
 T = TypeVar("T")
 
@@ -92,7 +92,10 @@ class Tasks:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, NotFound):
+            log.info("Work behind a request found nothing left to do: %s", error)
+        elif error is not None:
             log.error("Work behind a request failed: %s", error, exc_info=error)
 
 

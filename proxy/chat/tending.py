@@ -95,9 +95,7 @@ class Tending:
         self, tree: Tree, prepared: Prepared, path: Sequence[Node], sizes: dict[NodeId, int], model: str
     ) -> None:
         """Summarise what the next cut will take, or what the last one took."""
-        start = next(
-            (i for i, node in enumerate(path) if prepared.context.path and node.id == prepared.context.path[0].id), 0
-        )
+        start = _sent_from(path, prepared)
         room = prepared.context.room_tokens
         total = sum(sizes[node.id] for node in path[start:])
         known = await self._store.shortened(tree.user_id, tree.id, [node.id for node in path])
@@ -170,6 +168,14 @@ class Tending:
             created_at=time.time(),
         )
         return summary if await self._store.add_summary(user_id, summary, [node.id for node in path]) else None
+
+
+def _sent_from(path: Sequence[Node], prepared: Prepared) -> int:
+    """Where what was sent of the path begins: with its last turn, if that was sent alone."""
+    if not prepared.context.path:
+        return len(path) - len(turns(path)[-1])
+    first = prepared.context.path[0].id
+    return next((i for i, node in enumerate(path) if node.id == first), 0)
 
 
 def _next_start(path: Sequence[Node], start: int, sizes: dict[NodeId, int], keep_tokens: float) -> int:

@@ -190,7 +190,7 @@ def appended(before: str | None, text: str, most: int) -> str:
     """Text with more of it on a line of its own. Raises InvalidRequest when it would have more than `most` characters."""
     whole = f"{before}\n{text}" if before else text
     if len(whole) > most:
-        raise InvalidRequest(f"The zone would have {len(whole)} characters; it holds {most}.", param="text")
+        raise InvalidRequest(f"The whole would have {len(whole)} characters; {most} are allowed.", param="text")
     return whole
 
 

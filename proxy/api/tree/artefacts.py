@@ -26,16 +26,18 @@ from proxy.api.tree.artefact_wire import (
     VersionOut,
     VersionText,
 )
-from proxy.api.tree.wire import ERRORS, After, Asker, InPath, PageSize
+from proxy.api.tree.wire import ERRORS, LARGEST, After, Asker, InPath, PageSize
 from proxy.domain.artefact import Brought, difference
 from proxy.domain.tree import NodeId, TreeId
 from proxy.errors import InvalidRequest
 from proxy.store.sqlite import SqliteStore
 
 Which = Annotated[str, PathParameter(description="A version's number, or `newest`.", max_length=20)]
-From = Annotated[int, QueryParameter(name="from", ge=1, description="A version's number.")]
-To = Annotated[int | None, QueryParameter(name="to", ge=1, description="Another version's number; else the newest.")]
-NewerThan = Annotated[int, QueryParameter(ge=0, description="Only versions with higher numbers.")]
+From = Annotated[int, QueryParameter(name="from", ge=1, le=LARGEST, description="A version's number.")]
+To = Annotated[
+    int | None, QueryParameter(name="to", ge=1, le=LARGEST, description="Another version's number; else the newest.")
+]
+NewerThan = Annotated[int, QueryParameter(ge=0, le=LARGEST, description="Only versions with higher numbers.")]
 OfType = Annotated[str | None, QueryParameter(name="type", max_length=100, description="Only artefacts of this type.")]
 Tagged = Annotated[str | None, QueryParameter(max_length=100, description="Only artefacts with this tag.")]
 
@@ -168,7 +170,7 @@ def _number(told: str) -> int | None:
     """Raises InvalidRequest."""
     if told == NEWEST:
         return None
-    if not (told.isascii() and told.isdigit()) or int(told) >= 1 << 63:
+    if not (told.isascii() and told.isdigit()) or int(told) > LARGEST:
         raise InvalidRequest(f"A version is a number or {NEWEST!r}, not {told!r}.", param="version")
     return int(told)
 

@@ -17,7 +17,7 @@ from proxy.api.tree.routing import (
     ShadowOut,
     shadow_report,
 )
-from proxy.api.tree.wire import ERRORS, Asker, InPath, parent_of
+from proxy.api.tree.wire import ERRORS, LARGEST, Asker, InPath, parent_of
 from proxy.chat import preview, reanswer
 from proxy.chat.answer import Chat
 from proxy.domain.message import Message
@@ -29,7 +29,7 @@ from proxy.errors import InvalidRequest, NotFound
 from proxy.store.sqlite import SqliteStore
 
 Turns = Annotated[int, QueryParameter(ge=1, le=2_000, description="Most turns of a page.")]
-Before = Annotated[int | None, QueryParameter(ge=1, description="The `last_id` of the page before.")]
+Before = Annotated[int | None, QueryParameter(ge=1, le=LARGEST, description="The `last_id` of the page before.")]
 
 
 def routes(store: SqliteStore, chat: Chat, router: TurnRouter, fresh: Fresh | None) -> list[HTTPRouteHandler]:

@@ -112,7 +112,7 @@ def router(
         ],
         guards=[authenticate],
         dependencies={"caller": Provide(caller), "admit": Provide(admit)},
-        exception_handlers={RecursionError: _too_deep},
+        exception_handlers={RecursionError: _too_deep, UnicodeDecodeError: _no_text},
         response_class=Json,
         tags=["trees"],
         security=[{"key": []}],
@@ -136,3 +136,8 @@ def _demand_known(query: Collection[str], handler: BaseRouteHandler) -> None:
 
 def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[dict[str, Any]]:
     return errors.proxy_error(request, InvalidRequest("The body is nested too deeply."))
+
+
+def _no_text(request: Request[Any, Any, Any], exc: UnicodeDecodeError) -> Response[dict[str, Any]]:
+    """The framework's reader of JSON lets this error through."""
+    return errors.proxy_error(request, InvalidRequest(f"The body is not JSON: it is no UTF-8 ({exc.reason})."))

@@ -22,6 +22,8 @@ ZONE_MAX: Final = 200_000
 """Characters of one zone, and of a tree's system prompt."""
 PERSONALITY: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Names that can stand in a header, in a URL and behind a model's name."""
+LARGEST: Final = (1 << 63) - 1
+"""The largest integer that the database holds."""
 METADATA_MAX: Final = 65_536
 """Bytes of JSON."""
 TREE_ID: Final = "t_5qX0Zk3mVw8RbTnYcGhLpA"

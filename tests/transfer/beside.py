@@ -25,7 +25,7 @@ from proxy.domain.summary import Summary
 from proxy.domain.tree import Node, TreeId, UserId
 from proxy.domain.zone import Personality
 
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 GIF = b"GIF89a"
 
 texts = st.text(max_size=20)

@@ -74,6 +74,7 @@ def stems(turn: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@np.errstate(invalid="ignore")  # BLAS now and then leaves the mark of an invalid value on products of finite numbers
 def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> Look:
     """Compare a turn with every pair, or with a part of them; `index.lock` is held by the caller."""
     part = whole(index) if part is None else part

@@ -56,6 +56,28 @@ class ServerSettings(Section):
     """On another address than loopback, with no key yet: make one for the user `admin` and print it, instead of refusing to start."""
     max_body_mb: float = Field(default=64, gt=0)
     """Larger request bodies are refused with 413."""
+    max_bodies_mb: float = Field(default=1000, gt=0)
+    """Of all bodies that are being read or answered; above it, further requests are told to come back."""
+    max_messages: int = Field(default=20_000, ge=1)
+    """Messages of one request."""
+    max_tools: int = Field(default=1000, ge=1)
+    """Tools of one request."""
+    max_images: int = Field(default=1000, ge=0)
+    """Images and files of one request, in all of its messages."""
+    max_url_kb: float = Field(default=16, gt=0)
+    """Longer URLs are refused with 414."""
+    max_headers: int = Field(default=200, ge=1)
+    max_headers_kb: float = Field(default=64, gt=0)
+    """Requests with more of them, by number or by size, are refused with 431."""
+    max_connections: int = Field(default=2000, ge=1)
+    """Open connections; on further ones requests are told to come back."""
+    head_s: float = Field(default=15.0, gt=0)
+    """Longest wait for a request's headers."""
+    body_s: float = Field(default=30.0, gt=0)
+    body_kb_s: float = Field(default=8.0, gt=0)
+    """Longest wait for a request's body: so many seconds, and one more for each of so many kilobytes."""
+    unread_s: float = Field(default=60.0, gt=0)
+    """A client that leaves an answer unread for so long is disconnected."""
     cors_origins: tuple[str, ...] = ()
     """Web pages, as `https://host:port`, whose scripts may call this server; `*` for all, once there are keys."""
     keep_alive_s: float = Field(default=15.0, gt=0)
@@ -170,6 +192,8 @@ class UpstreamSettings(Section):
     """Longest silence inside a stream."""
     whole_s: float = Field(default=600.0, gt=0)
     """Longest wait for an answer that is not streamed."""
+    stream_s: float = Field(default=3600.0, gt=0)
+    """Longest answer that is streamed."""
     trust_env: bool = True
     """Providers are asked through the proxies that the environment names, as LiteLLM and httpx do."""
     retries: int = Field(default=0, ge=0, le=10)

@@ -4,6 +4,7 @@
     |-- ConfigError               the operator must change the configuration
     |-- InvalidRequest            the client must change the request
     |   |-- RequestTooLarge
+    |   |-- TooSlow
     |   `-- ContextTooSmall       the new turn alone does not fit the model's window
     |-- Unauthenticated           no key, or a key nobody gave out
     |-- Forbidden                 a known caller may not do this
@@ -53,6 +54,10 @@ class InvalidRequest(ProxyError):
 
 class RequestTooLarge(InvalidRequest):
     """The body is larger than the configured limit."""
+
+
+class TooSlow(InvalidRequest):
+    """The request took too long to arrive."""
 
 
 class ContextTooSmall(InvalidRequest):

@@ -16,6 +16,7 @@ import secrets
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -33,6 +34,9 @@ LOCAL = Caller(user_id=UserId("local"), key_id="local", kind="person")
 
 PERMIT = "graft_permit"
 """Where a request's state holds its permit."""
+
+LIMITS = "graft_limits"
+"""Where a request's state holds what tells how much of its key's limits is left."""
 
 KNOWN_FOR_S = 2.0
 """How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
@@ -119,11 +123,22 @@ class Gatekeeper:
             _demand_loopback(request.headers, self._origins)
             return LOCAL
         key = await self._key(_bearer(request.headers))
+        if self._meter.limits(key.limits):
+            request.scope["state"][LIMITS] = partial(self._meter.left, key.id, key.limits)
         if key.kind == "person":
             return Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store, limits=key.limits)
         sub_user = self._sub_user(request.headers, body or {})
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
         return Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits)
+
+    async def expect(self, request: Request[Any, Any, Any]) -> None:
+        """Before a body is read: whether its sender may ask at all, and whether there is room for one more.
+
+        Raises Unauthenticated and Overloaded.
+        """
+        if await self._has_keys():
+            await self._key(_bearer(request.headers))
+        self._meter.expect()
 
     def admit(self, request: Request[Any, Any, Any], caller: Caller) -> Permit:
         """Let a request in that will ask a model; the doorway gives its place back when it has been answered.

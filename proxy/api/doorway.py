@@ -1,5 +1,6 @@
-"""What is settled before a request is routed, and after it: bodies that came packed are unpacked, `HEAD` is a `GET` without its body, and
-a request that was admitted to a model gives its place back however it ended.
+"""What is settled before a request is routed, and after it: bodies are waited for, within bounds; those that came packed are unpacked;
+`HEAD` is a `GET` without its body; every answer under a limited key tells what is left of its limits; and a request that was admitted to a
+model gives its place back however it ended.
 
 A packed body is refused as soon as what it holds grows past the limit for bodies, so that a small file cannot fill the memory.
 
@@ -15,45 +16,52 @@ import msgspec
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from proxy.api.auth import PERMIT
-from proxy.api.errors import refusal
+from proxy.api.arriving import Arriving, Held, Patience
+from proxy.api.auth import LIMITS, PERMIT
+from proxy.api.errors import body_of, headers_of, status_of
+from proxy.errors import InvalidRequest, ProxyError, RequestTooLarge
 
 _PACKINGS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 """What zlib must be told to read each coding."""
 _STEP: Final = 256 * 1024
 
 
-class Refused(Exception):
-    """A body that is not taken, with its status."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+class Packed(InvalidRequest):
+    """A body whose packing is not read here."""
 
 
 class Doorway:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, patience: Patience | None = None) -> None:
         self._app = app
         self._max_body = max_body
+        self._patience = patience or Patience()
+        self._held = Held()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and scope["method"] == HttpMethod.HEAD:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        arriving, send = Arriving(receive, self._patience, self._held), _told(scope, send)
+        if scope["method"] == HttpMethod.HEAD:
             scope, send = _changed(scope, method=HttpMethod.GET), _bodiless(send)
+        try:
+            await self._answer(scope, cast("Receive", arriving), send)
+        finally:
+            arriving.let_go()
+            if (permit := scope.get("state", {}).get(PERMIT)) is not None:
+                permit.release()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (packing := _packing(scope)) is not None:
             try:
                 body = await _unpacked(packing, receive, self._max_body)
-            except Refused as refused:
+            except ProxyError as refused:
                 await _refuse(send, refused)
                 return
             scope, receive = _with_length(scope, len(body)), _again(body, receive)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            if (permit := scope.get("state", {}).get(PERMIT)) is not None:
-                permit.release()
+        await self._app(scope, receive, send)
 
 
 def _packing(scope: Scope) -> bytes | None:
@@ -65,11 +73,11 @@ def _packing(scope: Scope) -> bytes | None:
 
 
 async def _unpacked(packing: bytes, receive: Receive, most: int) -> bytes:
-    """The body as it was before it was packed. Raises Refused."""
+    """The body as it was before it was packed. Raises ProxyError."""
     bits = _PACKINGS.get(packing)
     if bits is None:
         name = packing.decode("ascii", "replace")
-        raise Refused(415, f"Bodies packed as {name!r} are not read here: use gzip, deflate, or none.")
+        raise Packed(f"Bodies packed as {name!r} are not read here: use gzip, deflate, or none.")
     unpacking = zlib.decompressobj(bits)
     parts: list[bytes] = []
     size = 0
@@ -77,20 +85,20 @@ async def _unpacked(packing: bytes, receive: Receive, most: int) -> bytes:
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            raise Refused(400, "The client left before the body was complete.")
+            raise InvalidRequest("The client left before the body was complete.")
         packed, more = message["body"], message["more_body"]
         while packed:
             try:
                 part = unpacking.decompress(packed, _STEP)
             except zlib.error as exc:
-                raise Refused(400, f"The body is not what its Content-Encoding says: {exc}.") from exc
+                raise InvalidRequest(f"The body is not what its Content-Encoding says: {exc}.") from exc
             size += len(part)
             if size > most:
-                raise Refused(413, "The request body is larger than this server takes (server.max_body_mb).")
+                raise RequestTooLarge("The request body is larger than this server takes (server.max_body_mb).")
             parts.append(part)
             packed = unpacking.unconsumed_tail
     if not unpacking.eof:
-        raise Refused(400, "The body ends before its packing does.")
+        raise InvalidRequest("The body ends before its packing does.")
     return b"".join(parts)
 
 
@@ -120,8 +128,23 @@ def _bodiless(send: Send) -> Send:
     return sent
 
 
-async def _refuse(send: Send, refused: Refused) -> None:
-    content = msgspec.json.encode(refusal(refused.status, refused.message))
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+def _told(scope: Scope, send: Send) -> Send:
+    """Answers that say what is left of the key's limits, where it has any."""
+
+    def sent(message: Message) -> Any:
+        if message["type"] == "http.response.start" and (limits := scope.get("state", {}).get(LIMITS)) is not None:
+            told = {name.encode(): value.encode() for name, value in limits().items()}
+            others = [(name, value) for name, value in message["headers"] if name.lower() not in told]
+            message = cast("Message", {**message, "headers": [*others, *told.items()]})
+        return send(message)
+
+    return cast("Send", sent)
+
+
+async def _refuse(send: Send, refused: ProxyError) -> None:
+    status = 415 if isinstance(refused, Packed) else status_of(refused)
+    content = msgspec.json.encode(body_of(refused))
+    told = {"content-type": "application/json", "content-length": str(len(content)), **headers_of(refused)}
+    headers = [(name.encode(), value.encode()) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})

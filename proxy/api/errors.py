@@ -18,6 +18,18 @@ from proxy import errors
 
 log = logging.getLogger(__name__)
 
+_STATUSES: tuple[tuple[type[errors.ProxyError], int], ...] = (
+    (errors.RequestTooLarge, 413),
+    (errors.TooSlow, 408),
+    (errors.InvalidRequest, 400),
+    (errors.Unauthenticated, 401),
+    (errors.Forbidden, 403),
+    (errors.NotFound, 404),
+    (errors.RateLimited, 429),
+    (errors.Overloaded, 503),
+    (errors.StoreUnavailable, 503),
+)
+"""The first family that an error belongs to counts."""
 _INDEX = re.compile(r"\.(\d+)\b")
 """An item of a list in a path, as pydantic writes it."""
 _OUTSIDE = ("path", "query")
@@ -28,27 +40,9 @@ _MISSING = re.compile(r"Missing required \w+ parameter '([^']+)'")
 
 def status_of(exc: errors.ProxyError) -> int:
     """The HTTP status of an error."""
-    match exc:
-        case errors.UpstreamError():
-            return exc.status
-        case errors.RequestTooLarge():
-            return 413
-        case errors.InvalidRequest():
-            return 400
-        case errors.Unauthenticated():
-            return 401
-        case errors.Forbidden():
-            return 403
-        case errors.NotFound():
-            return 404
-        case errors.RateLimited():
-            return 429
-        case errors.Overloaded():
-            return 503
-        case errors.StoreUnavailable():
-            return 503
-        case _:
-            return 500
+    if isinstance(exc, errors.UpstreamError):
+        return exc.status
+    return next((status for family, status in _STATUSES if isinstance(exc, family)), 500)
 
 
 def body_of(exc: errors.ProxyError) -> dict[str, Any]:
@@ -64,8 +58,10 @@ def body_of(exc: errors.ProxyError) -> dict[str, Any]:
 
 
 def headers_of(exc: errors.ProxyError) -> dict[str, str]:
-    """`Retry-After` and the provider's rate-limit headers."""
+    """`Retry-After` and the provider's rate-limit headers; a connection on which nobody waits any longer is closed."""
     headers = dict(getattr(exc, "headers", {}))
+    if isinstance(exc, errors.TooSlow):
+        headers["connection"] = "close"
     retry_after_s = getattr(exc, "retry_after_s", None)
     if retry_after_s is not None and math.isfinite(retry_after_s):
         headers["retry-after"] = str(math.ceil(retry_after_s))

@@ -84,10 +84,7 @@ class Meter:
             Overloaded: The server answers as many requests as it can.
             RateLimited: This key has asked enough for now.
         """
-        if self._running >= self._at_once:
-            raise Overloaded(
-                "The server is answering as many requests as it can. Try again.", retry_after_s=_BUSY_RETRY_S
-            )
+        self.expect()
         self._turn_day()
         limits, account = caller.limits.over(self._usual), self._accounts.setdefault(caller.key_id, _Account())
         if limits.at_once is not None and account.running >= limits.at_once:
@@ -100,6 +97,31 @@ class Meter:
         account.running += 1
         self._running += 1
         return Permit(self, caller.key_id, told)
+
+    def expect(self) -> None:
+        """Raises Overloaded where there is no room for one more request to a model."""
+        if self._running >= self._at_once:
+            raise Overloaded(
+                "The server is answering as many requests as it can. Try again.", retry_after_s=_BUSY_RETRY_S
+            )
+
+    def limits(self, own: Limits) -> bool:
+        """Whether a key with these limits of its own is limited in anything that is told."""
+        limits = own.over(self._usual)
+        return limits.requests_per_minute is not None or limits.tokens_per_day is not None
+
+    def left(self, key_id: str, own: Limits) -> dict[str, str]:
+        """What a key is told of its limits, whatever it asks; nothing is counted."""
+        self._turn_day()
+        limits, account = own.over(self._usual), self._accounts.get(key_id) or _Account()
+        told: dict[str, str] = {}
+        if (tokens := limits.tokens_per_day) is not None:
+            told |= _told("tokens", tokens, max(0, tokens - account.tokens), self._until_tomorrow_s())
+        if (requests := limits.requests_per_minute) is not None:
+            now = self._now()
+            wait_s = max(account.full_at - now, 0.0)
+            told |= _told("requests", requests, _whole(requests, wait_s), wait_s)
+        return told
 
     def spend(self, key_id: str, tokens: int) -> None:
         account = self._accounts.setdefault(key_id, _Account())
@@ -155,7 +177,7 @@ class Meter:
                 headers=told,
             )
         account.full_at = full_at
-        left = int((now + MINUTE_S - full_at) / share_s + 1e-6)
+        left = _whole(limits.requests_per_minute, full_at - now)
         return _told("requests", limits.requests_per_minute, left, full_at - now)
 
     def _tokens_left(self, limits: Limits, account: _Account) -> dict[str, str]:
@@ -214,6 +236,11 @@ class Permit:
         if self._given:
             self._given = False
             self._meter.release(self._key_id)
+
+
+def _whole(requests_per_minute: int, until_full_s: float) -> int:
+    """How many requests are left of a minute's allowance."""
+    return int((MINUTE_S - until_full_s) / MINUTE_S * requests_per_minute + 1e-6)
 
 
 def _told(kind: str, limit: int, left: int, reset_s: float) -> dict[str, str]:

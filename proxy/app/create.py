@@ -17,6 +17,7 @@ from proxy.api.doorway import Doorway
 from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.tree import memories, routes
+from proxy.app.bounds import most, patience
 from proxy.app.parts import assemble, configured_models, hints_of, signed_users
 from proxy.app.warming import Warm, running
 from proxy.config import Settings
@@ -60,7 +61,12 @@ def create_app(
                 "/v1/chat/completions",
                 route_handlers=[
                     chat_completions.handler(
-                        gatekeeper, configured, parts.lanes, parts.chat, hints_of(settings.clients)
+                        gatekeeper,
+                        configured,
+                        parts.lanes,
+                        parts.chat,
+                        hints_of(settings.clients),
+                        most(settings.server),
                     ),
                     *stored.handlers(gatekeeper, store),
                 ],
@@ -92,7 +98,7 @@ def create_app(
         openapi_config=docs.config(),
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
-    app.asgi_handler = Doorway(app.asgi_handler, max_body)
+    app.asgi_handler = Doorway(app.asgi_handler, max_body, patience(settings.server))
     return app
 
 

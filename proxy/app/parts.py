@@ -141,7 +141,7 @@ def lanes_of(settings: Settings, configured: Models) -> Lanes:
     """The door to some models."""
     waits = settings.upstream
     timeouts = Timeouts(
-        connect_s=waits.connect_s, first_token_s=waits.first_token_s, idle_s=waits.idle_s, whole_s=waits.whole_s
+        waits.connect_s, waits.first_token_s, waits.idle_s, whole_s=waits.whole_s, stream_s=waits.stream_s
     )
     for name in {*waits.fallbacks, *(name for names in waits.fallbacks.values() for name in names)}:
         if name not in configured:

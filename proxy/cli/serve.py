@@ -100,7 +100,9 @@ def serve_on(
     heap.one_thread()
     import uvicorn
 
+    from proxy.api import connection
     from proxy.app import create_app
+    from proxy.app.bounds import of_connection
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -109,7 +111,15 @@ def serve_on(
                 when_up()
 
     app = create_app(settings, when_warm=heap.settle, worker=worker)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, server_header=False)
+    config = uvicorn.Config(
+        app,
+        http=connection.within(of_connection(settings.server)),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
     if url is not None:
         logging.getLogger("graft").info("Graft listens on %s", url)
     server = Server(config)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -98,9 +99,10 @@ async def stream(
     A stream that breaks raises; one that merely ends early ends here too, and whoever folds it sees that it is not complete.
     """
     loop = asyncio.get_running_loop()
-    first_by = loop.time() + timeouts.first_token_s
+    began = loop.time()
+    first_by = began + timeouts.first_token_s
     response = await _opened(session, outgoing, model, timeouts, first_by)
-    watch = Watch(response.content, first_by, timeouts.idle_s)
+    watch = Watch(response.content, first_by, timeouts.idle_s, began + timeouts.stream_s)
     finished = False
     try:
         data = await watch.read()
@@ -134,11 +136,12 @@ async def stream(
 class Watch:
     """Ends a read that waits too long. One timer a stream, however many chunks come: it looks again instead of being set anew."""
 
-    def __init__(self, reader: StreamReader, first_by: float, idle_s: float) -> None:
+    def __init__(self, reader: StreamReader, first_by: float, idle_s: float, last_by: float = math.inf) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = reader
         self._idle_s = idle_s
         self._first_by = first_by
+        self._last_by = last_by
         self._due: float | None = None
         """When the present read is overdue; `None` between reads, for a client that is slow to take is no silent provider."""
         self.started = False
@@ -148,7 +151,11 @@ class Watch:
 
     async def read(self) -> bytes:
         """Some bytes, or none at the end. Raises TimeoutError."""
-        self._due = self._loop.time() + self._idle_s if self.started else self._first_by
+        now = self._loop.time()
+        if now >= self._last_by:  # a busy stream never waits long enough to be looked at
+            self.expired = True
+            raise TimeoutError
+        self._due = min(now + self._idle_s, self._last_by) if self.started else self._first_by
         data = await self._reader.readany()
         self._due = None
         return data
@@ -159,6 +166,11 @@ class Watch:
         while data := await self.read():
             parts.append(data)
         return b"".join(parts)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for the whole stream has gone by."""
+        return self._loop.time() >= self._last_by
 
     def stop(self) -> None:
         self._timer.cancel()
@@ -204,6 +216,8 @@ def _unanswered(exc: Exception, model: Model, waited_for: str, after_s: float, t
 
 def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> UpstreamError:
     """What went wrong while a stream was read."""
+    if watch.expired and watch.started and watch.is_over:
+        return failures.timed_out(model, "end of its answer", timeouts.stream_s)
     if watch.expired:
         told = ("further chunk", timeouts.idle_s) if watch.started else ("first chunk", timeouts.first_token_s)
         return failures.timed_out(model, *told)

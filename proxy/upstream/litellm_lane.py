@@ -67,8 +67,8 @@ class LiteLLMLane:
     async def _stream(
         self, litellm: Any, model: Model, asked: Asked, call: Mapping[str, Any]
     ) -> AsyncGenerator[Chunk, None]:
-        loop = asyncio.get_running_loop()
-        first_by = loop.time() + self._timeouts.first_token_s
+        began = asyncio.get_running_loop().time()
+        first_by, last_by = began + self._timeouts.first_token_s, began + self._timeouts.stream_s
         try:
             async with asyncio.timeout_at(first_by):
                 stream = await litellm.acompletion(**call)
@@ -79,7 +79,7 @@ class LiteLLMLane:
         envelope = Envelope(usage_wanted=asked.usage_wanted)
         try:
             async with aclosing(_pieces(stream)) as pieces:
-                while (dumped := await self._next(model, pieces, first_by, envelope)) is not None:
+                while (dumped := await self._next(model, pieces, (first_by, last_by), envelope)) is not None:
                     if not shapes.readable(dumped.get("choices")):
                         raise failures.unreadable(model)
                     if (wire := envelope.dress(dumped)) is not None:
@@ -90,14 +90,18 @@ class LiteLLMLane:
             await stream.aclose()
 
     async def _next(
-        self, model: Model, pieces: AsyncIterator[Mapping[str, Any]], first_by: float, envelope: Envelope
+        self, model: Model, pieces: AsyncIterator[Mapping[str, Any]], due: tuple[float, float], envelope: Envelope
     ) -> Mapping[str, Any] | None:
-        """The next chunk in time, or `None` at the end."""
-        idle_s = self._timeouts.idle_s
+        """The next chunk in time, or `None` at the end; `due` is when the first and the last must be there."""
+        idle_s, now, (first_by, last_by) = self._timeouts.idle_s, asyncio.get_running_loop().time(), due
+        if now >= last_by and envelope.started:  # a busy stream never waits
+            raise failures.timed_out(model, "end of its answer", self._timeouts.stream_s)
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + idle_s if envelope.started else first_by):
+            async with asyncio.timeout_at(min(now + idle_s, last_by) if envelope.started else first_by):
                 return await anext(pieces, None)
         except TimeoutError:
+            if envelope.started and asyncio.get_running_loop().time() >= last_by:
+                raise failures.timed_out(model, "end of its answer", self._timeouts.stream_s) from None
             if envelope.started:
                 raise failures.timed_out(model, "further chunk", idle_s) from None
             raise failures.timed_out(model, "first chunk", self._timeouts.first_token_s) from None

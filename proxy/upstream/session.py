@@ -43,6 +43,8 @@ class Timeouts:
     """The longest silence inside a stream."""
     whole_s: float = 600.0
     """A whole answer that is not streamed."""
+    stream_s: float = 3600.0
+    """A whole answer that is streamed, however busily."""
 
 
 class Session:

@@ -41,14 +41,22 @@ class Fields(Protocol):
         ...
 
 
-def handler(gatekeeper: Gatekeeper, models: Catalogue, fields: Fields, chat: Chat, hints: Hints) -> HTTPRouteHandler:
+def handler(
+    gatekeeper: Gatekeeper,
+    models: Catalogue,
+    fields: Fields,
+    chat: Chat,
+    hints: Hints,
+    most: wire.Most = wire.MOST,
+) -> HTTPRouteHandler:
     """The route under `/v1/chat/completions`."""
 
     @post("/", status_code=200)
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
+        await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body)
-        turn = _turn(request.headers, body, models, hints)
+        turn = _turn(request.headers, body, models, hints, most)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         permit = gatekeeper.admit(request, caller)
         answer = await chat.answer(turn, caller)
@@ -139,8 +147,10 @@ async def body_of(request: Request[Any, Any, Any]) -> bytes:
         raise InvalidRequest(f"The body cannot be read: {exc.detail}") from exc
 
 
-def _turn(headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, hints: Hints) -> Turn:
-    request = wire.check(body)
+def _turn(
+    headers: Mapping[str, str], body: Mapping[str, Any], models: Catalogue, hints: Hints, most: wire.Most
+) -> Turn:
+    request = wire.check(body, most)
     model, form, personality = split(request.model, models.names())
     metadata = request.metadata or {}
     parent = headers.get("x-graft-parent") or _text(metadata.get("graft_parent"), "metadata.graft_parent")

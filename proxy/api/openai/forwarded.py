@@ -37,6 +37,7 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
     """The two routes."""
 
     async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded, Permit]:
+        await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body)
         model = alone(_checked(kind, body), models.names())

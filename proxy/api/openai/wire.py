@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
@@ -20,12 +21,26 @@ from proxy.errors import InvalidRequest
 
 READ = frozenset({"model", "messages", "stream"})
 """Fields that a `Turn` holds apart; all others are its options."""
-MAX_MESSAGES = 20_000
 MAX_DEPTH = 100
 """Levels of lists and objects; deeper JSON only ever tries the libraries behind this door."""
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_SAID = frozenset({"text", "refusal", "thinking"})
+"""Parts of a message that are words, and neither images nor files."""
 _FilledText = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many things one request may hold."""
+
+    messages: int = 20_000
+    tools: int = 1_000
+    images: int = 1_000
+    """Images and files, in all messages."""
+
+
+MOST = Most()
 
 
 class Function(msgspec.Struct):
@@ -58,7 +73,7 @@ class StreamOptions(msgspec.Struct):
 
 class ChatRequest(msgspec.Struct):
     model: _FilledText
-    messages: Annotated[list[InMessage], msgspec.Meta(min_length=1, max_length=MAX_MESSAGES)]
+    messages: Annotated[list[InMessage], msgspec.Meta(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     metadata: dict[str, Any] | None = None
@@ -88,12 +103,14 @@ def decode(body: bytes) -> dict[str, Any]:
     return decoded
 
 
-def check(body: Mapping[str, Any]) -> ChatRequest:
+def check(body: Mapping[str, Any], most: Most = MOST) -> ChatRequest:
     """The fields that Graft reads, by their types.
 
     Raises:
         InvalidRequest: Naming the field, as in `messages[2].role`.
     """
+    _count("messages", body.get("messages"), most.messages)
+    _count("tools", body.get("tools"), most.tools)
     try:
         request = msgspec.convert(body, ChatRequest)
     except (msgspec.ValidationError, RecursionError) as exc:
@@ -103,6 +120,7 @@ def check(body: Mapping[str, Any]) -> ChatRequest:
         raise InvalidRequest(f"{_PATH.sub('', fault)}: {param!r}." if param else fault, param=param) from exc
     for index, message in enumerate(request.messages):
         _check_message(index, message)
+    _check_images(request.messages, most.images)
     _check_last(request.messages)
     return request
 
@@ -154,6 +172,25 @@ def turn_of(body: Mapping[str, Any], request: ChatRequest, **context: Any) -> Tu
     options = {name: value for name, value in body.items() if name not in READ and value is not None}
     usage_wanted = bool(request.stream_options and request.stream_options.include_usage)
     return Turn(messages=messages, options=options, stream=bool(request.stream), usage_wanted=usage_wanted, **context)
+
+
+def _count(name: str, sent: object, most: int) -> None:
+    if isinstance(sent, list) and len(sent) > most:
+        raise _too_many(name, f"{len(sent)} {name}", most)
+
+
+def _check_images(messages: Sequence[InMessage], most: int) -> None:
+    sent = sum(
+        part.type not in _SAID for message in messages if isinstance(message.content, list) for part in message.content
+    )
+    if sent > most:
+        raise _too_many("messages", f"{sent} images and files", most)
+
+
+def _too_many(param: str, what: str, most: int) -> InvalidRequest:
+    return InvalidRequest(
+        f"The request has {what}; this server takes {most} at most.", param=param, code="array_above_max_length"
+    )
 
 
 def _check_message(index: int, message: InMessage) -> None:

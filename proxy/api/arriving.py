@@ -1,0 +1,84 @@
+"""A request's body on its way in: it comes fast enough, and all bodies together stay within a bound.
+
+A body may take a while, and longer for every byte that it brings: who sends steadily is waited for, and who dribbles is not. What is
+on its way in all requests at the same time is counted, so that many large bodies cannot fill the memory between them; beyond the bound
+further requests are told to come back, and those that are complete go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar.types import Receive
+
+from proxy.errors import Overloaded, TooSlow
+
+_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a body is waited for, and how much of all bodies is held."""
+
+    body_s: float = 30.0
+    """For a body of no size."""
+    bytes_a_second: float = 8_000.0
+    """For so many bytes it may take a second longer."""
+    bytes_at_once: int = 512_000_000
+    """Of all bodies in this process that are being read or answered."""
+
+
+class Held:
+    """Bytes of bodies that this process holds."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class Arriving:
+    """An ASGI `receive` that gives up on a body that takes too long."""
+
+    __slots__ = ("_complete", "_due", "_held", "_own", "_patience", "_receive")
+
+    def __init__(self, receive: Receive, patience: Patience, held: Held) -> None:
+        self._receive = receive
+        self._patience = patience
+        self._held = held
+        self._own = 0
+        self._due: float | None = None
+        self._complete = False
+
+    async def __call__(self) -> Any:
+        """The next message. Raises TooSlow and Overloaded."""
+        if self._complete:
+            return await self._receive()
+        if self._due is None:
+            self._due = asyncio.get_running_loop().time() + self._patience.body_s
+        try:
+            async with asyncio.timeout_at(self._due):
+                message = await self._receive()
+        except TimeoutError:
+            raise TooSlow("The body came too slowly to be waited for (server.body_s).") from None
+        if message["type"] != "http.request":
+            self._complete = True
+            return message
+        size = len(message["body"])
+        self._due += size / self._patience.bytes_a_second
+        self._own += size
+        self._held.bytes += size
+        self._complete = not message["more_body"]
+        if self._held.bytes > self._patience.bytes_at_once:
+            raise Overloaded(
+                "The server is reading as many bodies as it can hold (server.max_bodies_mb). Try again.",
+                retry_after_s=_RETRY_S,
+            )
+        return message
+
+    def let_go(self) -> None:
+        """The request is over, and its body with it."""
+        self._held.bytes -= self._own
+        self._own = 0

@@ -1,0 +1,212 @@
+"""One client's connection: how much it may send before it is a request, and how long it may take over it and over its answer.
+
+uvicorn's protocol reads whatever comes, for as long as it comes. This one bounds the request line and the headers while they arrive, the
+time until they are complete, the number of connections, and the time for which a client may leave an answer unread. Who goes too far
+gets OpenAI's error body and a closed connection; nothing of it reaches the application.
+
+A client that takes nothing while more than a buffer of its answer waits (64 KiB, beside the kernel's own) is disconnected after a while.
+To the rest of Graft it has then left, as any client may: what was received is stored as interrupted. Until then the upstream is not
+read further, so memory stays flat.
+
+Source: RFC 9110, 15.5 (408, 414); RFC 6585, 5 (431); RFC 9112, 9.6 (why the end of a connection is waited for).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from proxy.api.errors import refusal
+
+log = logging.getLogger(__name__)
+
+_LINGER_S: Final = 2.0
+"""How long what a refused client still sends is read and thrown away: closing at once would take the refusal from it."""
+_NO_MORE: Final = 2
+"""Above so many times the connections that are served, further ones are closed unheard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one connection may do."""
+
+    connections: int = 2000
+    """Of this process, at the same time."""
+    url_bytes: int = 16 * 1024
+    header_bytes: int = 64 * 1024
+    """Names and values of one request."""
+    headers: int = 200
+    head_s: float = 15.0
+    """From the first byte of a request, or from the beginning of the connection, until its headers are complete."""
+    unread_s: float = 60.0
+    """How long a client may leave an answer unread."""
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's protocol within bounds."""
+
+    bounds: ClassVar[Bounds] = Bounds()
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._refusal: tuple[int, str] | None = None
+        """What the parser's callbacks found wrong."""
+        self._is_refused = False
+        self._head_bytes = 0
+        self._header_bytes = 0
+        self._in_head = False
+        self._has_begun = False
+        """Whether a request began in what was just read."""
+        self._head_due: asyncio.TimerHandle | None = None
+        self._unread_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > _NO_MORE * self.bounds.connections:
+            transport.abort()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for due in (self._head_due, self._unread_due):
+            if due is not None:
+                due.cancel()
+        self._head_due = self._unread_due = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
+        if (
+            self.timeout_keep_alive_task is not None
+        ):  # the connection was idle, and is not allowed to be busy with nothing
+            self._await_head()
+        self._has_begun = False
+        super().data_received(data)
+        if self._in_head and not self._has_begun and not self._is_refused:
+            # A name or value that never ends comes to no callback, so what was read is counted as well.
+            self._head_bytes += len(data)
+            if self._head_bytes > self.bounds.header_bytes + self.bounds.url_bytes:
+                self._refuse(431, self._too_many_bytes())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = self._has_begun = True
+        self._head_bytes = self._header_bytes = 0
+        if self._head_due is None:
+            self._await_head()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self.bounds.url_bytes:
+            self._stop(414, f"The URL is longer than {self.bounds.url_bytes} bytes (server.max_url_kb).")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > self.bounds.header_bytes:
+            self._stop(431, self._too_many_bytes())
+        if len(self.headers) >= self.bounds.headers:
+            self._stop(431, f"The request has more than {self.bounds.headers} headers (server.max_headers).")
+        if self._in_head:  # what comes behind a body is no header, and nothing reads it
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+        if len(self.connections) > self.bounds.connections:
+            self._stop(503, "The server has as many connections as it can serve. Try again.")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What the parser refuses, for its own reasons or for ours."""
+        self._refuse(*(self._refusal or (400, msg)))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread_due is not None:
+            self._unread_due.cancel()
+            self._unread_due = None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_last_bytes()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._await_last_bytes()
+
+    def _await_head(self) -> None:
+        if self._head_due is None:
+            self._head_due = self.loop.call_later(self.bounds.head_s, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_due = None
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:  # it may wait for us with a further request
+            self._await_head()
+        elif self._in_head:
+            self._refuse(408, f"The request's headers did not arrive within {self.bounds.head_s:g} s (server.head_s).")
+        else:
+            self.transport.close()
+
+    def _await_last_bytes(self) -> None:
+        """A connection that is closing ends once its client has taken what is left, which a client may never do."""
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._await_reader()
+
+    def _await_reader(self) -> None:
+        if self._unread_due is None:
+            self._unread_due = self.loop.call_later(self.bounds.unread_s, self._unread)
+
+    def _unread(self) -> None:
+        self._unread_due = None
+        log.info("A client left an answer unread for %g s and was disconnected (server.unread_s)", self.bounds.unread_s)
+        self.transport.abort()
+
+    def _too_many_bytes(self) -> str:
+        return f"The request's headers are larger than {self.bounds.header_bytes} bytes (server.max_headers_kb)."
+
+    def _stop(self, status: int, message: str) -> None:
+        """Have the parser stop reading; `send_400_response` is called next."""
+        self._refusal = (status, message)
+        raise ValueError(message)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer in OpenAI's shape and be done with this connection."""
+        self._is_refused = True
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            started, cycle.disconnected = cycle.response_started, True
+            cycle.message_event.set()
+            if started:  # in the middle of another answer there is no place for this one
+                self.transport.abort()
+                return
+        self._unset_keepalive_if_required()
+        self.transport.write(_answer(status, message))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.abort)
+
+
+def within(bounds: Bounds) -> type[HttpToolsProtocol]:
+    """The protocol with these bounds, as uvicorn takes it."""
+    return type("BoundConnection", (Connection,), {"bounds": bounds})
+
+
+def _answer(status: int, message: str) -> bytes:
+    body = msgspec.json.encode(refusal(status, message))
+    retry = b"retry-after: 1\r\n" if status == 503 else b""
+    head = b"content-type: application/json\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n" % (len(body), retry)
+    return STATUS_LINE[status] + head + body

@@ -14,6 +14,7 @@ name (`status-429` carries an argument). Everything else is answered plainly.
     eof      after=2                sends so many chunks, then ends the body without finish reason or [DONE]
     error    after=2                sends so many chunks, then an error chunk
     stall    after=2                sends so many chunks, then nothing until the client leaves
+    flood    kb=64                  sends chunks of so many kilobytes until the client leaves; `_requests` tells how many were `sent`
     hang                            never answers
     status   code=, retry_after=    an error status with OpenAI's body
     chunks   chunks=                the given chunk objects, as they are; `whole=` for a plain request
@@ -41,6 +42,7 @@ BEHAVIOURS = [
     "eof",
     "error",
     "stall",
+    "flood",
     "hang",
     "status",
     "chunks",

@@ -147,6 +147,8 @@ async def answer(request: web.Request, book: Book, body: Json) -> web.StreamResp
         await asyncio.Event().wait()
     if do == "status":
         return failure(request, behaviour)
+    if do == "flood":
+        return await flood(request, book, body, behaviour)
     if do == "bytes":
         return await verbatim(request, book, behaviour)
     if do == "slow":
@@ -225,6 +227,28 @@ async def verbatim(request: web.Request, book: Book, behaviour: Json) -> web.Str
         await response.write(piece.encode("latin-1"))
     await response.write_eof()
     return response
+
+
+async def flood(request: web.Request, book: Book, body: Json, behaviour: Json) -> web.StreamResponse:
+    """An answer without end, as fast as it is taken."""
+    entry = book.requests[-1]
+    entry["sent"] = 0
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    text = "flood " * (int(behaviour.get("kb", 64)) * 1024 // 6)
+    choice = {"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}
+    chunk = {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": body["model"],
+        "choices": [choice],
+    }
+    frame = b"data: " + json.dumps(chunk).encode() + b"\n\n"
+    while True:
+        await response.write(frame)
+        await asyncio.sleep(0)
+        entry["sent"] += 1
 
 
 async def paced(request: web.Request, book: Book, behaviour: Json, made: list[Json]) -> AsyncIterator[Json]:

@@ -25,8 +25,9 @@ from proxy.errors import ConfigError
 from proxy.routing import personal
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
-from proxy.routing.embedder import Embedder, embedder
+from proxy.routing.embedder import Centred, embedder
 from proxy.routing.grove import Grove
+from proxy.routing.keeping import Keeping, VectorStore
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.recall import Recall
 from proxy.routing.router import GraftRouter, build_llm
@@ -58,7 +59,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
     """The parts over a store and some models."""
     lanes = lanes_of(settings, configured)
     vectors = embedder(settings.routing.embedder)
-    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors=vectors)
+    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors, store)
     recall, context = Recall(store, vectors), settings.context
     recalling = Recalling(recall, context.memories, context.memory_tokens) if context.memories else None
     rules = Rules(
@@ -161,18 +162,22 @@ def turn_router(
     feed: TreeFeed,
     lanes: Lanes,
     folder: Path | None = None,
-    vectors: Embedder | None = None,
+    vectors: Centred | None = None,
+    kept: VectorStore | None = None,
 ) -> GraftRouter:
     """The router: the embedded scorer, behind it the LLM if one is named. Raises ConfigError for a model that cannot score.
 
     Args:
         folder: Where large trees may put what is seldom needed; without one, all of them stays in memory.
         vectors: The embedder, where others use it too.
+        kept: Where vectors are kept for the next process; with it, a request waits a part of the deadline for those that are lacking.
     """
-    limits = limits_of(routing)
+    limits, vectors = limits_of(routing), vectors or embedder(routing.embedder)
     own = personal.load(Path(routing.personal), routing.embedder) if routing.personal is not None else None
-    gate = EmbeddedScorer(vectors or embedder(routing.embedder), Weights.shipped(routing.embedder), own)
-    return GraftRouter(Grove(feed, folder=folder), gate, limits, _llm(routing, lanes, limits))
+    waits_s = limits.deadline_s / 4 if kept is not None else None
+    gate = EmbeddedScorer(vectors, Weights.shipped(routing.embedder), own, waits_s=waits_s)
+    keeping = Keeping(kept, gate, vectors.maker) if kept is not None else None
+    return GraftRouter(Grove(feed, gate.model, folder=folder), gate, limits, _llm(routing, lanes, limits), keeping)
 
 
 def folder_of(storage_url: str) -> Path | None:

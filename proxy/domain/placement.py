@@ -112,5 +112,7 @@ class TreeSlice:
     mark: Mark
     nodes: Sequence[FeedNode]
     reset: bool
-    """True when the slice is the whole tree, to be read in place of all that was known."""
+    """True when the slice begins the tree anew, in place of all that was known."""
     system_prompt: str | None = None
+    more: bool = False
+    """Whether more has become visible: ask again with this mark."""

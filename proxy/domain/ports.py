@@ -252,7 +252,7 @@ class TreeStore(Protocol):
         ...
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
-        """What became visible in a tree since `mark`; unanswered nodes are never shown."""
+        """What became visible in a tree since `mark`, perhaps not all at once; unanswered nodes are never shown."""
         ...
 
     async def keep_turn_pieces(self, user_id: UserId, node_id: NodeId, pieces: Sequence[Piece]) -> None:

@@ -10,8 +10,10 @@ fitted on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -87,9 +89,16 @@ class EmbeddedScorer:
         personal: Mapping[UserId, Personal] | None = None,
         *,
         sure: float = SURE,
+        waits_s: float | None = None,
     ) -> None:
-        """`personal` holds what was learned from single users' corrections."""
+        """Take weights that were fitted for the embedder.
+
+        Args:
+            personal: What was learned from single users' corrections.
+            waits_s: How long a request waits for vectors that are lacking; without it, until `AT_ONCE` of them are there.
+        """
         self.sure = sure
+        self._waits_s = waits_s
         self._personal = personal or {}
         self._embedder = embedder
         self._weights = weights
@@ -98,6 +107,21 @@ class EmbeddedScorer:
         """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""
         return self._index(model).refresh(self._embedder, AHEAD)
 
+    def model(self, folder: Path | None) -> TreeModel:
+        """An empty tree model in which pairs are counted from the first node on."""
+        model = TreeModel(folder)
+        self._index(model)
+        return model
+
+    def look_up(self, model: TreeModel, most: int) -> list[NodeId]:
+        return self._index(model).look_up(most)
+
+    def recall(self, model: TreeModel, stored: Mapping[NodeId, bytes]) -> int:
+        return self._index(model).recall(stored)
+
+    def take_new(self, model: TreeModel, most: int) -> tuple[Mapping[NodeId, bytes], Sequence[NodeId]]:
+        return self._index(model).take_new(most)
+
     def attach(self, model: TreeModel, question: Question) -> Attachment:
         """Where the turn belongs."""
         index = self._index(model)
@@ -105,7 +129,7 @@ class EmbeddedScorer:
             return _alone(None, "root", "a new chat starts at the root")
         if not len(index):
             return _first(model, question)
-        index.refresh(self._embedder, AT_ONCE)
+        self._refresh(index)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
             if question.cursor is not None and question.cursor not in index.pair_of:
@@ -138,6 +162,16 @@ class EmbeddedScorer:
         if keep and cursors and not any(point in ours for point in best):
             best[-1] = cursors[0]
         return best
+
+    def _refresh(self, index: PairIndex) -> None:
+        """Compute what is lacking of the pairs said last, as far as a request may wait for it."""
+        if self._waits_s is None:
+            index.refresh(self._embedder, AT_ONCE)
+            return
+        until = time.monotonic() + self._waits_s
+        for _ in range(AT_ONCE // AHEAD):
+            if not index.refresh(self._embedder, AHEAD) or time.monotonic() > until:
+                return
 
     def _index(self, model: TreeModel) -> PairIndex:
         """The model's pairs, made at first use and kept in step from then on."""

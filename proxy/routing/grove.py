@@ -108,21 +108,30 @@ class Grove:
         self._models: OrderedDict[tuple[UserId, TreeId], TreeModel] = OrderedDict()
 
     async def follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
-        """The tree's model, up to date. Whoever calls sees to it that nobody else follows that tree meanwhile."""
+        """The tree's model, up to date. Whoever calls sees to it that nobody else follows that tree meanwhile.
+
+        Who gives up half-way leaves a model that the next caller goes on with.
+        """
         key = (user_id, tree_id)
         model = self._models.get(key)
         if model is None:
             model = self._models[key] = self._build(self._folder)
         self._models.move_to_end(key)
+        more = True
+        while more:
+            more = await self._take_more(model, user_id, tree_id)
+        return model
+
+    async def _take_more(self, model: TreeModel, user_id: UserId, tree_id: TreeId) -> bool:
+        """Take in the next news; whether there is more."""
         asked_from = model.mark
         news = await self._feed.slice(user_id, tree_id, asked_from)
-        if model.mark == asked_from:  # else a concurrent request brought the same news first
-            await _take(model, news)
-        elif news.reset or news.mark != model.mark:
-            await _take(model, await self._feed.slice(user_id, tree_id, model.mark))
+        if model.mark != asked_from:  # a concurrent request brought the same news first
+            return news.reset or news.mark != model.mark
+        await _take(model, news)
         if news.nodes or news.reset:
             self._let_go()
-        return model
+        return news.more
 
     def _let_go(self) -> None:
         """Forget the trees that were used longest ago, until what is left is within bounds; never the one in use."""

@@ -31,7 +31,7 @@ class RoutingLimits:
     max_calls: int = 12
     """Scorer calls for one turn, whatever the size of the tree; 0 never asks an LLM."""
     deadline_s: float = 4.0
-    """Seconds for the LLM's part of a decision."""
+    """Seconds for a decision; what cannot be read, computed or asked by then is done without."""
     gate: float = 0.9
     """Confidence from which the embedded answer stands without an LLM; 1 asks about every turn."""
     relevance_floor: float = 0.35

@@ -7,12 +7,10 @@ added in place as nodes become visible. Their vectors are not computed then, for
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import threading
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +20,9 @@ from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.reading import text
 from proxy.routing.shelf import Shelf
+from proxy.routing.supply import Before, Supply
 from proxy.routing.told import Named, PairOf
 from proxy.routing.vectors import Floats, Ints, PairVectors, grown
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What was computed before a tree began anew."""
-
-    vectors: PairVectors
-    pairs: Mapping[bytes, int]
-    """Digest of a pair's texts to its number in `vectors`."""
-    systems: Mapping[str, Vectors]
 
 
 class PairIndex:
@@ -47,22 +36,17 @@ class PairIndex:
         """Whose vectors these are."""
         self.lock = threading.RLock()
         """Held while pairs are added or read: an attachment may run in a thread of its own."""
-        self._before: Before | None = None
-        self._begin()
+        self._begin(None)
 
     def reset(self) -> None:
         """Begin anew; of texts that come again the vectors are known."""
         with self.lock:
-            if len(self):
-                self._recall()
-                known = {_digest(*self.texts(pair)): pair for pair in range(len(self)) if pair not in self._stale}
-                self._before = Before(self.vectors, known, self._systems)
-            self._begin()
+            self._begin(self.supply.remembered(self.texts, len(self), self.systems.__getitem__))
 
-    def _begin(self) -> None:
+    def _begin(self, before: Before | None) -> None:
         with self.lock:
-            self.generation = object()
-            """Another one after every reset, so that vectors computed meanwhile are not written to other pairs."""
+            self.supply = Supply(self._size, self._folder, before)
+            """Another one after every reset."""
             self.pair_of = PairOf()
             self._shelf = Shelf(self._folder)
             self._places: array[int] = array("q")
@@ -74,7 +58,6 @@ class PairIndex:
             """Stem to the pairs that hold it, in either text."""
             self.asked_postings: dict[str, array[int]] = {}
             self.name_postings: dict[str, array[int]] = {}
-            self.vectors = PairVectors(self._size, self._folder)
             self.strand_ends: array[int] = array("i")
             """The last pair of each strand: a pair and what followed it first, and what followed that first."""
             self.roots = 0
@@ -88,8 +71,6 @@ class PairIndex:
             self._head = np.zeros(16, np.int32)
             self._strand = np.zeros(16, np.int32)
             self._jump = np.zeros(16, np.int32)
-            self._systems: dict[str, Vectors] = {}
-            self._stale: dict[int, None] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -107,6 +88,10 @@ class PairIndex:
         """What the user said, and what was answered; of long texts the ends."""
         _, asked, replied = self._said(pair)
         return asked, replied
+
+    @property
+    def vectors(self) -> PairVectors:
+        return self.supply.vectors
 
     @property
     def parent(self) -> Ints:
@@ -175,49 +160,46 @@ class PairIndex:
     @property
     def has_speakers(self) -> bool:
         """Whether the tree holds more than one system text, so that they tell branches apart."""
-        return len(self._systems) > 1
+        return len(self.supply.systems) > 1
 
     def system_vector(self, pair: int) -> Vectors | None:
         """The vector of the system text under which a pair was said, where the tree holds more than one."""
         said = self.systems[pair]
-        return self._systems.get(said) if said is not None and self.has_speakers else None
+        return self.supply.systems.get(said) if said is not None and self.has_speakers else None
 
     def refresh(self, embedder: Embedder, newest: int | None = None) -> int:
-        """Compute the vectors of new and changed pairs; gives how many there were.
+        """Compute the vectors of new and changed pairs; gives how many there were, 0 when nothing is lacking.
 
         `newest` bounds the work on a request's path: a history of a thousand turns that came at once gets the rest later.
         """
         with self.lock:
-            self._recall()
-            generation, pairs = self.generation, list(self._stale)
-            later = [] if newest is None else pairs[:-newest]
-            pairs = pairs[len(later) :]
-            views = [view for pair in pairs for view in _views(*self.texts(pair))]
-            systems = list({said for pair in pairs if (said := self.systems[pair]) and said not in self._systems})
-            self._stale.clear()
-            self._stale.update(dict.fromkeys(later))
-        if not pairs:
+            self.supply.reuse(self.texts, self.systems.__getitem__)
+            work = self.supply.work(self.texts, self.systems.__getitem__, newest)
+        if not work.pairs and not work.systems:
             return 0
-        vectors = _embed_some(embedder, views)
-        system_vectors = _embed_some(embedder, [said[:SYSTEM_READ] for said in systems])
+        views, systems = work.done(embedder)
         with self.lock:
-            if self.generation is generation:
-                self.vectors.keep(pairs, vectors)
-                self._systems.update(zip(systems, system_vectors, strict=True))
-        return len(pairs)
+            if self.supply is work.of:
+                self.supply.keep(work, views, systems)
+        return len(work.pairs) or len(work.systems)
 
-    def _recall(self) -> None:
-        """Take over the vectors of texts that were here before the last reset: a move leaves them as they are."""
-        if self._before is None:
-            return
-        old, self._before = self._before, None
-        again = {pair: old.pairs[digest] for pair in self._stale if (digest := _digest(*self.texts(pair))) in old.pairs}
-        self.vectors.take(old.vectors, list(again.values()), list(again))
-        said = {self.systems[pair] for pair in again}
-        self._systems.update((text, vector) for text, vector in old.systems.items() if text in said)
-        for pair in again:
-            if self.systems[pair] is None or self.systems[pair] in self._systems:
-                del self._stale[pair]
+    def look_up(self, most: int) -> list[NodeId]:
+        """The ends of some pairs that lack vectors, which may be stored; the one said last first, none twice."""
+        with self.lock:
+            self.supply.reuse(self.texts, self.systems.__getitem__)
+            return [self.end(pair) for pair in self.supply.look_up(most)]
+
+    def recall(self, stored: Mapping[NodeId, bytes]) -> int:
+        """Take over stored vectors, by the ends of their pairs; gives how many were of use."""
+        with self.lock:
+            pairs = {self.pair_of[end]: body for end, body in stored.items() if end in self.pair_of}
+            return self.supply.recall(pairs, self.texts, self.systems.__getitem__)
+
+    def take_new(self, most: int) -> tuple[Mapping[NodeId, bytes], Sequence[NodeId]]:
+        """Vectors that are not stored yet, by the ends of their pairs, and nodes that are such ends no longer; each is given once."""
+        with self.lock:
+            bodies, outdated = self.supply.take_new(self.texts, most)
+            return {self.end(pair): body for pair, body in bodies.items()}, outdated
 
     def _add(self, node: FeedNode) -> None:
         before = None if node.parent_id is None else self.pair_of.get(node.parent_id)
@@ -236,7 +218,7 @@ class PairIndex:
         """Take in an answer: to the pair that it ends, or as a pair of its own beside that of another answer."""
         end, asked, replied = self._said(before)
         if end == node.parent_id and not self._children[before]:
-            self._say(before, node.id, asked, _joined(replied, node.text))
+            self._say(before, node.id, asked, _joined(replied, node.text), end)
             return before
         follows = int(self._parent[before])
         said = _joined(replied, node.text) if end == node.parent_id else node.text
@@ -288,7 +270,7 @@ class PairIndex:
         end, asked, replied = marshal.loads(self._shelf.get(self._places[pair]))  # noqa: S302 - bytes that this process wrote
         return end, asked, replied
 
-    def _say(self, pair: int, end: NodeId, asked: str, replied: str) -> None:
+    def _say(self, pair: int, end: NodeId, asked: str, replied: str, former_end: NodeId | None = None) -> None:
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
         self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
         _post(self.postings, set(text.words(read)), pair)
@@ -296,7 +278,7 @@ class PairIndex:
         self._length[pair] = min(4000, len(replied)) ** 0.5
         last = replied.rstrip()[-300:]
         self._open[pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0
-        self._stale[pair] = None
+        self.supply.said(pair, former_end)
 
     def _grow(self, count: int) -> None:
         for name in ("_parent", "_depth", "_root", "_children", "_length", "_open", "_head", "_strand", "_jump"):
@@ -309,27 +291,6 @@ BEGINNING = 3
 
 READ = 4000
 """Characters of a text whose words are indexed."""
-
-SYSTEM_READ = 500
-"""Characters of a system text that say who speaks."""
-
-
-def _digest(asked: str, replied: str) -> bytes:
-    """Texts that are told apart by their vectors have another one."""
-    return hashlib.blake2b(marshal.dumps((asked, replied)), digest_size=16).digest()
-
-
-def _views(asked: str, replied: str) -> tuple[str, str, str]:
-    return asked, f"{asked[:300]}\n{replied[:400]}", replied[-300:]
-
-
-def _embed_some(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """Empty texts have the vector of nothing: zero."""
-    vectors = np.zeros((len(texts), embedder.size), np.float32)
-    rows = [row for row, said in enumerate(texts) if said.strip()]
-    if rows:
-        vectors[rows] = embedder.embed([texts[row] for row in rows])
-    return vectors
 
 
 def _joined(said: str, more: str) -> str:

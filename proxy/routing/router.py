@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
@@ -28,6 +27,7 @@ from proxy.errors import ScorerFailed
 from proxy.routing.explore import Place, Placed
 from proxy.routing.fused import fused
 from proxy.routing.grove import Grove, TreeModel
+from proxy.routing.keeping import Keeping
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.scene import Gate, Scene, see
 
@@ -47,16 +47,29 @@ class GraftRouter:
     """`ports.TurnRouter` over the embedded scorer and, if there is one, an LLM."""
 
     def __init__(
-        self, grove: Grove, gate: Gate, limits: RoutingLimits | None = None, llm: Callable[[], LlmPlacer] | None = None
+        self,
+        grove: Grove,
+        gate: Gate,
+        limits: RoutingLimits | None = None,
+        llm: Callable[[], LlmPlacer] | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
-        """`llm` builds the LLM scorer; it is called once, on a worker thread, by `start` or by the first turn that needs it."""
+        """Decide for the trees of a grove.
+
+        Args:
+            llm: Builds the LLM scorer; it is called once, on a worker thread, by `start` or by the first turn that needs it.
+            keeping: What keeps the gate's vectors for the next process.
+        """
         self._grove = grove
+        self._keeping = keeping
         self._gate = gate
         self._limits = limits or RoutingLimits()
         self._build_llm = llm
         self._llm: LlmPlacer | None = None
         self._building = anyio.Lock()
         self._one_thread = anyio.CapacityLimiter(1)
+        self._ahead = anyio.CapacityLimiter(1)
+        """Work that nobody waits for: of all trees together, a request waits for none of it."""
         self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
         self._warming: set[tuple[UserId, TreeId]] = set()
 
@@ -82,9 +95,11 @@ class GraftRouter:
         try:
             lacking = True
             while lacking:  # a little at a time, so that a request never waits for a whole imported history
-                async with self._lock(user_id, tree_id):
-                    model = await self._grove.follow(user_id, tree_id)
-                    lacking = bool(await self._on_thread(partial(self._gate.warm, model)))
+                async with self._ahead, self._lock(user_id, tree_id):
+                    model = await self._follow(user_id, tree_id)
+                    lacking = bool(await anyio.to_thread.run_sync(self._gate.warm, model))
+                    if self._keeping is not None:
+                        await self._keeping.keep(user_id, model)
         finally:
             self._warming.discard(key)
 
@@ -96,16 +111,30 @@ class GraftRouter:
         if question.fresh == "root":
             return _undisputed(None, "A chat without history opens a new topic here.")
         started = time.perf_counter()
-        async with self._lock(question.user_id, question.tree_id):
-            model = await self._grove.follow(question.user_id, question.tree_id)
-            if not model.nodes and question.cursor is None:
-                return _undisputed(None, "The tree is empty.")
-            embedded, scene = await self._on_thread(lambda: self._judged(model, question))
-            tips = frozenset(model.tips() if scene is not None else ())
-        attachment = embedded
-        if scene is not None and self._build_llm is not None:
-            attachment = await self._ask(self._build_llm, scene, question, embedded, tips)
+        judged: tuple[Attachment, Scene | None, frozenset[NodeId]] | None = None
+        with anyio.move_on_after(self._limits.deadline_s):
+            async with self._lock(question.user_id, question.tree_id):
+                model = await self._follow(question.user_id, question.tree_id)
+                if not model.nodes and question.cursor is None:
+                    return _undisputed(None, "The tree is empty.")
+                with anyio.CancelScope(shield=True):  # a thread is not broken off, so its answer may as well be taken
+                    embedded, scene = await self._on_thread(lambda: self._judged(model, question))
+                judged = embedded, scene, frozenset(model.tips() if scene is not None else ())
+        if judged is None:
+            attachment = _unread(question)
+        else:
+            attachment, scene, tips = judged
+            left_s = self._limits.deadline_s - (time.perf_counter() - started)
+            if scene is not None and self._build_llm is not None:
+                attachment = await self._ask(self._build_llm, scene, question, attachment, tips, max(0.0, left_s))
         return replace(attachment, spent_ms=(time.perf_counter() - started) * 1000)
+
+    async def _follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
+        """The tree's model, up to date, with the vectors that are stored."""
+        model = await self._grove.follow(user_id, tree_id)
+        if self._keeping is not None:
+            await self._keeping.recall(user_id, model)
+        return model
 
     def _judged(self, model: TreeModel, question: Question) -> tuple[Attachment, Scene | None]:
         """The embedded scorer's answer, and what to ask the LLM about it."""
@@ -139,10 +168,11 @@ class GraftRouter:
         question: Question,
         embedded: Attachment,
         tips: frozenset[NodeId],
+        left_s: float,
     ) -> Attachment:
         tally: Tally | None = None
         try:
-            with anyio.fail_after(self._limits.deadline_s):
+            with anyio.fail_after(left_s):
                 placer = await self._placer(build)
                 tally = placer.tally(self._limits.max_calls)
                 placed = await placer.place(scene, tally)
@@ -266,6 +296,21 @@ def _route(parent: NodeId | None, cursor: NodeId | None, tips: frozenset[NodeId]
 
 def _undisputed(parent: NodeId | None, reason: str) -> Attachment:
     return Attachment(parent, "root" if parent is None else "continue", reason, 1.0, "none")
+
+
+def _unread(question: Question) -> Attachment:
+    """Where a turn goes while its tree is still being read: a follow-up stays, a new chat opens a topic."""
+    parent = question.cursor if question.fresh is None else None
+    return replace(
+        _undisputed(
+            parent,
+            "The tree is still being read after a start; the turn stays where it is."
+            if parent is not None
+            else "The tree is still being read after a start; a new chat opens a topic.",
+        ),
+        confidence=0.5,
+        degraded=True,
+    )
 
 
 def _degraded(embedded: Attachment, why: str) -> Attachment:

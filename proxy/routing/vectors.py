@@ -58,7 +58,7 @@ class PairVectors:
         """Store the vectors of some pairs, one row a view, scaled by the largest value of each."""
         scales = np.abs(vectors).max(axis=1) / 127 + 1e-12
         numbers = np.array(pairs, np.int32)
-        before = self._rows(numbers)[:, BOTH] * self._scales[pairs, BOTH][:, None]
+        before = self._both(numbers)
         both = vectors.reshape(-1, VIEWS, self._size)[:, BOTH]
         self._mean = None
         self._sum += both.sum(axis=0) - before.sum(axis=0)
@@ -69,6 +69,43 @@ class PairVectors:
             self._values.write(pair * row.size, row.tobytes())
         self._scales[pairs] = scales.reshape(-1, VIEWS)
         self._signs[:, pairs] = self._signs_of(both).T
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of one pair's vectors as they are stored: three scales, the signs to search in, the values."""
+        return 4 * VIEWS + 8 * self._words + VIEWS * self._size
+
+    def stored(self, pairs: Sequence[int]) -> list[bytes]:
+        """The vectors of some pairs as they are stored: little-endian, and the same after `restore`."""
+        if not pairs:
+            return []
+        numbers = np.array(pairs, np.int32)
+        scales, signs = self._scales[numbers].astype("<f4"), self._signs.T[numbers].astype("<u8")
+        parts = zip(scales, signs, self._rows(numbers), strict=True)
+        return [scale.tobytes() + sign.tobytes() + row.tobytes() for scale, sign, row in parts]
+
+    def restore(self, pairs: Sequence[int], bodies: Sequence[bytes]) -> None:
+        """Take in what was stored, in place of what these pairs have."""
+        if not pairs:
+            return
+        order = np.argsort(pairs)
+        numbers = np.array(pairs, np.int32)[order]
+        flat = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(pairs), -1)[order]
+        scales = np.ascontiguousarray(flat[:, : 4 * VIEWS]).view("<f4")
+        signs = np.ascontiguousarray(flat[:, 4 * VIEWS : -VIEWS * self._size]).view("<u8")
+        values = np.ascontiguousarray(flat[:, -VIEWS * self._size :]).view(np.int8)
+        both = values.reshape(-1, VIEWS, self._size)[:, BOTH] * scales[:, BOTH][:, None]
+        self._mean = None
+        self._sum += both.sum(axis=0) - self._both(numbers).sum(axis=0)
+        for pair, row in zip(numbers.tolist(), values, strict=True):
+            self._fill(pair)
+            self._values.write(pair * row.size, row.tobytes())
+        self._scales[numbers] = scales
+        self._signs[:, numbers] = signs.T
+
+    def _both(self, pairs: Ints) -> Floats:
+        rows: Floats = self._rows(pairs)[:, BOTH] * self._scales[pairs, BOTH][:, None]
+        return rows
 
     def take(self, other: PairVectors, theirs: Sequence[int], pairs: Sequence[int]) -> None:
         """Store vectors of another tree's pairs, or of this one's before, as those of some pairs here."""

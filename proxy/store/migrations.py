@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from proxy.errors import ConfigError
+from proxy.store import vectors
 from proxy.store.schema import VERSION_1
 from proxy.store.shelf import turn_pieces
 from proxy.store.shelf.tables import BLOBS, SHELF
@@ -275,6 +276,11 @@ def version_16(db: sqlite3.Connection) -> None:
     db.execute(turn_pieces.TABLE)
 
 
+def version_17(db: sqlite3.Connection) -> None:
+    """The vectors of what was said, which outlive the process that computed them."""
+    db.execute(vectors.TABLE)
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -292,6 +298,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_14,
     version_15,
     version_16,
+    version_17,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

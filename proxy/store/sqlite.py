@@ -15,7 +15,7 @@ import anyio
 
 from proxy.domain.archive import Imported, Item, Progress, Target, TreeFields
 from proxy.domain.fingerprint import Hash, Link
-from proxy.domain.placement import Attachment, FeedNode, Mark, TreeSlice
+from proxy.domain.placement import Attachment, Mark, TreeSlice
 from proxy.domain.ports import Active, Adoption, AskedBefore, CloseTurn, Opened, OpenTurn, User
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
@@ -35,11 +35,12 @@ from proxy.store.scoped import Scoped
 from proxy.store.shelf import rules
 from proxy.store.shelf.methods import Shelf
 from proxy.store.turns import again, asides, buried, client_ids, recognising, retracing, writing
+from proxy.store.vectors import KeepsVectors
 
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
+class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
@@ -121,18 +122,13 @@ class SqliteStore(Opening, Accounts, ByHand, Pruned, Scoped, Shelf):
         )
 
     async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:
-        first = partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark)
-        # Whoever has a mark lacks no more than what was said since, as a rule.
-        page, more = await (self._read(first) if mark is None else self._glance(partial(first, limit=reading.SHORT)))
-        nodes: list[FeedNode] = list(page.nodes)
-        reset = page.reset
-        while more:
-            page, more = await self._read(partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=page.mark))
-            if page.reset:
-                # The tree was changed between two pages: what was read so far is void.
-                nodes, reset = [], True
-            nodes += page.nodes
-        return TreeSlice(page.mark, nodes, reset, page.system_prompt)
+        """A page of it; see `TreeSlice.more`."""
+        if mark is not None:  # whoever has a mark lacks no more than what was said since, as a rule
+            ask = partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark, limit=reading.SHORT)
+            page = await self._glance(ask)
+            if not page.more:
+                return page
+        return await self._read(partial(reading.slice_page, user_id=user_id, tree_id=tree_id, mark=mark))
 
     async def recognise(
         self, user_id: UserId, links: Sequence[Link], *, tree_id: TreeId | None, conversation: str | None

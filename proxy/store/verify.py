@@ -13,7 +13,7 @@ from typing import Final
 
 from proxy.domain import fingerprint
 from proxy.domain.message import Message
-from proxy.store import hanging
+from proxy.store import hanging, vectors
 from proxy.store.connection import is_passing
 from proxy.store.records import Violation
 from proxy.store.rows import from_json
@@ -238,6 +238,7 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     *hanging.RULES,
     *rules.RULES,
+    *vectors.RULES,
 )
 """Table, what holds for each of its rows, and the rows for which it does not."""
 

@@ -190,6 +190,8 @@ async def test_no_statement_of_any_question_or_change_scans_a_table(client: Clie
     await store.before(user, reply)
     await store.shadows(user, tree, None, 10)
     await store.path_lengths(user, [reply])
+    await store.keep_vectors(user, "minilm-1", {reply: b"\x01", gone: b"\x02"}, [turn])
+    await store.vectors(user, "minilm-1", [reply, gone])
     await shelved(store, user, tree, turn, gone)
     await scoped(client, turn, reply)
     exacts = client.exacts([await store.node(user, gone)])

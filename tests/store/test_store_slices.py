@@ -83,33 +83,28 @@ async def test_trees_have_marks_of_their_own(client: Client):
     assert (await client.store.slice(client.user.id, other.tree.id, None)).mark == Mark(0, 2)
 
 
-async def test_a_large_tree_comes_in_pages_as_one_slice(client: Client, monkeypatch: pytest.MonkeyPatch):
+async def test_a_large_tree_comes_in_pages_that_are_the_whole(client: Client, monkeypatch: pytest.MonkeyPatch):
     for i in range(7):
         await client.say(f"turn {i}")
     whole = await client.store.slice(client.user.id, client.tree.id, None)
     monkeypatch.setattr("proxy.store.reading.slice_page.__defaults__", (3,))
-    assert await client.store.slice(client.user.id, client.tree.id, None) == whole
-    later = await client.store.slice(client.user.id, client.tree.id, Mark(0, 2))
-    assert [node.id for node in later.nodes] == client.nodes[2:]
-    assert not later.reset
+    monkeypatch.setattr("proxy.store.reading.SHORT", 2)
+    pages = [await client.store.slice(client.user.id, client.tree.id, None)]
+    while pages[-1].more:
+        pages.append(await client.store.slice(client.user.id, client.tree.id, pages[-1].mark))
+    assert len(pages) > 3
+    assert [node for page in pages for node in page.nodes] == whole.nodes
+    assert [page.reset for page in pages] == [True, *[False] * (len(pages) - 1)]
+    assert pages[-1].mark == whole.mark
 
 
-async def test_a_change_between_two_pages_voids_what_was_read(client: Client, monkeypatch: pytest.MonkeyPatch):
+async def test_a_change_between_two_pages_begins_the_tree_anew(client: Client, monkeypatch: pytest.MonkeyPatch):
     for i in range(4):
         await client.say(f"turn {i}")
-    monkeypatch.setattr("proxy.store.reading.slice_page.__defaults__", (2,))
-    monkeypatch.setattr("proxy.store.reading.SHORT", 2)
-    read, pages = client.store._read, 0 if client.store._glances is None else 1  # the first page takes a glance
-
-    async def reading(function):
-        nonlocal pages
-        pages += 1
-        if pages == 2:
-            await client.store.delete(client.user.id, client.nodes[4])
-        return await read(function)
-
-    monkeypatch.setattr(client.store, "_read", reading)
-    news = await client.store.slice(client.user.id, client.tree.id, Mark(0, 2))
+    monkeypatch.setattr("proxy.store.reading.slice_page.__defaults__", (4,))
+    first = await client.store.slice(client.user.id, client.tree.id, None)
+    await client.store.delete(client.user.id, client.nodes[4])
+    news = await client.store.slice(client.user.id, client.tree.id, first.mark)
     assert news.reset
     assert [node.id for node in news.nodes] == client.nodes[:4]
 

@@ -55,6 +55,7 @@ async def full(client: Client) -> Client:
     typed = Seen("chain", "", "folded", "assistants", "assistant", "command", None, None, "chat")
     await store.commanded(user, [typed], "command goto", Waypoint(client.tree.id, client.nodes[0]), None)
     assert len((await store.search(user, "boats", None, None, 9)).items) == 2
+    await store.keep_vectors(user, "minilm-1", {client.nodes[0]: b"\x01"}, [])
     await shelved(store, user, client.tree.id, client.nodes[0])
     await pictured(store, user, client.tree.id, client.nodes[0])
     return client
@@ -350,6 +351,20 @@ DAMAGE = {
         "covers the path to a node",
     ),
     "a cut of another user's path": (f"UPDATE cuts SET node_id = {BOBS}", "cuts", "ends in a node"),
+    "vectors of a node that nobody may see": (
+        """
+        INSERT INTO vectors (node_id, user_id, embedder, body)
+        SELECT id, user_id, 'minilm-1', x'01' FROM nodes WHERE visible IS NULL LIMIT 1
+        """,
+        "vectors",
+        "belongs to a visible node",
+    ),
+    "vectors of another user's node": (
+        "UPDATE vectors SET user_id = 'bob'",
+        "vectors",
+        "belongs to a visible node of its user",
+    ),
+    "vectors of nothing": ("UPDATE vectors SET body = x''", "vectors", "holds something"),
     "words of no node": (
         "INSERT INTO search (rowid, owner, words) VALUES (999, 'x', 'boats')",
         "search",

@@ -21,6 +21,7 @@ MEASURED_BY = (
     "reading/cues",
     "reading/tongues",
     "pairs",
+    "supply",
     "vectors",
     "nodes",
     "part",

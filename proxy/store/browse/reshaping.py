@@ -184,6 +184,7 @@ def _bury(
         f"DELETE FROM turn_pieces WHERE node_id IN {doomed}",
         f"DELETE FROM summaries WHERE node_id IN {doomed}",
         f"DELETE FROM cuts WHERE node_id IN {doomed}",
+        f"DELETE FROM vectors WHERE node_id IN {doomed}",
         f"DELETE FROM sent WHERE call_id IN (SELECT id FROM calls WHERE turn_id IN {doomed})",
         # The bill stays; the words that were sent and received go.
         f"""

@@ -99,6 +99,8 @@ def message(wire: Mapping[str, Any], place: str) -> Message:
 def foreign_message(fields: Mapping[str, Any], place: str) -> tuple[Message, dict[str, object]]:
     """A message of another program, and its fields that are no model's business. Raises InvalidRequest."""
     checked = message(fields, place)
+    if checked.role != "assistant" and fields.get("content") is None:
+        raise fault(f"{place}.content", "text or a list of parts is needed; only replies may have none.")
     if fields.keys() <= _FIELDS:
         return checked, {}
     wire = {name: value for name, value in fields.items() if name in _FIELDS}

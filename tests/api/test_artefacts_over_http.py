@@ -122,6 +122,8 @@ def test_what_does_not_exist_is_told_and_changes_nothing(ada: Person, tree: Tree
         ("GET", f"{plan}/diff?from=1&to=9", None, 404, "version"),
         ("GET", f"{plan}/diff", None, 400, "from"),
         ("POST", f"{plan}/revert", {"version": 9}, 404, "version"),
+        ("POST", f"{plan}/revert", {"version": True}, 400, "version"),
+        ("POST", f"{plan}/revert", {"version": "1"}, 400, "version"),
         ("POST", f"{plan}/load", {"version": 9}, 404, "version"),
         ("POST", f"{plan}/load", {"node_id": "n_unknown"}, 404, None),
         ("POST", f"{plan}/load", {"zone": "memory"}, 400, "zone"),

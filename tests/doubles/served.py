@@ -27,7 +27,7 @@ from proxy.store.sqlite import SqliteStore
 from tests.doubles.running import UpstreamDouble
 
 T = TypeVar("T")
-START_S = 90
+START_S = 240
 UPSTREAM_KEY = "sk-upstream-secret"
 MODELS = ("gpt-test", "other-model", "slow", "cut", "hang", "small-window", "status-429", "status-500", "status-503")
 

@@ -117,6 +117,7 @@ WHOLE: list[tuple[str, str, str, str]] = [
     ("a chat without messages", "[]", "the beginning", "no message"),
     ("a chat that is none", '{"messages": {"role": "user"}}', "messages", "array"),
     ("an unknown role in a chat", f'[{USER}, {{"role": "x"}}]', "[1].role", "'x'"),
+    ("a question without content", f'[{USER}, {{"role": "user"}}]', "[1].content", "text or a list"),
     ("a native file in other lines, without its end", '{"graft": 1, "tree": {}}', "tree", "missing"),
     ("a native file in other lines, with an odd node", json.dumps(json.loads(native(line(state="odd")))), "nodes[0].state", "odd"),
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from functools import partial
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
+from litestar.plugins.pydantic import PydanticPlugin
 
 from proxy.api import docs, errors, meta
 from proxy.api.auth import Gatekeeper
@@ -96,6 +97,7 @@ def create_app(
         cors_config=_cors(settings.server.cors_origins),
         request_max_body_size=max_body,
         openapi_config=docs.config(),
+        plugins=[PydanticPlugin(validate_strict=True)],  # "1" and true are no numbers
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
     app.asgi_handler = Doorway(app.asgi_handler, max_body, patience(settings.server))

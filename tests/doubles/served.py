@@ -28,6 +28,7 @@ from tests.doubles.running import UpstreamDouble
 
 T = TypeVar("T")
 START_S = 240
+"""Until a server must be ready: long, since a loaded machine starts it slowly, and nothing waits when it does."""
 UPSTREAM_KEY = "sk-upstream-secret"
 MODELS = ("gpt-test", "other-model", "slow", "cut", "hang", "small-window", "status-429", "status-500", "status-503")
 

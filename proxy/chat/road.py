@@ -132,9 +132,9 @@ class Road:
         parent_id = prepared.attachment.parent_id
         under = request.turn.personality
         nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text, under)
-        nodes = [replace(node, state="unanswered") for node in nodes]
+        nodes = [node._replace(state="unanswered") for node in nodes]
         if nodes and request.turn.sender is not None:
-            nodes[-1] = replace(nodes[-1], sender=request.turn.sender)
+            nodes[-1] = nodes[-1]._replace(sender=request.turn.sender)
         opened = await self._store.open_turn(
             OpenTurn(
                 user_id=tree.user_id,

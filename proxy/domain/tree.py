@@ -10,7 +10,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NewType
+from typing import Literal, NamedTuple, NewType
 
 from proxy.domain.message import Message, Role
 
@@ -60,9 +60,12 @@ class Tree:
     """Who speaks here, and in which role."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One stored message and its place in the tree."""
+NOTHING_NOTED: Mapping[str, object] = {}
+"""Metadata without an entry; never changed in place."""
+
+
+class Node(NamedTuple):
+    """One stored message and its place in the tree. A named tuple, since a path has hundreds of them."""
 
     id: NodeId
     tree_id: TreeId
@@ -82,7 +85,7 @@ class Node:
     """The call that produced a reply."""
     tokens: int | None = None
     """Counted once; `None` until then."""
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = NOTHING_NOTED
     personality: str | None = None
     """The personality that the request named with which it was said; without one it has that of the node above it."""
 

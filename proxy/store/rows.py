@@ -11,7 +11,7 @@ import msgspec
 from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Attachment, Candidate
 from proxy.domain.transcript import Seen
-from proxy.domain.tree import Node, Tree
+from proxy.domain.tree import NOTHING_NOTED, Node, Tree
 from proxy.domain.turn import Call, Limits
 from proxy.store.records import Decision, Key
 
@@ -125,7 +125,7 @@ def to_node(row: Row) -> Node:
         None if system is None else from_json(system),
         call_id,
         tokens,
-        {} if metadata == "{}" else from_json(metadata),
+        NOTHING_NOTED if metadata == "{}" else from_json(metadata),
         personality,
     )
 

@@ -156,7 +156,7 @@ def _hung(branch: _Read, branches: dict[str, _Read]) -> Iterator[Carried]:
             raise fault(place, f"{point} is no index of the parent's messages; there are {len(above)}.")
         parent_id = above[point].node.id
     for index, carried in enumerate(branch.nodes):
-        yield carried if index else replace(carried, node=replace(carried.node, parent_id=parent_id))
+        yield carried if index else replace(carried, node=carried.node._replace(parent_id=parent_id))
 
 
 def _name(tree_id: object) -> str:

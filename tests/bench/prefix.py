@@ -132,7 +132,7 @@ async def road_cpu_ms() -> float:
     async with SqliteStore("sqlite://:memory:") as store:
         who, tree = UserId("ann"), await store.tree(UserId("ann"), "main")
         path = chain([said(("user", "assistant")[n % 2], f"message {n} " * 20) for n in range(1_000)], [60] * 1_000)
-        await store.append(who, tree.id, [replace(node, tree_id=tree.id) for node in path])
+        await store.append(who, tree.id, [node._replace(tree_id=tree.id) for node in path])
         for n in range(10):
             await store.put_zone(who, tree.id, "node", f"zone {n} " * 40, node_id=NodeId(f"n{n * 90 + 1}"))
         ids = [node.id for node in path]

@@ -47,7 +47,7 @@ def drafts(draw: st.DrawFn) -> Draft:
     bytes_a_token = draw(st.sampled_from([1.0, 2.5, 4.0, 8.0]))
     tokenizer = Tokenizer(bytes_a_token)
     if counted:
-        path = [replace(node, tokens=weight(node.message, lambda text: tokenizer.count("m", text))) for node in path]
+        path = [node._replace(tokens=weight(node.message, lambda text: tokenizer.count("m", text))) for node in path]
     ends = [node for node in path if node.message.role == "assistant" and not node.message.tool_calls]
     summaries = [
         Summary(f"s{i}", TreeId("t"), node.id, None, draw(st.sampled_from(["asked", "auto"])), draw(TEXT), 9, "m", 1.0)
@@ -87,7 +87,7 @@ def test_what_is_sent_stays_under_the_margin_and_keeps_what_must_be_kept(
     tokenizer = Tokenizer(bytes_a_token)
     draft = replace(
         draft,
-        path=[replace(n, tokens=n.tokens and weight(n.message, lambda t: tokenizer.count("m", t))) for n in draft.path],
+        path=[n._replace(tokens=n.tokens and weight(n.message, lambda t: tokenizer.count("m", t))) for n in draft.path],
     )
     window = Window(tokens, reply_tokens=10, margin=0.05)
     try:

@@ -32,7 +32,7 @@ def test_any_tree_comes_back_as_it_was(grown: Grown):
                 ]
                 assert copy.personalities == grown.personalities
                 assert [one async for one in copy.beside()] == grown.things
-                nodes = [replace(one, seq=0) async for one in copy.nodes()]
+                nodes = [one._replace(seq=0) async for one in copy.nodes()]
                 assert sorted(nodes, key=_number) == sorted(grown.nodes, key=_number)
         async with await SqliteStore.open("sqlite://:memory:") as other:
             assert await exported(other, await brought(other, kept, "ada")) == kept

@@ -40,7 +40,7 @@ async def client(store: SqliteStore) -> Client:
     second = await client.say("And weirs?")
     other = await client.say("What is a roux?", under=None)
     seen = Message({"role": "user", "content": [{"type": "image_url", "image_url": {"url": data_url()}}]})
-    node = replace(client.node(seen, second[1], "whole"), id=NodeId("n_seen"))
+    node = client.node(seen, second[1], "whole")._replace(id=NodeId("n_seen"))
     await store.append(ADA, client.tree.id, [node])
     await store.switch_image(ADA, "n_seen.0", active=False)
     await store.create_personality(ADA, "tutor", system_prompt="You teach.", zone="Ask back.", metadata={"age": 7})

@@ -82,7 +82,13 @@ class ServerSettings(Section):
     """Web pages, as `https://host:port`, whose scripts may call this server; `*` for all, once there are keys."""
     keep_alive_s: float = Field(default=15.0, gt=0)
     """Longest silence in a stream before a comment keeps its connection open."""
+    grace_s: float = Field(default=8.0, ge=0)
+    """How long requests that are being answered may go on once the server was asked to stop."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    """Lines for people, or a JSON object a line."""
+    log_content: bool = False
+    """Whether what is said is written to the log."""
     max_at_once: int = Field(default=1000, ge=1)
     """Requests that models are asked at the same time; further ones are told to come back."""
 
@@ -280,6 +286,26 @@ class ClientSettings(Section):
         return self
 
 
+class MetricSettings(Section):
+    """`GET /metrics`."""
+
+    enabled: bool = True
+    token: SecretStr | None = None
+    """What whoever asks from another machine must show: `os.environ/NAME`. Without one, this machine alone may ask."""
+
+
+class TraceSettings(Section):
+    """Traces for OpenTelemetry."""
+
+    enabled: bool = False
+    endpoint: str | None = None
+    """Where they are sent over OTLP/HTTP; unset, where the variables of OpenTelemetry say."""
+    share: float = Field(default=1.0, ge=0, le=1)
+    """How many of the traces that begin here are kept."""
+    content: bool = False
+    """Whether spans hold what was said."""
+
+
 class Settings(BaseSettings):
     """The whole configuration."""
 
@@ -301,6 +327,8 @@ class Settings(BaseSettings):
     upstream: UpstreamSettings = UpstreamSettings()
     clients: ClientSettings = ClientSettings()
     limits: LimitSettings = LimitSettings()
+    metrics: MetricSettings = MetricSettings()
+    traces: TraceSettings = TraceSettings()
 
     ignored: ClassVar[tuple[str, ...]] = LITELLM_SECTIONS
 

@@ -17,6 +17,7 @@ import yaml
 from proxy.cli.main import graft as cli
 from proxy.config import Settings
 from proxy.domain.placement import POLICIES
+from proxy.operations.figures import FIGURES
 from proxy.upstream.discovery import PROVIDERS
 from tests.doubles.served import Linear, Served, clean_environment
 
@@ -115,6 +116,13 @@ def test_the_table_of_the_tree_api_is_complete(graft: Served) -> None:
     }
     section = README.partition("# The tree API\n")[2].partition("\n#")[0]
     assert set(re.findall(r"`((?:GET|PUT|POST|PATCH|DELETE) [^`]+)`", section)) == routes
+
+
+def test_the_table_of_figures_is_complete() -> None:
+    rows = README.partition("<!-- figures: begin -->")[2].partition("<!-- figures: end -->")[0].splitlines()
+    told = {cells[1].strip(" `"): re.findall(r"`(\w+)`", cells[2]) for row in rows if len(cells := row.split("|")) > 3}
+    assert {name: told.get(name) for name in FIGURES} == {name: list(one.labels) for name, one in FIGURES.items()}
+    assert set(told) == {"figure", "---", *FIGURES}
 
 
 def test_the_variables_that_bring_models_are_all_named() -> None:

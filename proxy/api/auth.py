@@ -28,6 +28,7 @@ from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, KeyKind, Limits
 from proxy.errors import Forbidden, InvalidRequest, Unauthenticated
+from proxy.operations.entry import current
 
 LOCAL = Caller(user_id=UserId("local"), key_id="local", kind="person")
 """The lone user of a server without keys."""
@@ -120,16 +121,18 @@ class Gatekeeper:
         if request.method in ("POST", "PUT", "PATCH"):
             _demand_json(request.headers)
         if not await self._has_keys():
-            _demand_loopback(request.headers, self._origins)
-            return LOCAL
+            demand_loopback(request.headers, self._origins)
+            return _noted(LOCAL)
         key = await self._key(_bearer(request.headers))
         if self._meter.limits(key.limits):
             request.scope["state"][LIMITS] = partial(self._meter.left, key.id, key.limits)
         if key.kind == "person":
-            return Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store, limits=key.limits)
+            return _noted(
+                Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store, limits=key.limits)
+            )
         sub_user = self._sub_user(request.headers, body or {})
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
-        return Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits)
+        return _noted(Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits))
 
     async def expect(self, request: Request[Any, Any, Any]) -> None:
         """Before a body is read: whether its sender may ask at all, and whether there is room for one more.
@@ -181,6 +184,13 @@ class Gatekeeper:
         return None
 
 
+def _noted(caller: Caller) -> Caller:
+    """The same, named in the request's line of the log."""
+    entry = current.get()
+    entry.user, entry.key = caller.user_id, caller.key_id
+    return caller
+
+
 def _bearer(headers: Mapping[str, str]) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
@@ -194,7 +204,8 @@ def _demand_json(headers: Mapping[str, str]) -> None:
         raise InvalidRequest(f"The body must be sent as application/json, not {kind or 'without a content type'!r}.")
 
 
-def _demand_loopback(headers: Mapping[str, str], origins: Collection[str]) -> None:
+def demand_loopback(headers: Mapping[str, str], origins: Collection[str] = ()) -> None:
+    """Raises Forbidden for what is not addressed to this machine by its own names, or comes from another machine's web page."""
     hint = "Make a key with `graft keys add USER` to use this server from elsewhere."
     if not _is_loopback(_host_of(f"//{headers.get('host', '')}")):
         raise Forbidden(

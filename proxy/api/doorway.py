@@ -20,6 +20,7 @@ from proxy.api.arriving import Arriving, Held, Patience
 from proxy.api.auth import LIMITS, PERMIT
 from proxy.api.errors import body_of, headers_of, status_of
 from proxy.errors import InvalidRequest, ProxyError, RequestTooLarge
+from proxy.operations.entry import current
 
 _PACKINGS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 """What zlib must be told to read each coding."""
@@ -61,7 +62,10 @@ class Doorway:
                 await _refuse(send, refused)
                 return
             scope, receive = _with_length(scope, len(body)), _again(body, receive)
-        await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            current.get().route = scope.get("path_template", "")
 
 
 def _packing(scope: Scope) -> bytes | None:

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 
 from proxy import errors
+from proxy.operations.entry import current
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ _STATUSES: tuple[tuple[type[errors.ProxyError], int], ...] = (
     (errors.StoreUnavailable, 503),
 )
 """The first family that an error belongs to counts."""
+_OURS = {"x-request-id": "x-graft-upstream-request-id", "request-id": "x-graft-upstream-request-id"}
+"""What a provider's header is called where its name means something of this server."""
 _INDEX = re.compile(r"\.(\d+)\b")
 """An item of a list in a path, as pydantic writes it."""
 _OUTSIDE = ("path", "query")
@@ -48,6 +51,10 @@ def status_of(exc: errors.ProxyError) -> int:
 def body_of(exc: errors.ProxyError) -> dict[str, Any]:
     """OpenAI's error body."""
     status = status_of(exc)
+    entry = current.get()
+    entry.failure = type(exc).__name__
+    if isinstance(exc, errors.RateLimited | errors.Overloaded):
+        entry.limit = getattr(exc, "type", "busy")
     kind = (
         getattr(exc, "type", None)
         or _TYPES.get(status)
@@ -59,7 +66,7 @@ def body_of(exc: errors.ProxyError) -> dict[str, Any]:
 
 def headers_of(exc: errors.ProxyError) -> dict[str, str]:
     """`Retry-After` and the provider's rate-limit headers; a connection on which nobody waits any longer is closed."""
-    headers = dict(getattr(exc, "headers", {}))
+    headers = {_OURS.get(name, name): value for name, value in getattr(exc, "headers", {}).items()}
     if isinstance(exc, errors.TooSlow):
         headers["connection"] = "close"
     retry_after_s = getattr(exc, "retry_after_s", None)
@@ -94,6 +101,7 @@ def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[
 
 def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
     """Anything else: logged once, here, and told without its details."""
+    current.get().failure = type(exc).__name__
     log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
     return _refused(500, "Graft failed on this request. The server's log has the details.")
 

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from proxy.domain.turn import Caller, Limits
 from proxy.errors import Overloaded, RateLimited, StoreError
+from proxy.operations.entry import current
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,10 @@ class Permit:
 
     def spent(self, usage: object) -> None:
         """The tokens that the provider reports, in OpenAI's shape; of several reports the last counts."""
-        total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
+        if not isinstance(usage, Mapping):
+            return
+        current.get().usage = usage
+        total = usage.get("total_tokens")
         if isinstance(total, int) and total != self._spent:
             self._meter.spend(self._key_id, total - self._spent)
             self._spent = total

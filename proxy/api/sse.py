@@ -67,6 +67,12 @@ async def events(
             reading.cancel()
 
 
+async def settled() -> None:
+    """Wait until the streams whose clients have left have ended."""
+    while _leaving:
+        await asyncio.gather(*_leaving, return_exceptions=True)
+
+
 class Outlet:
     """Frames between the task that reads the upstream and the client's connection."""
 

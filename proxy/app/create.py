@@ -6,26 +6,41 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.plugins.pydantic import PydanticPlugin
 
-from proxy.api import docs, errors, meta
+from proxy.api import docs, errors, meta, metrics
 from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.tree import memories, routes
+from proxy.api.watching import Watch, Watched
 from proxy.app.bounds import most, patience
-from proxy.app.parts import assemble, configured_models, hints_of, signed_users
+from proxy.app.parts import (
+    Parts,
+    aside_kinds,
+    assemble,
+    configured_models,
+    hints_of,
+    resolved,
+    signed_users,
+    traces_of,
+)
 from proxy.app.warming import Warm, running
 from proxy.config import Settings
 from proxy.context.marking import without_placed
 from proxy.distil.remembering import Remembering
 from proxy.domain.turn import Limits
 from proxy.errors import ProxyError
+from proxy.operations import logs
+from proxy.operations.figures import Figures
+from proxy.operations.sharing import Shared
+from proxy.operations.traces import Traces
 from proxy.store.sqlite import SqliteStore
 
 
@@ -35,6 +50,8 @@ def create_app(
     *,
     when_warm: Callable[[], None] = lambda: None,
     worker: int | None = None,
+    figures_in: Path | None = None,
+    traces: Traces | None = None,
 ) -> Litestar:
     """The application; nothing is opened before it starts.
 
@@ -42,6 +59,8 @@ def create_app(
         settings: What the operator chose.
         env: Where keys and providers are looked up.
         worker: The number of this process among several.
+        figures_in: A folder that all processes of this server share, for their figures.
+        traces: Where requests are traced to; else where `settings` say.
         when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
 
     Raises:
@@ -49,12 +68,19 @@ def create_app(
     """
     configured = configured_models(settings, env)
     store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
-    parts = assemble(settings, store, configured)
+    traces = traces or traces_of(settings.traces)
+    watch = Watch(traces=traces, content=settings.server.log_content)
+    store.figures = watch.figures
+    parts = assemble(settings, store, configured, watch.figures, traces)
+    watch.aside_kinds = aside_kinds(settings.clients)
+    logs.redact.learn([secret for model in configured.all() for secret in model.secrets])
     meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()))
     gatekeeper = Gatekeeper(
         store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
     )
     warm = Warm(parts, settings, when_warm)
+    shared = Shared(watch.figures, figures_in)
+    _gauges(watch.figures, parts, meter)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
         route_handlers=[
@@ -87,8 +113,9 @@ def create_app(
                 ),
             ),
             *meta.routes(warm.ready, worker),
+            *([metrics.route(shared, _token(settings, env))] if settings.metrics.enabled else []),
         ],
-        lifespan=[partial(running, parts=parts, warm=warm, meter=meter, settings=settings)],
+        lifespan=[partial(running, parts=parts, warm=warm, meter=meter, settings=settings, watch=watch, shared=shared)],
         exception_handlers={
             ProxyError: errors.proxy_error,
             HTTPException: errors.http_error,
@@ -100,8 +127,22 @@ def create_app(
         plugins=[PydanticPlugin(validate_strict=True)],  # "1" and true are no numbers
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
-    app.asgi_handler = Doorway(app.asgi_handler, max_body, patience(settings.server))
+    app.asgi_handler = Watched(Doorway(app.asgi_handler, max_body, patience(settings.server)), watch)
+    app.state.watch = watch
     return app
+
+
+def _gauges(figures: Figures, parts: Parts, meter: Meter) -> None:
+    """What is looked up when somebody asks how the server stands."""
+    figures.gauge("graft_in_flight", lambda: {(): meter.running})
+    figures.gauge("graft_breaker_open", parts.lanes.care.open)
+    figures.gauge("graft_store_waiting_writes", lambda: {(): parts.store.waiting()[0]})
+    figures.gauge("graft_store_waiting_reads", lambda: {(): parts.store.waiting()[1]})
+
+
+def _token(settings: Settings, env: Mapping[str, str]) -> str | None:
+    token = settings.metrics.token
+    return None if token is None else resolved(token, env, "metrics.token")
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from proxy.api.hints import Hints
 from proxy.api.signed_user import SignedUsers
 from proxy.chat.answer import Chat
+from proxy.chat.clients import aside
 from proxy.chat.clients.rules import Clients
 from proxy.chat.place import Policies
 from proxy.chat.recalling import Recalling
@@ -17,11 +20,13 @@ from proxy.chat.tending import Pruning
 from proxy.chat.terms import Rules
 from proxy.chat.titling import Titling
 from proxy.chat.typed.offer import Between
-from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings, TitleSettings
+from proxy.config import ClientSettings, ContextSettings, RoutingSettings, Settings, TitleSettings, TraceSettings
 from proxy.distil.summary import Summaries
 from proxy.distil.title import Titles
 from proxy.domain.ports import TreeFeed
 from proxy.errors import ConfigError
+from proxy.operations.figures import Figures
+from proxy.operations.traces import Traces, exporting
 from proxy.routing import personal
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
@@ -55,9 +60,15 @@ class Parts:
     recall: Recall
 
 
-def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Parts:
+def assemble(
+    settings: Settings,
+    store: SqliteStore,
+    configured: Models,
+    figures: Figures | None = None,
+    traces: Traces | None = None,
+) -> Parts:
     """The parts over a store and some models."""
-    lanes = lanes_of(settings, configured)
+    lanes = lanes_of(settings, configured, figures, traces)
     vectors = embedder(settings.routing.embedder)
     router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors, store)
     recall, context = Recall(store, vectors), settings.context
@@ -76,7 +87,7 @@ def assemble(settings: Settings, store: SqliteStore, configured: Models) -> Part
         recalling=recalling,
     )
     told_short, titled = pruning(settings.context, lanes), titling(settings.titles, store, lanes)
-    chat = Chat(store, router, lanes, rules, told_short, titled)
+    chat = Chat(store, router, lanes, rules, told_short, titled, figures)
     return Parts(store, lanes, router, chat, recall)
 
 
@@ -125,20 +136,40 @@ def signed_users(clients: ClientSettings, env: Mapping[str, str]) -> SignedUsers
     """How sub-users are named by signed tokens, where a secret is set. Raises ConfigError."""
     if clients.user_jwt_secret is None:
         return None
-    secret = clients.user_jwt_secret.get_secret_value()
-    if secret.startswith(FROM_ENVIRONMENT):
-        name = secret.removeprefix(FROM_ENVIRONMENT)
-        if name not in env:
-            raise ConfigError(f"clients.user_jwt_secret names the variable {name}, which is not set.")
-        secret = env[name]
+    secret = resolved(clients.user_jwt_secret, env, "clients.user_jwt_secret")
     return SignedUsers(_lower(clients.user_jwt_headers), secret.encode())
+
+
+def resolved(secret: SecretStr, env: Mapping[str, str], setting: str) -> str:
+    """A secret as it is, or out of the variable that it names. Raises ConfigError where that is not set."""
+    told = secret.get_secret_value()
+    if not told.startswith(FROM_ENVIRONMENT):
+        return told
+    name = told.removeprefix(FROM_ENVIRONMENT)
+    if not env.get(name):
+        raise ConfigError(f"{setting} names the variable {name}, which is not set.")
+    return env[name]
+
+
+def traces_of(settings: TraceSettings) -> Traces | None:
+    """How requests are traced, where that is wanted. Raises ConfigError where the libraries are missing."""
+    if not settings.enabled:
+        return None
+    return exporting(settings.endpoint, settings.share, content=settings.content)
+
+
+def aside_kinds(clients: ClientSettings) -> frozenset[str]:
+    """What asides are counted as: names that a client makes up are none of these."""
+    return frozenset({*(rule.name for rule in clients.helpers), aside.OFF, aside.UNSAID})
 
 
 def _lower(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.lower() for name in names)
 
 
-def lanes_of(settings: Settings, configured: Models) -> Lanes:
+def lanes_of(
+    settings: Settings, configured: Models, figures: Figures | None = None, traces: Traces | None = None
+) -> Lanes:
     """The door to some models."""
     waits = settings.upstream
     timeouts = Timeouts(
@@ -148,7 +179,10 @@ def lanes_of(settings: Settings, configured: Models) -> Lanes:
         if name not in configured:
             raise ConfigError(f"upstream.fallbacks names the model {name!r}, which is not configured.")
     care = CareRules(waits.retries, waits.fallbacks, Rest(waits.breaker_failures, waits.breaker_rest_s))
-    return Lanes(configured, timeouts, settings.context.window_tokens, trust_env=waits.trust_env, care=care)
+    window_tokens = settings.context.window_tokens
+    return Lanes(
+        configured, timeouts, window_tokens, trust_env=waits.trust_env, care=care, figures=figures, traces=traces
+    )
 
 
 def configured_models(settings: Settings, env: Mapping[str, str]) -> Models:

@@ -10,12 +10,19 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
+from proxy.api import sse
 from proxy.api.metering import Meter
+from proxy.api.watching import Watch
 from proxy.app.parts import Parts
 from proxy.config import Settings
 from proxy.errors import StoreUnavailable
+from proxy.operations import logs
+from proxy.operations.sharing import Shared
 
 log = logging.getLogger("graft")
+
+PATIENCE_S = 1.0
+"""How long titles, summaries and vectors may still take when the server stops: they are made again."""
 
 
 class Warm:
@@ -46,6 +53,7 @@ class Warm:
         started = time.perf_counter()
         await self._parts.lanes.warm()
         await self._parts.router.start()
+        logs.adopt()
         routing = self._settings.routing
         scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
         log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
@@ -56,19 +64,26 @@ class Warm:
 
 @asynccontextmanager
 async def running(
-    _: Litestar, parts: Parts, warm: Warm, meter: Meter, settings: Settings
+    _: Litestar, parts: Parts, warm: Warm, meter: Meter, settings: Settings, watch: Watch, shared: Shared
 ) -> AsyncGenerator[None, None]:
     async with parts.store:
         log.info("Store: %s (durability %s)", settings.storage.url, settings.storage.durability)
         await meter.recall(parts.store)
-        keeping = asyncio.create_task(meter.keep_on(parts.store))
+        if watch.content:
+            log.warning("server.log_content is on: what is asked and answered is written to this log")
+        keeping = [asyncio.create_task(meter.keep_on(parts.store)), asyncio.create_task(shared.keep_on())]
         warm.start()
         try:
             yield
         finally:
             await warm.stop()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            await parts.chat.tasks.finish()
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+            await sse.settled()
+            await parts.chat.tasks.finish(0.0 if watch.at_once else PATIENCE_S)
             await meter.keep(parts.store)
             await parts.lanes.close()
+            shared.write()
+            if watch.traces is not None:
+                await asyncio.to_thread(watch.traces.close)

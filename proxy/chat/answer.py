@@ -14,6 +14,7 @@ from proxy.chat.clients import aside
 from proxy.chat.history.again import Running, asked_before
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.looking import Look, Looked
+from proxy.chat.noting import noted
 from proxy.chat.prepare import Preparation
 from proxy.chat.prepared import receipt_of
 from proxy.chat.reanswer import AskAgain, reopen
@@ -34,8 +35,10 @@ from proxy.domain.placement import Attachment
 from proxy.domain.ports import TurnRouter, Upstream
 from proxy.domain.summary import Summary
 from proxy.domain.tree import Tree, UserId, new_id
-from proxy.domain.turn import Call, Caller, Completion, Turn
+from proxy.domain.turn import Call, Caller, Completion, Served, Turn
 from proxy.errors import InvalidRequest, NotFound, Overtaken
+from proxy.operations.entry import current
+from proxy.operations.figures import Figures
 
 
 class Chat:
@@ -49,12 +52,13 @@ class Chat:
         rules: Rules,
         pruning: Pruning | None = None,
         titling: Titling | None = None,
+        figures: Figures | None = None,
     ) -> None:
         self._store = store
         self._upstream = upstream
         self._rules = rules
         self._prepare = Preparation(store, upstream, rules.zones_as, rules.recalling)
-        self._road = Road(store, router, upstream, rules, self._prepare, pruning or Pruning(None), titling)
+        self._road = Road(store, router, upstream, rules, self._prepare, pruning or Pruning(None), titling, figures)
         self.tasks = self._road.tasks
         self.titling = titling
         self._memo = Memo()
@@ -68,7 +72,8 @@ class Chat:
             ContextTooSmall: The turn alone does not fit the model.
             UpstreamError: The provider failed before the first byte; the turn stays stored as unanswered.
         """
-        started = time.perf_counter()
+        started, entry = time.perf_counter(), current.get()
+        entry.model, entry.stream = turn.model, turn.stream
         turn, accepts = without_lines(turn)
         window = self._window(turn)
         asks = any(message.role not in ("system", "developer", "assistant") for message in turn.messages)
@@ -87,12 +92,15 @@ class Chat:
             answer = await self._told(request, command)
         else:
             answer = await self._remembered(request, accepts=accepts, undoes=command)
+        noted(entry, answer)
         return answer if profile is None else replace(answer, client=profile.name)
 
     async def _beside(self, request: Request, name: str) -> Answer:
         """Answer what is not to be remembered, from what it sent."""
-        answer = await self._road.begun(request.turn, aside.answer(self._store, self._upstream, request, name))
-        return replace(answer, aside=name)
+        served = Served()
+        chunks = aside.answer(self._store, self._upstream, request, name, served)
+        answer = await self._road.begun(request.turn, chunks)
+        return replace(answer, aside=name, served=served)
 
     async def _told(self, request: Request, command: Command, why_not: str | None = None) -> Answer:
         """Answer a command."""
@@ -154,10 +162,13 @@ class Chat:
             ContextTooSmall: The turn alone does not fit the model.
             UpstreamError: The provider failed before the first byte; what is stored stays as it was.
         """
-        started = time.perf_counter()
+        started, entry = time.perf_counter(), current.get()
+        entry.model, entry.stream = wish.model, wish.stream
         window = self._window(Turn(wish.model, (), wish.options))
         again = await reopen(self._store, self._prepare, wish, caller, window, started)
-        return await self._road.again(again, wish, caller, started)
+        answer = await self._road.again(again, wish, caller, started)
+        noted(entry, answer)
+        return answer
 
     async def look(self, wish: Look, caller: Caller) -> Looked:
         """What would be sent for the next turn at a place, put together as for a request. Nothing is stored.
@@ -223,7 +234,8 @@ class Chat:
         completion = Completion(messages, [call.finish_reason] * len(messages), call.usage, call.envelope)
         receipt = receipt_of(call.receipt)
         chunks = each(collect.pieces(completion) if turn.stream else [collect.whole(completion)])
-        return Answer(offer.appended(chunks, receipt.offer_line) if receipt.offer_line else chunks, receipt)
+        passed_on = offer.appended(chunks, receipt.offer_line) if receipt.offer_line else chunks
+        return Answer(passed_on, receipt, served=Served(turn.model, receipt.answered_by or ""))
 
     def _window(self, turn: Turn) -> Window:
         limit = turn.options.get("max_completion_tokens") or turn.options.get("max_tokens")

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from proxy.chat.prepared import Prepared
 from proxy.context.tokens import estimate_all
 from proxy.domain.ports import Upstream
-from proxy.domain.turn import Asked, Chunk, Receipt, Turn
+from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
 from proxy.errors import ContextLengthExceeded
 
 
@@ -22,6 +22,8 @@ class Asking:
         """What was sent last."""
         self.receipt = receipt
         """The account of what was sent last; it stands once the first chunk is there."""
+        self.served = Served()
+        """Who answers; likewise."""
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer. Raises the UpstreamError family."""
@@ -45,5 +47,5 @@ class Asking:
     def _ask(self) -> AsyncGenerator[Chunk, None]:
         turn, wires = self._turn, [message.wire for message in self.prepared.context.messages]
         return self._upstream.ask(
-            Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on)
+            Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on, self.served)
         )

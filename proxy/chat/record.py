@@ -23,6 +23,7 @@ from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
 from proxy.errors import NotFound, ProxyError, StoreError, StoreUnavailable, UpstreamError
+from proxy.operations.figures import Figures
 
 T = TypeVar("T")
 
@@ -68,19 +69,32 @@ class Recording:
 class Tasks:
     """Work that outlives its request: kept until it ends, awaited before the server stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, figures: Figures | None = None) -> None:
+        self.figures = figures or Figures()
         self._running: set[asyncio.Task[Any]] = set()
+        self._storing: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
 
-    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def start(self, work: Coroutine[Any, Any, T], *, stores: bool = False) -> asyncio.Task[T]:
+        """Begin some work.
+
+        Args:
+            stores: What was received of a reply depends on it, so a server that stops waits for it, however long it takes.
+        """
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
+        if stores:
+            self._storing.add(task)
         task.add_done_callback(self._done)
         return task
 
-    async def finish(self) -> None:
-        """Wait for all that runs."""
+    async def finish(self, patience_s: float | None = None) -> None:
+        """Wait for all that runs; what stores nothing of a reply is ended when `patience_s` is over."""
         self._stopping.set()
+        if self._running and patience_s is not None:
+            await asyncio.wait(self._running, timeout=patience_s)
+            for task in self._running - self._storing:
+                task.cancel()
         while self._running:
             await asyncio.gather(*self._running, return_exceptions=True)
 
@@ -92,6 +106,7 @@ class Tasks:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
+        self._storing.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, NotFound):
             log.info("Work behind a request found nothing left to do: %s", error)
@@ -125,7 +140,7 @@ async def relay(
         completion = fold.completion()
         # Whoever left after the last word has missed nothing of the answer.
         outcome: Outcome = "done" if completion.ended else "interrupted" if fold.started else "failed"
-        closing = tasks.start(_close(store, tasks, recording, completion, outcome, error))
+        closing = tasks.start(_close(store, tasks, recording, completion, outcome, error), stores=True)
         with contextlib.suppress(BaseException):
             await chunks.aclose()
         # The task is kept whatever becomes of this wait: a client that leaves cancels every await in here.
@@ -150,8 +165,9 @@ async def _close(
         try:
             await store.close_turn(closing)
         except StoreUnavailable:
-            tasks.start(_close_later(store, tasks, closing))
+            tasks.start(_close_later(store, tasks, closing), stores=True)
             raise
+        tasks.figures.count("graft_replies_total", status)
         whole = status == "done"
     finally:
         recording.closed(whole)

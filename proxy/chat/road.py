@@ -36,6 +36,7 @@ from proxy.domain.ports import OpenTurn, TurnRouter, Upstream
 from proxy.domain.transcript import Strand
 from proxy.domain.tree import CallId, NodeId, Tree, new_id
 from proxy.domain.turn import Caller, Chunk, Turn
+from proxy.operations.figures import Figures
 
 
 class Road:
@@ -50,13 +51,14 @@ class Road:
         preparation: Preparation,
         pruning: Pruning,
         titling: Titling | None,
+        figures: Figures | None = None,
     ) -> None:
         self._store = store
         self._router = router
         self._upstream = upstream
         self._rules = rules
         self._prepare = preparation
-        self.tasks = Tasks()
+        self.tasks = Tasks(figures)
         self.retries = Retries()
         self.tending = Tending(store, preparation.counting, pruning)
         self.titling = titling
@@ -207,8 +209,10 @@ class Road:
         """The receipt as it is kept."""
         scorer = self._upstream.price(self._rules.scorer_model) if self._rules.scorer_model else None
         newest = estimate_all(turn_messages(request.turn, request.transcript.turn_from))
-        prices = Prices(self._upstream.price(request.turn.model), scorer, asking.prepared.attachment, newest)
-        return kept(asking.receipt, bill(asking.receipt, usage, prices))
+        asked = asking.served.model or request.turn.model  # another model may have stood in, at its own price
+        prices = Prices(self._upstream.price(asked), scorer, asking.prepared.attachment, newest)
+        receipt = replace(asking.receipt, answered_by=asking.served.deployment or None)
+        return kept(receipt, bill(receipt, usage, prices))
 
     def _warm(self, request: Request, tree: Tree) -> None:
         """What the router derives from text costs far more than a request: not for those who always follow."""
@@ -219,7 +223,9 @@ class Road:
         """The answer, once it has begun or its client has heard nothing for too long."""
         silence_s = self._rules.silence_s
         started = await begun(chunks, waits_s=silence_s if turn.stream else None)
-        return Answer(started, asking.receipt if asking else None, silence_s)
+        if asking is None:
+            return Answer(started, None, silence_s)
+        return Answer(started, asking.receipt, silence_s, served=asking.served, attachment=asking.prepared.attachment)
 
 
 def _said_now(request: Request, cursor: Cursor, known: KnownTurn) -> list[Message]:

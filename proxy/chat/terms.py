@@ -13,7 +13,8 @@ from proxy.chat.prepare import ZonesRule
 from proxy.chat.recalling import Recalling
 from proxy.chat.typed.offer import Between
 from proxy.chat.typed.steering import Steered
-from proxy.domain.turn import Chunk, Receipt
+from proxy.domain.placement import Attachment
+from proxy.domain.turn import Chunk, Receipt, Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class Answer:
     """What an aside was taken for."""
     client: str | None = None
     """The client, if it is a known one."""
+    served: Served = field(default_factory=Served)
+    """Who answers, as soon as that is known."""
+    attachment: Attachment | None = None
+    """Where the turn was put; `None` where nothing was."""
 
 
 class Stored(Steered, SentStore, Protocol):

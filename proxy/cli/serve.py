@@ -7,6 +7,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -15,6 +16,7 @@ from proxy.cli.common import config_option, opened
 from proxy.config import Settings, load
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
+from proxy.operations import logs
 from proxy.store.connection import MEMORY, file_of
 
 QUEUE = 2048
@@ -37,12 +39,7 @@ def serve(config_file: str | None, host: str | None, port: int | None, workers: 
 
 def start_log(settings: Settings, who: str | None = None) -> None:
     """Lines on standard error; `who` says which of several processes writes them."""
-    name = f"%(name)s [{who}]" if who else "%(name)s"
-    logging.basicConfig(
-        level=settings.server.log_level.upper(), format=f"%(asctime)s %(levelname)s {name}: %(message)s"
-    )
-    for chatty in ("httpx", "LiteLLM", "aiosqlite", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logs.start(settings.server.log_level, settings.server.log_format, who)
 
 
 def run(settings: Settings) -> None:
@@ -88,6 +85,7 @@ def serve_on(
     url: str | None = None,
     worker: int | None = None,
     when_up: Callable[[], None] = lambda: None,
+    figures_in: Path | None = None,
 ) -> None:
     """Serve with this process until stopped.
 
@@ -95,6 +93,7 @@ def serve_on(
         url: Told in the log, where it was not yet.
         worker: This process's number among several.
         when_up: Called on the event loop once requests are answered.
+        figures_in: A folder that several processes share for their figures.
     """
     heap.limit()
     heap.one_thread()
@@ -103,26 +102,20 @@ def serve_on(
     from proxy.api import connection
     from proxy.app import create_app
     from proxy.app.bounds import of_connection
+    from proxy.cli.stopping import Server
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started:
-                when_up()
-
-    app = create_app(settings, when_warm=heap.settle, worker=worker)
+    app = create_app(settings, when_warm=heap.settle, worker=worker, figures_in=figures_in)
     config = uvicorn.Config(
         app,
         http=connection.within(of_connection(settings.server)),
         ws="none",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=10,
         server_header=False,
     )
     if url is not None:
         logging.getLogger("graft").info("Graft listens on %s", url)
-    server = Server(config)
+    server = Server(config, app.state.watch, settings.server.grace_s, when_up, is_worker=worker is not None)
     server.run(sockets=[bound])
     if not server.started:
         sys.exit(1)

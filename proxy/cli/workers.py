@@ -10,25 +10,33 @@ A worker that loses its parent stops, so that no port stays taken behind a kille
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from proxy.config import Settings
 from proxy.errors import ProxyError
+from proxy.operations import sharing
 
 log = logging.getLogger("graft")
 
-GRACE_S = 15.0
-"""How long workers that are asked to stop may finish what they answer."""
+STORED_WITHIN_S = 15.0
+"""How long workers whose grace period is over may take to store what has arrived."""
 LONGEST_PAUSE_S = 30.0
 """Longest wait before a worker that cannot start is started again."""
+
+AT_ONCE = signal.SIGUSR1
+"""Ends a worker's grace period."""
 
 _fresh = multiprocessing.get_context("spawn")
 
@@ -56,6 +64,8 @@ class Supervisor:
     _failures: dict[int, int] = field(default_factory=dict)
     """How often in a row a worker ended before it was up."""
     _was_up: bool = False
+    _figures: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="graft-figures-")))
+    """Where the workers put their figures, for each other."""
 
     def run(self) -> bool:
         """Serve until a signal says stop; false where the first workers could not even start."""
@@ -67,7 +77,8 @@ class Supervisor:
         try:
             return self._look_after(waked)
         finally:
-            self._stop()
+            self._stop(waked)
+            shutil.rmtree(self._figures, ignore_errors=True)
             signal.set_wakeup_fd(-1)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -97,7 +108,8 @@ class Supervisor:
 
     def _started(self, number: int) -> Worker:
         told, tell = _fresh.Pipe(duplex=False)
-        process = _fresh.Process(target=work, args=(self.settings, self.bound, number, tell), name=f"graft-{number}")
+        given = (self.settings, self.bound, number, tell, self._figures)
+        process = _fresh.Process(target=work, args=given, name=f"graft-{number}")
         process.start()
         tell.close()
         return Worker(number, process, told)
@@ -115,19 +127,35 @@ class Supervisor:
         del self._workers[worker.number]
         worker.process.join()
         worker.told.close()
+        if worker.process.pid is not None:
+            sharing.ended(self._figures, worker.process.pid)
         failures = 0 if worker.is_up else self._failures.get(worker.number, 0) + 1
         self._failures[worker.number] = failures
         pause = min(LONGEST_PAUSE_S, 2.0**failures) if failures else 0.0
         self._due[worker.number] = time.monotonic() + pause
         log.error("Worker %d has ended with %s; another is started", worker.number, worker.process.exitcode)
 
-    def _stop(self) -> None:
+    def _stop(self, waked: int) -> None:
+        """Have all workers finish what they answer; another signal has them end at once."""
+        self.bound.close()  # nobody shall wait at a door that nobody opens any more
         workers = list(self._workers.values())
+        _drain(waked)
         for worker in workers:
             worker.process.terminate()
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + self.settings.server.grace_s + STORED_WITHIN_S
+        while left := {one.process.sentinel: one for one in workers if one.process.exitcode is None}:
+            ready = wait([waked, *left], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                break
+            if waked in ready:
+                _drain(waked)
+                deadline = min(deadline, time.monotonic() + STORED_WITHIN_S)
+                for worker in left.values():
+                    os.kill(worker.process.pid or 0, AT_ONCE)
+            for sentinel in ready:
+                if isinstance(sentinel, int) and sentinel in left:
+                    left[sentinel].process.join()
         for worker in workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.exitcode is None:
                 log.warning("Worker %d does not stop and is killed", worker.number)
                 worker.process.kill()
@@ -135,11 +163,18 @@ class Supervisor:
             worker.told.close()
 
 
+def _drain(waked: int) -> None:
+    """Forget the signals that have come."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(waked, 64):
+            pass
+
+
 def _noted(*_: object) -> None:
     """The signal's number is in the pipe already."""
 
 
-def work(settings: Settings, bound: socket.socket, number: int, tell: Connection) -> None:
+def work(settings: Settings, bound: socket.socket, number: int, tell: Connection, figures_in: Path) -> None:
     """The life of a worker, in a process of its own."""
     from proxy.cli.serve import serve_on, start_log
 
@@ -148,12 +183,18 @@ def work(settings: Settings, bound: socket.socket, number: int, tell: Connection
     def up() -> None:
         parent = multiprocessing.parent_process()
         assert parent is not None
-        asyncio.get_running_loop().add_reader(parent.sentinel, os.kill, os.getpid(), signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+
+        def orphaned(sentinel: int) -> None:
+            loop.remove_reader(sentinel)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        loop.add_reader(parent.sentinel, orphaned, parent.sentinel)
         tell.send(number)
         tell.close()
 
     try:
-        serve_on(settings, bound, worker=number, when_up=up)
+        serve_on(settings, bound, worker=number, when_up=up, figures_in=figures_in)
     except ProxyError as exc:
         log.error("%s", exc.message)  # noqa: TRY400 - an operator can act on the message
         raise SystemExit(1) from None

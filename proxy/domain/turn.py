@@ -184,6 +184,8 @@ class Receipt:
     """Another place that the reply's last line offers: a node's id, or `root`."""
     offer_line: str | None = None
     """That line, which is Graft's and no part of the reply."""
+    answered_by: str | None = None
+    """The deployment that answered, such as `gpt#2`; another model's where it stood in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,17 @@ class Price:
     completion: float
     cached: float | None = None
     """For prompt tokens that it had in its cache; `None` where nothing is known."""
+
+
+@dataclass(slots=True)
+class Served:
+    """Who answered; filled in before the first chunk is there."""
+
+    model: str = ""
+    """The configured model: another than was asked for where that could not answer."""
+    deployment: str = ""
+    """Which of its deployments."""
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,8 @@ class Asked:
     usage_wanted: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     """The client's headers that are passed on; names in lower case. The configured ones win over them."""
+    served: Served = field(default_factory=Served)
+    """Told by the upstream."""
 
     def beside(self, configured: Mapping[str, str]) -> dict[str, str]:
         """The configured headers, and those of the client that they do not name."""

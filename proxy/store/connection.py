@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Any, Final, Generic, TypeVar
 import aiosqlite
 
 from proxy.errors import ConfigError, StoreError, StoreUnavailable
+from proxy.operations.figures import Figures
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ MEMORY: Final = ":memory:"
 SHARED: Final = 128
 """Most writes that share one commit; more would make the first wait for the last."""
 
+_SIZES: Final = ((1, "1"), (4, "2-4"), (16, "5-16"), (SHARED, f"17-{SHARED}"))
+"""How commits are told apart by the writes that share them."""
 CACHED_STATEMENTS: Final = 256
 _LOG_PAGES: Final = 4_000
 """Pages of the write-ahead log before they are carried into the file (16 MB): a page that changes often is carried once."""
@@ -152,6 +156,11 @@ class Reader:
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
 
+    @property
+    def waiting(self) -> int:
+        """Questions that were handed over and are not begun."""
+        return self._connection._tx.qsize()  # noqa: SLF001
+
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         return await whole(self._connection, partial(_on_one_snapshot, function=function))
 
@@ -165,8 +174,9 @@ class _Waiting(Generic[T]):
 class Writer:
     """Runs transactions in the order in which they came; those that wait together share a commit."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, figures: Figures | None = None) -> None:
         self._connection = connection
+        self._figures = figures or Figures()
         self._waiting: list[_Waiting[Any]] = []
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
@@ -179,6 +189,11 @@ class Writer:
             self._busy = True
             asyncio.get_running_loop().call_soon(self._commit)  # so that others of this round of the loop share it
         return await waiting.outcome
+
+    @property
+    def waiting(self) -> int:
+        """Writes that share the next commits."""
+        return len(self._waiting)
 
     async def close(self) -> None:
         """Wait for what was asked so far."""
@@ -202,10 +217,11 @@ class Writer:
             _settle(batch, [_Failed(exc)] * len(batch))
             self._commit()
         else:
-            running.add_done_callback(partial(self._committed, batch))
+            running.add_done_callback(partial(self._committed, batch, time.perf_counter()))
 
-    def _committed(self, batch: list[_Waiting[Any]], running: asyncio.Future[list[Any]]) -> None:
+    def _committed(self, batch: list[_Waiting[Any]], began: float, running: asyncio.Future[list[Any]]) -> None:
         self._commit()
+        self._count(len(batch), time.perf_counter() - began)
         if running.cancelled():
             outcomes: list[Any] = [_Failed(StoreUnavailable("The store is closed."))] * len(batch)
         elif (error := running.exception()) is not None:
@@ -213,6 +229,12 @@ class Writer:
         else:
             outcomes = running.result()
         _settle(batch, outcomes)
+
+    def _count(self, writes: int, seconds: float) -> None:
+        figures = self._figures
+        figures.count("graft_store_commits_total", next(told for most, told in _SIZES if writes <= most))
+        figures.count("graft_store_writes_total", by=writes)
+        figures.observe("graft_store_commit_seconds", seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from typing import Self, TypeVar
 import aiosqlite
 
 from proxy.errors import ConfigError
+from proxy.operations.figures import Figures
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, prepare, translated, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate, pending, version_of
@@ -46,6 +47,8 @@ class Opening:
         self._tenancy: Tenancy | None = None
         self._writer: Writer
         self._reader: Reader
+        self.figures = Figures()
+        """Where commits are counted."""
         self._glances: Glances | None = None
         """For short questions; a database in memory has one connection only."""
 
@@ -76,7 +79,7 @@ class Opening:
                 second = await connect(self._file, durability=self._durability, read_only=True)
                 self._glances = Glances(self._file, SYNCHRONOUS[self._durability])
             self._connections = (first, second)
-            self._writer, self._reader = Writer(first), Reader(second)
+            self._writer, self._reader = Writer(first, self.figures), Reader(second)
             if self._tenancy is not None:
                 await self._take_part(self._tenancy)
         except BaseException:
@@ -118,6 +121,10 @@ class Opening:
         if place is None or self._tenancy is None or place == self.place:
             return False
         return not await self._end_what_was_left(self._tenancy, place)
+
+    def waiting(self) -> tuple[int, int]:
+        """Writes and questions that wait for their thread."""
+        return (self._writer.waiting, self._reader.waiting) if self._connections else (0, 0)
 
     def _leave(self) -> None:
         if self._tenancy is not None:

@@ -18,7 +18,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proxy.domain.turn import Asked, Chunk
+from proxy.domain.turn import Asked, Chunk, Served
 from proxy.errors import InvalidRequest
 from proxy.upstream import exchange, failures, library, prompted, raw_lane
 from proxy.upstream.acting import acts
@@ -68,6 +68,8 @@ class Forwarded:
     pieces: AsyncGenerator[bytes, None]
     dropped: list[str]
     """Fields of the request that are not sent, to be named to the client."""
+    served: Served
+    """Who answers, once the first piece is there."""
 
 
 class Forwarding:
@@ -101,12 +103,14 @@ class Forwarding:
         if await self._address(model) is None:
             if kind == "completions":
                 asked, dropped = prompted.chat(model.name, body, FIELDS[kind])
-                return Forwarded(prompted.pieces(self._chat(asked)), dropped)
+                return Forwarded(prompted.pieces(self._chat(asked)), dropped, asked.served)
             dropped = sorted(field for field in body if field not in FIELDS[kind])
         else:
             dropped = sorted(field for field in body if field not in FIELDS[kind] and acts(field))
         sent = {field: value for field, value in body.items() if field not in dropped}
-        return Forwarded(self._care.ask(name, (), lambda one: self._pieces(kind, one, sent, stream=stream)), dropped)
+        served = Served()
+        pieces = self._care.ask(name, (), lambda one: self._pieces(kind, one, sent, stream=stream), served)
+        return Forwarded(pieces, dropped, served)
 
     async def _pieces(
         self, kind: Kind, model: Model, body: Mapping[str, Any], *, stream: bool

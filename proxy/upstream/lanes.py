@@ -11,7 +11,9 @@ from proxy.domain.message import Message
 from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk, Price
 from proxy.errors import ConfigError, UpstreamError
-from proxy.upstream import fields, library, mirror, tokens
+from proxy.operations.figures import Figures
+from proxy.operations.traces import Traces
+from proxy.upstream import fields, library, mirror, spans, tokens
 from proxy.upstream.care.attempts import Care, CareRules
 from proxy.upstream.forwarding import Forwarding
 from proxy.upstream.litellm_lane import LiteLLMLane
@@ -41,16 +43,19 @@ class Lanes:
         *,
         trust_env: bool = True,
         care: CareRules | None = None,
+        figures: Figures | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.models = models
-        self._care = Care(models, care or CareRules())
+        self.care = Care(models, care or CareRules(), figures)
+        self._traces = traces
         timeouts = timeouts or Timeouts()
         self._trust_env = trust_env
         self._session = Session(timeouts, trust_env=trust_env)
         self._litellm = LiteLLMLane(timeouts)
         self._native = NativeLane(self._session, timeouts, self._litellm)
         self._raw = RawLane(self._session, timeouts)
-        self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask, self._care)
+        self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask, self.care)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
         self._prices = {model.id: price_of(model, {}) for model in models.all()}
@@ -66,7 +71,12 @@ class Lanes:
             InvalidRequest: At once or before the first chunk: the request has a tool that would act on the server.
             UpstreamError: At once, before the first chunk or between chunks.
         """
-        return self._care.ask(asked.model, asked.messages, lambda model: self._asked(model, asked))
+        return self.care.ask(asked.model, asked.messages, lambda model: self._traced(model, asked), asked.served)
+
+    def _traced(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        if self._traces is None:
+            return self._asked(model, asked)
+        return spans.asked(self._traces, model, asked, self._asked)
 
     def _asked(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """One deployment, asked once."""

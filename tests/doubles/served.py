@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,8 +69,8 @@ class Served:
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:
             told = self._log.read_bytes()[began:].decode()
-            found = [line for line in told.splitlines() if "Graft listens on " in line]
-            self.url = found[0].rpartition(" ")[2] if found else ""
+            found = re.search(r"Graft listens on (http://[\w.:\[\]]+)", told)
+            self.url = found[1] if found else ""
             if self.url and self._is_ready():
                 return
             time.sleep(0.05)

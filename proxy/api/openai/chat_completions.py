@@ -22,8 +22,9 @@ from proxy.chat.answer import Chat
 from proxy.chat.terms import Answer
 from proxy.domain.placement import POLICIES, Policy
 from proxy.domain.tree import ROOT
-from proxy.domain.turn import Asked, Chunk, Receipt, Turn
+from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
 from proxy.errors import InvalidRequest
+from proxy.operations.entry import current
 
 MEDIA_TYPE = "text/event-stream; charset=utf-8"
 UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -91,12 +92,19 @@ def streamed(answer: Answer, headers: Mapping[str, str], permit: Permit, *, usag
 
 def answer_headers(answer: Answer) -> dict[str, str]:
     """What was done with a request: where its turn was attached, or what it was taken for, and for whose."""
-    headers = placement_headers(answer.receipt)
+    headers = {**placement_headers(answer.receipt), **model_header(answer.served)}
     if answer.aside is not None:
         headers["x-graft-aside"] = header_text(answer.aside)
     if answer.client is not None:
         headers["x-graft-client"] = header_text(answer.client)
     return headers
+
+
+def model_header(served: Served) -> dict[str, str]:
+    """Which deployment answers; nothing where that is not known yet."""
+    entry = current.get()
+    entry.answered_by, entry.lane = served.deployment, served.lane
+    return {"x-graft-model": header_text(served.deployment)} if served.deployment else {}
 
 
 def placement_headers(receipt: Receipt | None) -> dict[str, str]:

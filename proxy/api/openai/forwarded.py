@@ -17,9 +17,10 @@ from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
-from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names
+from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names, model_header
 from proxy.api.openai.models import Catalogue, alone
 from proxy.errors import InvalidRequest
+from proxy.operations.entry import current
 from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
 
 NEEDED: Mapping[Kind, str] = {"embeddings": "input", "completions": "prompt"}
@@ -42,6 +43,7 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
         caller = await gatekeeper.caller(request, body)
         model = alone(_checked(kind, body), models.names())
         permit = gatekeeper.admit(request, caller)
+        current.get().model = model
         return body, await forwarding.forward(kind, model, body), permit
 
     @post("/embeddings", status_code=200)
@@ -106,4 +108,4 @@ def _usage_in(piece: bytes) -> object:
 
 def _headers(answer: Forwarded, permit: Permit) -> dict[str, str]:
     dropped = {"x-graft-dropped": header_names(answer.dropped)} if answer.dropped else {}
-    return {"x-graft-route": "aside", **permit.headers, **dropped}
+    return {"x-graft-route": "aside", **permit.headers, **dropped, **model_header(answer.served)}

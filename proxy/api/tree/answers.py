@@ -13,7 +13,7 @@ from litestar.params import JSONBody
 from pydantic import Field
 
 from proxy.api.metering import Permit
-from proxy.api.openai.chat_completions import Fields, placement_headers, streamed
+from proxy.api.openai.chat_completions import Fields, answer_headers, streamed
 from proxy.api.openai.models import Catalogue, alone
 from proxy.api.tree.messages import NodeOut
 from proxy.api.tree.wire import ERRORS, NODE_ID, Admit, Asker, Body, InPath, Out, Parent, parent_of
@@ -84,7 +84,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         wish = await again.wish(caller, turn, data)
         permit = admit()
         answer = await chat.answer_again(wish, caller)
-        headers = {**permit.headers, **placement_headers(answer.receipt)}
+        headers = {**permit.headers, **answer_headers(answer)}
         if wish.stream:
             return streamed(answer, headers, permit)
         return Response(await again.reply(caller, answer, permit), headers=headers)
@@ -145,7 +145,7 @@ class Again:
         await self._store.move(caller.user_id, turn.first.id, parent, why)
         there = await reanswer.turn_around(self._store, caller.user_id, turn.asked[-1].id)
         answer = await self._chat.answer_again(replace(wish, turn=there), caller)
-        headers = {**permit.headers, **placement_headers(answer.receipt)}
+        headers = {**permit.headers, **answer_headers(answer)}
         if wish.stream:
             return streamed(answer, headers, permit)
         reply = await self.reply(caller, answer, permit)

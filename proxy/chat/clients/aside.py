@@ -15,7 +15,7 @@ from proxy.chat.request import Request, rows
 from proxy.domain import fingerprint
 from proxy.domain.ports import TreeStore, Upstream
 from proxy.domain.transcript import Seen
-from proxy.domain.turn import Asked, Chunk
+from proxy.domain.turn import Asked, Chunk, Served
 
 OFF = "policy off"
 """What is said of a request that is no helper's, but whose policy is `off`."""
@@ -23,12 +23,14 @@ UNSAID = "no user message"
 """What is said of a request in which nobody asks anything: instructions alone, or replies alone."""
 
 
-async def answer(store: TreeStore, upstream: Upstream, request: Request, name: str) -> AsyncGenerator[Chunk, None]:
+async def answer(
+    store: TreeStore, upstream: Upstream, request: Request, name: str, served: Served
+) -> AsyncGenerator[Chunk, None]:
     """Forward a request as it is and pass the answer on; it is counted under its name."""
     turn = request.turn
     wires = [message.wire for message in turn.messages]
     fold = Fold()
-    asked = Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on)
+    asked = Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on, served)
     async with aclosing(upstream.ask(asked)) as chunks:
         async for chunk in chunks:
             fold.add(chunk)

@@ -16,7 +16,9 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from proxy.domain.message import Wire
+from proxy.domain.turn import Served
 from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.operations.figures import Figures
 from proxy.upstream.care.breaker import Breaker, Rest
 from proxy.upstream.care.choice import ranked
 from proxy.upstream.models import Model, Models
@@ -47,13 +49,18 @@ class CareRules:
 class Care:
     """Knows how each server has done lately."""
 
-    def __init__(self, models: Models, rules: CareRules) -> None:
+    def __init__(self, models: Models, rules: CareRules, figures: Figures | None = None) -> None:
         self._models = models
         self._rules = rules
+        self.figures = figures or Figures()
         self._breakers = {model.id: Breaker(rules.rest) for model in models.all()}
 
     def breaker(self, model: Model) -> Breaker:
         return self._breakers[model.id]
+
+    def open(self) -> dict[tuple[str, ...], float]:
+        """Deployments that are left alone for now."""
+        return {(name,): 0.0 if breaker.closed else 1.0 for name, breaker in self._breakers.items()}
 
     @property
     def retries(self) -> int:
@@ -65,22 +72,36 @@ class Care:
         return [model for each in names for model in ranked(self._models.deployments(each), messages)]
 
     def ask(
-        self, name: str, messages: Sequence[Wire], ask: Callable[[Model], AsyncGenerator[T, None]]
+        self,
+        name: str,
+        messages: Sequence[Wire],
+        ask: Callable[[Model], AsyncGenerator[T, None]],
+        served: Served | None = None,
     ) -> AsyncGenerator[T, None]:
-        """What the first server that answers says. Raises ModelNotFound at once, and the UpstreamError family as `ask` does."""
-        return Attempts(self, name, self.candidates(name, messages), ask)
+        """What the first server that answers says. Raises ModelNotFound at once, and the UpstreamError family as `ask` does.
+
+        Args:
+            served: Is told who answered, before the first piece.
+        """
+        return Attempts(self, name, self.candidates(name, messages), ask, served or Served())
 
 
 class Attempts(AsyncGenerator[T, None], Generic[T]):
     """An answer whose first piece may take several tries; from then on it is the generator that gave it, without another in between."""
 
     def __init__(
-        self, care: Care, name: str, candidates: Sequence[Model], ask: Callable[[Model], AsyncGenerator[T, None]]
+        self,
+        care: Care,
+        name: str,
+        candidates: Sequence[Model],
+        ask: Callable[[Model], AsyncGenerator[T, None]],
+        served: Served,
     ) -> None:
         self._care = care
         self._name = name
         self._candidates = candidates
         self._ask = ask
+        self._served = served
         self._answer: AsyncGenerator[T, None] | None = None
 
     def __anext__(self) -> object:  # type: ignore[override]  # typed as a coroutine; any awaitable will do
@@ -111,6 +132,7 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
             if tried:
                 if not left or error is None or (pause_s := _pause_s(tried, error)) is None:
                     break
+                self._care.figures.count("graft_upstream_retries_total", self._name)
                 await asyncio.sleep(pause_s)
             for model in list(left):
                 if not self._care.breaker(model).admits():
@@ -138,10 +160,16 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
                 breaker.failed(exc)
             else:
                 breaker.spared()
+            if isinstance(exc, UpstreamError):
+                self._care.figures.count("graft_upstream_errors_total", model.id, _kind(exc))
             if answer is not None:
                 await answer.aclose()
             raise
         breaker.answered()
+        served = self._served
+        served.model, served.deployment, served.lane = model.name, model.id, model.lane
+        if model.name != self._name:
+            self._care.figures.count("graft_upstream_fallbacks_total", self._name, model.name)
         self._answer = answer
         return first
 
@@ -169,6 +197,19 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
             type=last.type if last else None,
             retry_after_s=max(first.resting_s, 1.0),
         )
+
+
+def _kind(exc: UpstreamError) -> str:
+    """What went wrong, in one of a few words."""
+    match exc:
+        case UpstreamTimeout():
+            return "timeout"
+        case UpstreamUnreachable():
+            return "unreachable"
+        case ContextLengthExceeded():
+            return "context_length"
+        case _:
+            return f"{exc.status // 100}xx" if exc.status != 429 else "429"
 
 
 def _elsewhere(exc: UpstreamError) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -21,6 +21,9 @@ from proxy.chat.clients.rules import HelperRule, Profile
 from proxy.domain.placement import Fresh, Policy
 from proxy.errors import ConfigError
 from proxy.routing.limits import Mode
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "environment_variables")
 """Parts of a LiteLLM configuration that Graft does not use."""
@@ -102,6 +105,23 @@ class LimitSettings(Section):
     """Requests under one key that are answered at the same time."""
 
 
+class KeySource(Section):
+    """Where a storage key is found."""
+
+    key_env: str | None = None
+    """The variable that holds it."""
+    key_file: str | None = None
+    """The file that holds it, for its owner alone to read."""
+    plain: bool = False
+    """In a key's place: values as they are."""
+
+    @model_validator(mode="after")
+    def _one(self) -> KeySource:
+        if (self.key_env is not None) + (self.key_file is not None) + self.plain != 1:
+            raise ValueError("one of key_env, key_file and `plain: true`")
+        return self
+
+
 class StorageSettings(Section):
     url: str = "sqlite:///graft.db"
     """`sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`."""
@@ -109,6 +129,17 @@ class StorageSettings(Section):
     """An acknowledged write survives a crash of the process, or of the machine."""
     checkpoint_s: float = Field(default=3.0, gt=0)
     """How often a long reply is made durable while it streams."""
+    encryption: tuple[KeySource, ...] = ()
+    """Keys of what is stored: the first seals, and all of them open; none leaves everything readable."""
+
+    def cipher(self, env: Mapping[str, str] = os.environ) -> Cipher | None:
+        """How values are sealed; `None` for not at all. Raises ConfigError."""
+        if all(source.plain for source in self.encryption):
+            return None
+        from proxy.store.sealing import cipher, keys  # noqa: PLC0415 - loads cryptography, which plain databases do without
+
+        sources = [keys.Source(source.key_env, source.key_file) for source in self.encryption]
+        return cipher.Cipher(keys.read_keys(sources, env))
 
 
 class ModelEntry(Section):

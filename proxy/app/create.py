@@ -67,7 +67,9 @@ def create_app(
         ConfigError: The configuration names models or a scorer that cannot be used.
     """
     configured = configured_models(settings, env)
-    store = SqliteStore(settings.storage.url, durability=settings.storage.durability)
+    store = SqliteStore(
+        settings.storage.url, durability=settings.storage.durability, cipher=settings.storage.cipher(env)
+    )
     traces = traces or traces_of(settings.traces)
     watch = Watch(traces=traces, content=settings.server.log_content)
     store.figures = watch.figures

@@ -70,7 +70,8 @@ def assemble(
     """The parts over a store and some models."""
     lanes = lanes_of(settings, configured, figures, traces)
     vectors = embedder(settings.routing.embedder)
-    router = turn_router(settings.routing, store, lanes, folder_of(settings.storage.url), vectors, store)
+    folder = None if settings.storage.encryption else folder_of(settings.storage.url)  # nothing readable beside it
+    router = turn_router(settings.routing, store, lanes, folder, vectors, store)
     recall, context = Recall(store, vectors), settings.context
     recalling = Recalling(recall, context.memories, context.memory_tokens) if context.memories else None
     rules = Rules(

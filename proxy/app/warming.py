@@ -67,7 +67,8 @@ async def running(
     _: Litestar, parts: Parts, warm: Warm, meter: Meter, settings: Settings, watch: Watch, shared: Shared
 ) -> AsyncGenerator[None, None]:
     async with parts.store:
-        log.info("Store: %s (durability %s)", settings.storage.url, settings.storage.durability)
+        how = "encrypted" if parts.store.is_encrypted else "not encrypted"
+        log.info("Store: %s (durability %s, %s)", settings.storage.url, settings.storage.durability, how)
         await meter.recall(parts.store)
         if watch.content:
             log.warning("server.log_content is on: what is asked and answered is written to this log")

@@ -37,10 +37,10 @@ def restore(file: Path, force: bool, config_file: str | None) -> None:
     """Put the copy FILE in the database's place, once every stored invariant of it is checked. No server may run."""
     from proxy.store.backup import restore
 
-    url = load(config_file).storage.url
+    storage = load(config_file).storage
     with shown("Copying") as tell:
-        restore(file, file_of(url), tell, replaces=force)
-    click.echo(f"{file} is sound and stands at {url} now.", err=True)
+        restore(file, file_of(storage.url), tell, replaces=force, cipher=storage.cipher())
+    click.echo(f"{file} is sound and stands at {storage.url} now.", err=True)
 
 
 @click.command()

@@ -26,7 +26,8 @@ config_option = click.option(
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[SqliteStore]:
     """The configured store, for one command; turns that a server is still answering are left alone."""
-    store = await SqliteStore.open(settings.storage.url, durability=settings.storage.durability, recover=False)
+    storage = settings.storage
+    store = await SqliteStore.open(storage.url, durability=storage.durability, recover=False, cipher=storage.cipher())
     try:
         yield store
     finally:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from proxy.cli.common import config_option, with_store
+from proxy.cli.storage_keys import rotate_storage, storage_key
 from proxy.domain.turn import Limits
 from proxy.errors import InvalidRequest, NotFound
 
@@ -42,7 +43,11 @@ def _told(limits: Limits) -> str:
 
 @click.group()
 def keys() -> None:
-    """Give out, limit, list and revoke API keys."""
+    """Give out, limit, list and revoke API keys; make and change the storage key."""
+
+
+keys.add_command(storage_key)
+keys.add_command(rotate_storage)
 
 
 @keys.command()

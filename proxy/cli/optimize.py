@@ -208,5 +208,5 @@ def _progress(console: Console) -> Progress:
 async def _corrections(settings: Settings, user_id: UserId) -> list[Case]:
     from proxy.store.sqlite import SqliteStore
 
-    async with SqliteStore(settings.storage.url, recover=False) as store:
+    async with SqliteStore(settings.storage.url, recover=False, cipher=settings.storage.cipher()) as store:
         return await labelled(store, user_id)

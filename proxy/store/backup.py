@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from proxy.errors import ConfigError
@@ -23,6 +23,9 @@ from proxy.store.migrations import migrate, pending, version_of
 from proxy.store.records import Violation
 from proxy.store.sqlite import SqliteStore
 from proxy.store.tenancy import Tenancy
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 Copied = Callable[[int, int], None]
 """Told how many pages of how many are copied."""
@@ -67,12 +70,14 @@ def back_up(file: str, target: Path, tell: Copied = _untold, *, replaces: bool =
         _placed(part, target)
 
 
-def restore(source: Path, file: str, tell: Copied = _untold, *, replaces: bool = False) -> None:
+def restore(
+    source: Path, file: str, tell: Copied = _untold, *, replaces: bool = False, cipher: Cipher | None = None
+) -> None:
     """Put a copy in a database's place, once it is found sound and brought up to date; nobody may use the database.
 
     Raises:
-        ConfigError: There is a database already, or somebody uses it; the copy is of another program, of a newer Graft or
-            unsound.
+        ConfigError: There is a database already, or somebody uses it; the copy is of another program, of a newer Graft,
+            sealed with keys that are not at hand, or unsound.
         StoreError: The copy cannot be read, or is damaged.
     """
     target = Path(file).resolve()
@@ -89,7 +94,7 @@ def restore(source: Path, file: str, tell: Copied = _untold, *, replaces: bool =
             _copy(str(source), part, tell)
             with _database(str(part)) as db:
                 migrate(db)
-            if violations := asyncio.run(_violations(part)):
+            if violations := asyncio.run(_violations(part, cipher)):
                 raise Unsound(str(source), violations)
             _unused(file)
             _placed(part, target)
@@ -97,8 +102,8 @@ def restore(source: Path, file: str, tell: Copied = _untold, *, replaces: bool =
         alone.leave()
 
 
-async def _violations(part: Path) -> list[Violation]:
-    async with SqliteStore(f"sqlite:///{part}", recover=False) as store:
+async def _violations(part: Path, cipher: Cipher | None) -> list[Violation]:
+    async with SqliteStore(f"sqlite:///{part}", recover=False, cipher=cipher) as store:
         return await store.verify()
 
 

@@ -6,6 +6,7 @@ Like the rest of that class it only says which function runs on which thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from proxy.domain.fingerprint import Hash
@@ -15,7 +16,7 @@ from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
 from proxy.store import trees
-from proxy.store.browse import cloning, completions, labelling, reports, reshaping, search
+from proxy.store.browse import cloning, completions, labelling, reports, reshaping, scanning, search
 from proxy.store.browse import pages as browsing
 from proxy.store.browse.pages import Page
 from proxy.store.browse.reports import Move, Shadow
@@ -101,9 +102,22 @@ class ByHand(Threads, Protocol):
         self, user_id: UserId, words: str, tree_id: TreeId | None, after: NodeId | None, limit: int
     ) -> Page[Hit]:
         """Nodes with all of these words, the newest first; takes what is new into the index before. Raises NotFound."""
+        if self.is_encrypted:
+            return await self._scan(user_id, words, tree_id, after, limit)
         while await self._write(lambda db: search.index(db, user_id)):
             pass
         return await self._read(lambda db: search.nodes(db, user_id, words, tree_id, after, limit))
+
+    async def _scan(
+        self, user_id: UserId, words: str, tree_id: TreeId | None, after: NodeId | None, limit: int
+    ) -> Page[Hit]:
+        """The same without an index. Raises NotFound."""
+        scan, before = await self._read(lambda db: scanning.begin(db, user_id, words, tree_id, after))
+        hits: list[Hit] = []
+        while before and len(hits) <= limit:
+            more, before = await self._read(partial(scanning.some, scan=scan, before=before))
+            hits += more
+        return Page(hits[:limit], len(hits) > limit)
 
     async def search_titles(self, user_id: UserId, words: str) -> list[Tree]:
         return await self._read(lambda db: search.titles(db, user_id, words))

@@ -17,12 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import aiosqlite
 
 from proxy.errors import ConfigError, StoreError, StoreUnavailable
 from proxy.operations.figures import Figures
+from proxy.store.sealing.values import Connection, cipher_of
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 T = TypeVar("T")
 
@@ -78,11 +82,14 @@ def file_of(url: str) -> str:
     return rest[1:]
 
 
-async def connect(file: str, *, durability: str = "process", read_only: bool = False) -> aiosqlite.Connection:
+async def connect(
+    file: str, *, durability: str = "process", read_only: bool = False, cipher: Cipher | None = None
+) -> aiosqlite.Connection:
     """Open one connection; the caller closes it.
 
     Args:
         durability: `process`: a commit survives a crash of the process. `power`: also one of the machine.
+        cipher: How values are sealed, where they are.
 
     Raises ConfigError, StoreError.
     """
@@ -90,11 +97,15 @@ async def connect(file: str, *, durability: str = "process", read_only: bool = F
         raise ConfigError(f"storage.durability {durability!r} is neither 'process' nor 'power'.")
     prepare(file)
     try:
-        connection = await aiosqlite.connect(file, isolation_level=None, cached_statements=CACHED_STATEMENTS)
+        connection = await aiosqlite.connect(
+            file, isolation_level=None, cached_statements=CACHED_STATEMENTS, factory=Connection
+        )
     except sqlite3.Error as exc:
         raise translated(exc, file) from exc
     try:
-        await whole(connection, partial(configure, synchronous=SYNCHRONOUS[durability], read_only=read_only))
+        await whole(
+            connection, partial(configure, synchronous=SYNCHRONOUS[durability], read_only=read_only, cipher=cipher)
+        )
     except BaseException:
         await connection.close()
         raise
@@ -162,7 +173,7 @@ class Reader:
         return self._connection._tx.qsize()  # noqa: SLF001
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        return await whole(self._connection, partial(_on_one_snapshot, function=function))
+        return await whole(self._connection, partial(on_one_snapshot, function=function))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +281,8 @@ def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Con
 def _committed(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
     db.execute("BEGIN IMMEDIATE")
     try:
+        if (cipher := cipher_of(db)) is not None:
+            demand_known(db, cipher.writes)
         outcomes = [function(db) for function in functions]
         db.execute("COMMIT")
     except BaseException:
@@ -277,6 +290,15 @@ def _committed(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connect
             db.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def demand_known(db: sqlite3.Connection, key_id: str) -> None:
+    """Raises StoreUnavailable where rows are no longer sealed with a key: others changed it meanwhile."""
+    if db.execute("SELECT 1 FROM storage_keys WHERE id = ? AND retired = 0", (key_id,)).fetchone() is None:
+        raise StoreUnavailable(
+            f"The database no longer uses the storage key {key_id}, with which this process would write. "
+            "Name its present key first under storage.encryption, and start anew."
+        )
 
 
 def _apart(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], Any]) -> Any:
@@ -300,7 +322,8 @@ def _in_our_words(exc: BaseException) -> BaseException:
     return error
 
 
-def _on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+def on_one_snapshot(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
+    """Run questions that see the same commit."""
     db.execute("BEGIN")
     try:
         return function(db)
@@ -332,8 +355,11 @@ def prepare(file: str) -> None:
         raise ConfigError(f"storage.url: the file {file!r} cannot be opened for writing: {exc.strerror}.") from exc
 
 
-def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool) -> None:
+def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool, cipher: Cipher | None = None) -> None:
     """What every connection is set to."""
+    if cipher is not None:
+        assert isinstance(db, Connection)
+        db.cipher = cipher
     db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA synchronous = {synchronous}")

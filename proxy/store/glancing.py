@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from proxy.store.connection import CACHED_STATEMENTS, configure, is_passing
+from proxy.store.connection import CACHED_STATEMENTS, configure, is_passing, on_one_snapshot
+from proxy.store.sealing.values import Connection
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 T = TypeVar("T")
 
@@ -23,10 +27,10 @@ class Busy(Exception):
 class Glances:
     """Looks into a database file; belongs to the thread that made it."""
 
-    def __init__(self, file: str, synchronous: str) -> None:
-        self._db = sqlite3.connect(file, isolation_level=None, cached_statements=CACHED_STATEMENTS)
+    def __init__(self, file: str, synchronous: str, cipher: Cipher | None = None) -> None:
+        self._db = sqlite3.connect(file, isolation_level=None, cached_statements=CACHED_STATEMENTS, factory=Connection)
         try:
-            configure(self._db, synchronous=synchronous, read_only=True)
+            configure(self._db, synchronous=synchronous, read_only=True, cipher=cipher)
             self._db.execute("PRAGMA busy_timeout = 0")
         except BaseException:
             self._db.close()
@@ -35,6 +39,8 @@ class Glances:
     def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a question of one statement, or of several that need not see the same commit. Raises Busy."""
         try:
+            if self._db.cipher is not None:  # what a name is stored as, and where it is, are two questions
+                return on_one_snapshot(self._db, function)
             return function(self._db)
         except sqlite3.Error as exc:
             if is_passing(exc):

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Final
+
+from proxy.domain.message import Message
+from proxy.domain.picture import pictures_in
+from proxy.errors import StoreError
+from proxy.store.records import Violation
+from proxy.store.rows import from_json
+from proxy.store.sealing.values import opened
 
 RULES: Final[tuple[tuple[str, str, str], ...]] = (
     (
@@ -61,10 +69,22 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
         """
         SELECT o.node_id FROM images_off o LEFT JOIN nodes n ON n.id = o.node_id
         WHERE n.tree_id IS NOT o.tree_id OR n.user_id IS NOT o.user_id
-           OR CASE WHEN json_valid(n.content) THEN o.number >= (
-                SELECT count(*) FROM json_each(n.content, '$.content') p
-                WHERE p.type = 'object' AND p.value ->> 'type' IN ('image_url', 'input_image', 'image')) END
         """,
     ),
 )
 """Table, what holds for each of its rows, and the rows for which it does not."""
+
+OFF: Final = "SELECT o.node_id, o.number, n.content FROM images_off o JOIN nodes n ON n.id = o.node_id"
+
+
+def broken_images_off(db: sqlite3.Connection, after: int) -> tuple[list[Violation], int | None]:  # noqa: ARG001 - one page
+    """Images that are switched off in messages which have no such image."""
+    found = []
+    for node_id, number, content in db.execute(OFF):
+        try:
+            message = Message(from_json(opened(db, "nodes.content", content, node_id)))
+        except (StoreError, ValueError):
+            continue  # other checks name it
+        if number >= len(list(pictures_in(message))):
+            found.append(Violation("images_off", node_id, "names an image in a message of its tree"))
+    return found, None

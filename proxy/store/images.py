@@ -15,6 +15,7 @@ from proxy.domain.zone import Image, Piece, Standing
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.reading import node
 from proxy.store.rows import plain, to_json
+from proxy.store.sealing.values import opened, opened_bytes, sealed
 from proxy.store.shelf import blobs
 from proxy.store.trees import tree_of
 
@@ -56,10 +57,11 @@ def add(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: NodeI
     if brought.data is not None and brought.media_type is not None:
         mark = blobs.keep(db, user_id, brought.media_type, brought.data)
     id_ = new_id("i")
+    url = sealed(db, "images.url", plain(brought.url), id_)
     db.execute(
         "INSERT INTO images (id, user_id, tree_id, node_id, hash, url, media_type, active, position, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (id_, *place, mark, plain(brought.url), brought.media_type, brought.active, last + 1, time.time()),
+        (id_, *place, mark, url, brought.media_type, brought.active, last + 1, time.time()),
     )
     return get(db, user_id, id_)
 
@@ -91,7 +93,7 @@ def get(db: sqlite3.Connection, user_id: UserId, id_: str) -> Hung:
     row = db.execute(f"SELECT {_COLUMNS} FROM {_FROM} WHERE i.user_id = ? AND i.id = ?", (user_id, id_)).fetchone()
     if row is None:
         raise _no_image(id_)
-    hung = _hung(row)
+    hung = _hung(db, row)
     return replace(hung, image=_filled(db, user_id, hung.image))
 
 
@@ -131,14 +133,18 @@ def forget_nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, ids: 
 
 def copy(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, twin_id: TreeId) -> None:
     """Hang on one tree what hangs on another; the bytes are shared."""
-    told = "hash, url, media_type, active, position, created_at"
+    told = "hash, media_type, active, position, created_at"
     rows = db.execute(
-        f"SELECT {told} FROM images WHERE user_id = ? AND tree_id = ? AND node_id = ?", (user_id, tree_id, NO_NODE)
+        f"SELECT id, url, {told} FROM images WHERE user_id = ? AND tree_id = ? AND node_id = ?",
+        (user_id, tree_id, NO_NODE),
     ).fetchall()
-    db.executemany(
-        f"INSERT INTO images (id, user_id, tree_id, node_id, {told}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(new_id("i"), user_id, twin_id, NO_NODE, *row) for row in rows],
-    )
+    for id_, url, *rest in rows:
+        twin = new_id("i")
+        address = sealed(db, "images.url", opened(db, "images.url", url, id_), twin)
+        db.execute(
+            f"INSERT INTO images (id, user_id, tree_id, node_id, url, {told}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (twin, user_id, twin_id, NO_NODE, address, *rest),
+        )
 
 
 def pieces(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list[Piece]:
@@ -146,7 +152,7 @@ def pieces(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list[P
     rows = db.execute(ON_TREE, (tree.user_id, tree.id)).fetchall()
     if path:
         rows += db.execute(ON_PATH, (to_json(path), tree.user_id, tree.id)).fetchall()
-    found = map(_hung, rows)
+    found = [_hung(db, row) for row in rows]
     return [
         Piece("node" if hung.node_id else "discussion", f"image:{hung.image.id}", "", hung.node_id, (hung.image,))
         for hung in found
@@ -182,14 +188,17 @@ def _is_bare(image: Image) -> bool:
 def _filled(db: sqlite3.Connection, user_id: UserId, image: Image) -> Image:
     if not _is_bare(image):
         return image
-    sql = "SELECT b.bytes FROM images i JOIN blobs b ON b.user_id = i.user_id AND b.hash = i.hash WHERE i.user_id = ? AND i.id = ?"
+    sql = "SELECT b.bytes, b.hash FROM images i JOIN blobs b ON b.user_id = i.user_id AND b.hash = i.hash WHERE i.user_id = ? AND i.id = ?"
     row = db.execute(sql, (user_id, image.id)).fetchone()
-    return image if row is None else replace(image, data_b64=base64.b64encode(row[0]).decode())
+    if row is None:
+        return image
+    data = opened_bytes(db, "blobs.bytes", row[0], (user_id, row[1]))
+    return replace(image, data_b64=base64.b64encode(data).decode())
 
 
 def _placed(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: str) -> list[Hung]:
     sql = f"SELECT {_COLUMNS} FROM {_FROM} WHERE i.user_id = ? AND i.tree_id = ? AND i.node_id = ? ORDER BY i.position"
-    return [_hung(row) for row in db.execute(sql, (user_id, tree_id, node_id))]
+    return [_hung(db, row) for row in db.execute(sql, (user_id, tree_id, node_id))]
 
 
 def _said(db: sqlite3.Connection, user_id: UserId, there: Node) -> list[Hung]:
@@ -219,9 +228,10 @@ def _forget(db: sqlite3.Connection, user_id: UserId, which: str, values: tuple[s
     blobs.drop_unused(db, user_id, [mark for (mark,) in gone if mark is not None])
 
 
-def _hung(row: tuple[Any, ...]) -> Hung:
+def _hung(db: sqlite3.Connection, row: tuple[Any, ...]) -> Hung:
     id_, media_type, url, active, size, tree_id, node_id, created_at = row
-    return Hung(Image(id_, media_type, None, url, bool(active), size), tree_id, node_id or None, None, created_at)
+    address = opened(db, "images.url", url, id_)
+    return Hung(Image(id_, media_type, None, address, bool(active), size), tree_id, node_id or None, None, created_at)
 
 
 def _no_image(id_: str) -> NotFound:

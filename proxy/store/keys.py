@@ -11,6 +11,7 @@ from proxy.domain.turn import KeyKind, Limits
 from proxy.errors import NotFound
 from proxy.store.records import Key
 from proxy.store.rows import KEY, plain, to_key
+from proxy.store.sealing.values import sealed
 from proxy.store.trees import make_user
 
 
@@ -27,10 +28,12 @@ def add_key(
 ) -> Key:
     """Keep a new key of a user, who is created where missing."""
     make_user(db, user_id)
+    key_id = new_id("k")
+    told = sealed(db, "keys.label", plain(label), key_id)
     db.execute(
         "INSERT INTO keys (id, user_id, kind, digest, prefix, label, policy, honours_store, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (key_id := new_id("k"), user_id, kind, digest, prefix, plain(label), policy, int(honours_store), time.time()),
+        (key_id, user_id, kind, digest, prefix, told, policy, int(honours_store), time.time()),
     )
     limit_key(db, key_id, limits or Limits())
     key = key_by_digest(db, digest)
@@ -43,18 +46,18 @@ def limit_key(db: sqlite3.Connection, name: str, limits: Limits) -> Key:
     key_id = _in_use(db, name)
     sql = "UPDATE keys SET requests_per_minute = ?, tokens_per_day = ?, at_once = ? WHERE id = ?"
     db.execute(sql, (limits.requests_per_minute, limits.tokens_per_day, limits.at_once, key_id))
-    return to_key(db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
+    return to_key(db, db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
 
 
 def key_by_digest(db: sqlite3.Connection, digest: str) -> Key | None:
     """The key with that digest unless it was revoked."""
     row = db.execute(f"SELECT {KEY} FROM keys WHERE digest = ? AND revoked_at IS NULL", (digest,)).fetchone()
-    return to_key(row) if row else None
+    return to_key(db, row) if row else None
 
 
 def keys(db: sqlite3.Connection) -> list[Key]:
     """All keys, revoked ones too, oldest first."""
-    return [to_key(row) for row in db.execute(f"SELECT {KEY} FROM keys ORDER BY created_at, id")]
+    return [to_key(db, row) for row in db.execute(f"SELECT {KEY} FROM keys ORDER BY created_at, id")]
 
 
 def revoke_key(db: sqlite3.Connection, name: str) -> Key:
@@ -64,7 +67,7 @@ def revoke_key(db: sqlite3.Connection, name: str) -> Key:
     """
     key_id = _in_use(db, name)
     db.execute("UPDATE keys SET revoked_at = ? WHERE id = ?", (time.time(), key_id))
-    return to_key(db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
+    return to_key(db, db.execute(f"SELECT {KEY} FROM keys WHERE id = ?", (key_id,)).fetchone())
 
 
 def has_keys(db: sqlite3.Connection) -> bool:

@@ -281,6 +281,21 @@ def version_17(db: sqlite3.Connection) -> None:
     db.execute(vectors.TABLE)
 
 
+def version_18(db: sqlite3.Connection) -> None:
+    """Which keys seal the values of this database, and with which of them a user's marks are made; see `sealing`."""
+    db.execute("ALTER TABLE users ADD COLUMN marked_with TEXT NOT NULL DEFAULT 'plain'")
+    db.execute(
+        """
+        CREATE TABLE storage_keys (
+            id TEXT PRIMARY KEY,              -- `plain` where values may stand as they are
+            proof TEXT NOT NULL,
+            retired INTEGER NOT NULL DEFAULT 0 CHECK (retired IN (0, 1))  -- 1: values may have it still, none gets it
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("INSERT INTO storage_keys (id, proof) VALUES ('plain', '')")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -299,6 +314,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_15,
     version_16,
     version_17,
+    version_18,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

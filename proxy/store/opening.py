@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiosqlite
 
@@ -21,8 +21,12 @@ from proxy.operations.figures import Figures
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, prepare, translated, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate, pending, version_of
+from proxy.store.sealing import registered
 from proxy.store.tenancy import Tenancy
 from proxy.store.turns import writing
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 T = TypeVar("T")
 
@@ -30,19 +34,23 @@ T = TypeVar("T")
 class Opening:
     """A database that is opened by `start` or `async with`, and closed by `close` or at the end of that."""
 
-    def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
+    def __init__(
+        self, url: str, *, durability: str = "process", recover: bool = True, cipher: Cipher | None = None
+    ) -> None:
         """Name a database; nothing is opened yet.
 
         Args:
             url: `sqlite:///relative.db`, `sqlite:////absolute.db` or `sqlite://:memory:`.
             durability: `process`: what was acknowledged survives a crash of the process. `power`: also one of the machine.
             recover: Whether this is a server: then what killed ones left open is ended.
+            cipher: How values are sealed; without one they are stored as they are.
 
         Raises ConfigError.
         """
         self._file = file_of(url)
         self._durability = durability
         self._recover = recover
+        self._cipher = cipher
         self._connections: tuple[aiosqlite.Connection, ...] = ()
         self._tenancy: Tenancy | None = None
         self._writer: Writer
@@ -53,9 +61,11 @@ class Opening:
         """For short questions; a database in memory has one connection only."""
 
     @classmethod
-    async def open(cls, url: str, *, durability: str = "process", recover: bool = True) -> Self:
+    async def open(
+        cls, url: str, *, durability: str = "process", recover: bool = True, cipher: Cipher | None = None
+    ) -> Self:
         """Name a database and open it at once."""
-        store = cls(url, durability=durability, recover=recover)
+        store = cls(url, durability=durability, recover=recover, cipher=cipher)
         await store.start()
         return store
 
@@ -71,13 +81,14 @@ class Opening:
             raise
 
     async def _open(self) -> None:
-        first = await connect(self._file, durability=self._durability)
+        first = await connect(self._file, durability=self._durability, cipher=self._cipher)
         second = first
         try:
             await _up_to_date(first, self._file, self._tenancy)
+            await _with_its_keys(first, self._file, self._tenancy, self._cipher)
             if self._file != MEMORY:
-                second = await connect(self._file, durability=self._durability, read_only=True)
-                self._glances = Glances(self._file, SYNCHRONOUS[self._durability])
+                second = await connect(self._file, durability=self._durability, read_only=True, cipher=self._cipher)
+                self._glances = Glances(self._file, SYNCHRONOUS[self._durability], self._cipher)
             self._connections = (first, second)
             self._writer, self._reader = Writer(first, self.figures), Reader(second)
             if self._tenancy is not None:
@@ -110,6 +121,11 @@ class Opening:
     async def recover(self, place: int | None = None) -> int:
         """End the calls that an earlier process left open, from one place or from anywhere; returns how many."""
         return await self._write(partial(writing.recover, place=place))
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is stored from now on is sealed."""
+        return self._cipher is not None and self._cipher.is_sealing
 
     @property
     def place(self) -> int | None:
@@ -187,4 +203,22 @@ async def _up_to_date(connection: aiosqlite.Connection, file: str, tenancy: Tena
         await whole(connection, migrate)
     finally:
         if alone is not tenancy:
+            alone.leave()
+
+
+async def _with_its_keys(
+    connection: aiosqlite.Connection, file: str, tenancy: Tenancy | None, cipher: Cipher | None
+) -> None:
+    """See that the keys at hand are those of the database; a new one is taken in where no server uses it. Raises ConfigError."""
+    if not await whole(connection, partial(registered.check, cipher=cipher)):
+        return
+    alone = tenancy
+    if alone is None and file != MEMORY:
+        alone = await asyncio.to_thread(Tenancy.claim, file)
+    try:
+        if alone is not None and not alone.is_first:
+            raise ConfigError(registered.UNKNOWN_TO_SERVER)
+        await whole(connection, partial(registered.take_in, cipher=cipher))
+    finally:
+        if alone is not None and alone is not tenancy:
             alone.leave()

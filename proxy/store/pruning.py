@@ -16,6 +16,7 @@ from proxy.domain.tree import CallId, Node, NodeId, TreeId, UserId
 from proxy.errors import NotFound
 from proxy.store.reading import path
 from proxy.store.rows import Row, from_json, to_json
+from proxy.store.sealing.values import opened, sealed
 from proxy.store.threads import Threads
 from proxy.store.trees import tree_of
 from proxy.store.turns import sent
@@ -93,7 +94,7 @@ def shortened(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Se
         return Shortened()
     values = {"user": user_id, "path": to_json(list(path))}
     return Shortened(
-        tuple(to_summary(row) for row in db.execute(ON_PATH, values)),
+        tuple(to_summary(db, row) for row in db.execute(ON_PATH, values)),
         tuple(Cut(*row) for row in db.execute(CUTS, values)),
     )
 
@@ -110,7 +111,7 @@ def summaries(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[
     """See `Pruned.summaries`. Raises NotFound."""
     ids = [one.id for one in path(db, user_id, node_id)]
     sql = ON_PATH.replace("AND s.removed_at IS NULL ", "")
-    return [to_summary(row) for row in db.execute(sql, {"user": user_id, "path": to_json(ids)})]
+    return [to_summary(db, row) for row in db.execute(sql, {"user": user_id, "path": to_json(ids)})]
 
 
 def summary(db: sqlite3.Connection, user_id: UserId, summary_id: str) -> Summary:
@@ -119,7 +120,7 @@ def summary(db: sqlite3.Connection, user_id: UserId, summary_id: str) -> Summary
     found = row.fetchone()
     if found is None:
         raise NotFound(f"The summary {summary_id!r} does not exist here.")
-    return to_summary(found)
+    return to_summary(db, found)
 
 
 def add_summary(db: sqlite3.Connection, user_id: UserId, summary: Summary, covers: Sequence[NodeId]) -> bool:
@@ -140,7 +141,7 @@ def add_summary(db: sqlite3.Connection, user_id: UserId, summary: Summary, cover
             summary.node_id,
             summary.previous_id,
             summary.kind,
-            to_json(summary.text),
+            sealed(db, "summaries.text", to_json(summary.text), summary.id),
             summary.tokens,
             summary.model,
             summary.created_at,
@@ -174,6 +175,7 @@ def forget_below(db: sqlite3.Connection, node_id: NodeId) -> None:
         db.execute(f"{BELOW} DELETE FROM {table} WHERE node_id IN (SELECT id FROM below)", (node_id,))
 
 
-def to_summary(row: Row) -> Summary:
-    id_, tree_id, node_id, previous_id, kind, text, tokens, model, created_at, removed_at = row
+def to_summary(db: sqlite3.Connection, row: Row) -> Summary:
+    id_, tree_id, node_id, previous_id, kind, stored, tokens, model, created_at, removed_at = row
+    text = opened(db, "summaries.text", stored, id_)
     return Summary(id_, tree_id, node_id, previous_id, kind, from_json(text), tokens, model, created_at, removed_at)

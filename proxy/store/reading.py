@@ -26,6 +26,7 @@ from proxy.store.rows import (
     to_decision,
     to_node,
 )
+from proxy.store.sealing.values import cipher_of, marked, opened, unmarked
 from proxy.store.trees import no_tree, tree_of
 
 PAGE: Final = 2_000
@@ -49,7 +50,7 @@ PATH: Final = f"""
 """
 
 SLICE: Final = """
-    SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content, n.personality
+    SELECT n.visible, n.id, e.parent_id, n.role, n.content, n.created_at, s.content, n.personality, s.hash, n.user_id
     FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id
     WHERE n.tree_id = ? AND n.visible > ?
     ORDER BY n.visible LIMIT ?
@@ -61,12 +62,12 @@ def node(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Node:
     row = db.execute(f"SELECT {NODE} FROM {NODE_FROM} WHERE n.user_id = ? AND n.id = ?", (user_id, node_id)).fetchone()
     if row is None:
         raise no_node(node_id)
-    return to_node(row)
+    return to_node(db, row)
 
 
 def short_path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[Node] | None:
     """The same as `path` where it takes a glance; `None` where it has more than `SHORT` nodes. Raises NotFound."""
-    found = [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": SHORT + 1})]
+    found = [to_node(db, row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": SHORT + 1})]
     return None if len(found) > SHORT else _answered(found, node_id)
 
 
@@ -75,7 +76,7 @@ def path(db: sqlite3.Connection, user_id: UserId, node_id: NodeId | None) -> lis
     if node_id is None:
         return []
     return _answered(
-        [to_node(row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": -1})], node_id
+        [to_node(db, row) for row in db.execute(PATH, {"user": user_id, "node": node_id, "most": -1})], node_id
     )
 
 
@@ -95,14 +96,14 @@ def children(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: 
     if node_id is not None and node(db, user_id, node_id).tree_id != tree_id:
         raise no_node(node_id)
     sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id IS ? AND e.tree_id = ? ORDER BY n.seq"
-    return [to_node(row) for row in db.execute(sql, (node_id, tree_id))]
+    return [to_node(db, row) for row in db.execute(sql, (node_id, tree_id))]
 
 
 def nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, after: int, limit: int) -> list[Node]:
     """A page of a tree's nodes in order of arrival, unanswered ones too, after a `seq`. Raises NotFound."""
     tree_of(db, user_id, tree_id)
     sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE n.tree_id = ? AND n.seq > ? ORDER BY n.seq LIMIT ?"
-    return [to_node(row) for row in db.execute(sql, (tree_id, after, limit))]
+    return [to_node(db, row) for row in db.execute(sql, (tree_id, after, limit))]
 
 
 NEWEST: Final = """
@@ -126,12 +127,12 @@ def structure(
     content = "n.content" if preview else "NULL"
     if newest is not None:
         rows = db.execute(NEWEST.format(content=content), (tree_id, newest))
-        return [outline(row) for row in rows]
+        return [outline(db, row) for row in rows]
     sql = f"""
         SELECT n.id, e.parent_id, n.role, n.state, n.created_at, {content}
         FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.tree_id = ? ORDER BY n.seq
     """
-    return [outline(row) for row in db.execute(sql, (tree_id,))]
+    return [outline(db, row) for row in db.execute(sql, (tree_id,))]
 
 
 def slice_page(
@@ -143,21 +144,27 @@ def slice_page(
     if tree is None:
         raise no_tree(tree_id)
     epoch, system_prompt = tree
+    prompt = opened(db, "trees.system_prompt", system_prompt, tree_id)
     reset = mark is None or mark.epoch != epoch
     seen = 0 if mark is None or reset else mark.seen
     rows = db.execute(SLICE, (tree_id, seen, limit)).fetchall()
     news = Mark(epoch, rows[-1][0] if rows else seen)
-    return TreeSlice(news, [_feed_node(row) for row in rows], reset, system_prompt, more=len(rows) == limit)
+    return TreeSlice(news, [_feed_node(db, row) for row in rows], reset, prompt, more=len(rows) == limit)
 
 
-def outline(row: Row) -> Outline:
+def outline(db: sqlite3.Connection, row: Row) -> Outline:
     id_, parent_id, role, state, created_at, content = row
-    preview = None if content is None else Message(from_json(content)).spoken[:PREVIEW]
+    told = opened(db, "nodes.content", content, id_)
+    preview = None if told is None else Message(from_json(told)).spoken[:PREVIEW]
     return Outline(id_, parent_id, role, state, created_at, preview)
 
 
-def _feed_node(row: Row) -> FeedNode:
-    _, id_, parent_id, role, content, created_at, system, personality = row
+def _feed_node(db: sqlite3.Connection, row: Row) -> FeedNode:
+    _, id_, parent_id, role, content, created_at, system, personality, system_mark, user_id = row
+    if cipher_of(db) is not None:
+        content = opened(db, "nodes.content", content, id_)
+        system = opened(db, "systems.content", system, system_mark)
+        personality = unmarked(db, "personality", personality, user_id)
     text = Message(from_json(content)).spoken
     said_under = None if system is None else from_json(system)
     return FeedNode(id_, parent_id, role, text, created_at, said_under, personality)
@@ -166,7 +173,7 @@ def _feed_node(row: Row) -> FeedNode:
 def active(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Active | None:
     """Where a user was last, through one key and one chat."""
     sql = "SELECT node_id, tree_id, at FROM active WHERE user_id = ? AND tree_id = ? AND key_id = ? AND hint = ?"
-    row = db.execute(sql, (user_id, tree_id, key_id, plain(hint) or "")).fetchone()
+    row = db.execute(sql, (user_id, tree_id, key_id, marked(db, "chat", plain(hint) or "", user_id))).fetchone()
     return Active(*row) if row else None
 
 
@@ -181,7 +188,9 @@ def earlier(
 
     Raises InvalidRequest when the key came with another body before: the old answer would be wrong, a new one unexpected.
     """
-    column, value = ("request_hash", request_hash) if idempotency_key is None else ("idempotency_key", idempotency_key)
+    column, value = "request_hash", request_hash
+    if idempotency_key is not None:
+        column, value = "idempotency_key", marked(db, "idempotency", idempotency_key, user_id)
     sql = f"""
         SELECT status = 'done', request_hash, {CALL} FROM calls
         WHERE user_id = ? AND {column} = ? AND (status <> 'done' OR reply_id IS NOT NULL)
@@ -196,9 +205,9 @@ def earlier(
             param="Idempotency-Key",
             code="idempotency_key_reused",
         )
-    call = to_call(tuple(row[1:]))
+    call = to_call(db, tuple(row[1:]))
     sql = f"SELECT {NODE} FROM {NODE_FROM} WHERE e.parent_id = ? AND e.tree_id = ? AND n.call_id = ? ORDER BY n.seq"
-    replies = [to_node(row) for row in db.execute(sql, (call.turn_id, call.tree_id, call.id))]
+    replies = [to_node(db, row) for row in db.execute(sql, (call.turn_id, call.tree_id, call.id))]
     return (call, replies) if replies else None
 
 
@@ -208,7 +217,7 @@ def call(db: sqlite3.Connection, user_id: UserId, call_id: str) -> Call:
     row = db.execute(sql, (user_id, call_id)).fetchone()
     if row is None:
         raise NotFound(f"The call {call_id!r} does not exist here.")
-    return to_call(row)
+    return to_call(db, row)
 
 
 def decision(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, shadow: bool = False) -> Decision | None:
@@ -223,7 +232,7 @@ def decision(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, shadow: b
         WHERE d.user_id = :user AND d.shadow = :shadow ORDER BY d.id DESC LIMIT 1
     """
     row = db.execute(sql, {"node": node_id, "user": user_id, "shadow": int(shadow)}).fetchone()
-    return to_decision(row) if row else None
+    return to_decision(db, row) if row else None
 
 
 def corrections(db: sqlite3.Connection, user_id: UserId) -> list[Correction]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ import msgspec
 from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Attachment, Candidate
 from proxy.domain.transcript import Seen
-from proxy.domain.tree import NOTHING_NOTED, Node, Tree
+from proxy.domain.tree import NOTHING_NOTED, Node, Tree, UserId
 from proxy.domain.turn import Call, Limits
 from proxy.store.records import Decision, Key
+from proxy.store.sealing.values import cipher_of, opened, unmarked
 
 Row = tuple[Any, ...]
 
@@ -58,7 +60,7 @@ TREE: Final = (
 )
 
 
-def to_tree(row: Row) -> Tree:
+def to_tree(db: sqlite3.Connection, row: Row) -> Tree:
     (
         id_,
         user_id,
@@ -72,6 +74,13 @@ def to_tree(row: Row) -> Tree:
         personality,
         participants,
     ) = row
+    if cipher_of(db) is not None:
+        name = unmarked(db, "tree", name, user_id)
+        title = opened(db, "trees.title", title, id_)
+        system_prompt = opened(db, "trees.system_prompt", system_prompt, id_)
+        metadata = opened(db, "trees.metadata", metadata, id_)
+        participants = opened(db, "trees.participants", participants, id_)
+        personality = unmarked(db, "personality", personality, user_id)
     return Tree(
         id_,
         user_id,
@@ -89,13 +98,13 @@ def to_tree(row: Row) -> Tree:
 
 NODE: Final = (
     "n.id, n.tree_id, e.parent_id, n.content, n.state, n.created_at, n.seq, n.sender, n.conversation, s.content, "
-    "n.call_id, n.tokens, n.metadata, n.personality"
+    "n.call_id, n.tokens, n.metadata, n.personality, s.hash, n.user_id"
 )
 """From `nodes n JOIN edges e LEFT JOIN systems s`."""
 NODE_FROM: Final = "nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN systems s ON s.id = n.system_id"
 
 
-def to_node(row: Row) -> Node:
+def to_node(db: sqlite3.Connection, row: Row) -> Node:
     (
         id_,
         tree_id,
@@ -111,7 +120,16 @@ def to_node(row: Row) -> Node:
         tokens,
         metadata,
         personality,
+        system_mark,
+        user_id,
     ) = row
+    if cipher_of(db) is not None:
+        content = opened(db, "nodes.content", content, id_)
+        sender = opened(db, "nodes.sender", sender, id_)
+        conversation = opened(db, "nodes.conversation", conversation, id_)
+        system = opened(db, "systems.content", system, system_mark)
+        metadata = opened(db, "nodes.metadata", metadata, id_)
+        personality = unmarked(db, "personality", personality, user_id)
     return Node(
         id_,
         tree_id,
@@ -133,15 +151,26 @@ def to_node(row: Row) -> Node:
 SEEN: Final = "chain, prev, folded, assistants, role, meaning, node_id, tree_id, conversation"
 
 
-def to_seen(row: Row) -> Seen:
-    return Seen._make(row)
+def to_seen(db: sqlite3.Connection, row: Row, user_id: UserId) -> Seen:
+    return seen_again(db, Seen._make(row), user_id)
+
+
+def seen_again(db: sqlite3.Connection, seen: Seen, user_id: UserId) -> Seen:
+    """A row with its chat's own id, which is stored as a mark."""
+    if cipher_of(db) is None:
+        return seen
+    return seen._replace(conversation=unmarked(db, "chat", seen.conversation, user_id))
 
 
 CALL: Final = "id, tree_id, turn_id, reply_id, status, model, started_at, finish_reason, usage, envelope, receipt"
 
 
-def to_call(row: Row) -> Call:
+def to_call(db: sqlite3.Connection, row: Row) -> Call:
     id_, tree_id, turn_id, reply_id, status, model, started_at, finish_reason, usage, envelope, receipt = row
+    if cipher_of(db) is not None:
+        usage = opened(db, "calls.usage", usage, id_)
+        envelope = opened(db, "calls.envelope", envelope, id_)
+        receipt = opened(db, "calls.receipt", receipt, id_)
     return Call(
         id_,
         tree_id,
@@ -163,14 +192,14 @@ KEY: Final = (
 )
 
 
-def to_key(row: Row) -> Key:
+def to_key(db: sqlite3.Connection, row: Row) -> Key:
     id_, user_id, kind, prefix, label, policy, created_at, revoked_at, last_used_at, honours_store, *most = row
     return Key(
         id_,
         user_id,
         kind,
         prefix,
-        label,
+        opened(db, "keys.label", label, id_),
         policy,
         created_at,
         revoked_at,
@@ -186,9 +215,12 @@ DECISION: Final = (
 )
 
 
-def to_decision(row: Row) -> Decision:
+def to_decision(db: sqlite3.Connection, row: Row) -> Decision:
     id_, node_id, call_id, shadow, at, parent_id, route, reason, confidence, scorer, candidates, *cost = row
     calls, prompt_tokens, completion_tokens, spent_ms, degraded, unsure = cost
+    if cipher_of(db) is not None:
+        reason = opened(db, "decisions.reason", reason, (call_id, str(shadow)))
+        candidates = opened(db, "decisions.candidates", candidates, (call_id, str(shadow)))
     attachment = Attachment(
         parent_id=parent_id,
         route=route,

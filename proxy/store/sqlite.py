@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -37,15 +38,20 @@ from proxy.store.shelf.methods import Shelf
 from proxy.store.turns import again, asides, buried, client_ids, recognising, retracing, writing
 from proxy.store.vectors import KeepsVectors
 
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
+
 KEPT_USERS = 10_000
 
 
 class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
-    def __init__(self, url: str, *, durability: str = "process", recover: bool = True) -> None:
+    def __init__(
+        self, url: str, *, durability: str = "process", recover: bool = True, cipher: Cipher | None = None
+    ) -> None:
         """Name a database; nothing is opened yet; see `Opening`. Raises ConfigError."""
-        super().__init__(url, durability=durability, recover=recover)
+        super().__init__(url, durability=durability, recover=recover, cipher=cipher)
         self._stages = asyncio.Lock()
         self._users: dict[UserId, User] = {}
         """Users never change, so those seen lately need no question."""
@@ -191,7 +197,7 @@ class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf
     def snapshot(
         self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None = None, *, newest: bool = False
     ) -> AbstractAsyncContextManager[exporting.Snapshot]:
-        return exporting.snapshot(self._file, self._reader, user_id, tree_id, node_id, newest=newest)
+        return exporting.snapshot(self._file, self._reader, self._cipher, user_id, tree_id, node_id, newest=newest)
 
     # Nodes, written
 
@@ -220,9 +226,10 @@ class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf
         if any(tree.name == name for tree in await self.trees(user.id)):
             return None
         async with self._stages:
-            stage = staging.Stage()
+            stage = staging.Stage(self._cipher)
             try:
-                imported = await asyncio.to_thread(stage.fill, user, items, target, progress)
+                marked_with = await self._read(partial(trees.marked_with, user_id=user.id))
+                imported = await asyncio.to_thread(stage.fill, user, marked_with, items, target, progress)
                 await whole(self._connections[0], stage.attach)
                 try:
                     return await self._write(partial(staging.copy, imported=imported))
@@ -276,7 +283,7 @@ class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf
         """Every stored row that breaks a rule. Slow, and no obstacle to writers."""
         found = await self._read(verify.broken_file)
         for check in (*verify.CHECKS, rules.broken_bodies):
-            after: int | None = 0
+            after: Any = 0
             try:
                 while after is not None:
                     page, after = await self._read(partial(verify.one_page, check, after))

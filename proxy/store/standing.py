@@ -10,6 +10,7 @@ from proxy.domain.tree import NodeId, Tree, TreeId, UserId
 from proxy.domain.zone import SCOPES, Personality, Piece, Standing
 from proxy.store import images, personalities
 from proxy.store.rows import to_json
+from proxy.store.sealing.values import opened, unmarked
 from proxy.store.shelf import loads
 from proxy.store.trees import tree_of
 from proxy.store.zones import zones
@@ -71,7 +72,7 @@ def _said_under(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> s
     """The personality under which a path was said: the nearest named one."""
     path = _among(path, db.execute(LABELLED, (tree.id,)).fetchall()) if path else path
     row = db.execute(SAID_UNDER, (to_json(path), tree.id)).fetchone() if path else None
-    return row[0] if row else None
+    return unmarked(db, "personality", row[0], tree.user_id) if row else None
 
 
 def _speaker(db: sqlite3.Connection, tree: Tree, named: str | None) -> Personality | None:
@@ -96,7 +97,10 @@ def _on_path(db: sqlite3.Connection, tree: Tree, path: Sequence[NodeId]) -> list
     if not path:
         return []
     rows = db.execute(ON_PATH, (to_json(path), tree.user_id, tree.id))
-    return [Piece("node", "zone", text, node_id) for node_id, text in rows]
+    return [
+        Piece("node", "zone", opened(db, "zones.text", text, (tree.user_id, tree.id, node_id, "node")), node_id)
+        for node_id, text in rows
+    ]
 
 
 def _in_order(pieces: Sequence[Piece], path: Sequence[NodeId]) -> tuple[Piece, ...]:

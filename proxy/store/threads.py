@@ -12,6 +12,11 @@ T = TypeVar("T")
 class Threads(Protocol):
     """Runs functions of a connection."""
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether what is stored from now on is sealed."""
+        ...
+
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """On the reader's thread."""
         ...

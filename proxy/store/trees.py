@@ -11,22 +11,38 @@ from proxy.domain.ports import User
 from proxy.domain.tree import Tree, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.rows import TREE, plain, to_json, to_tree
+from proxy.store.sealing.values import MARKED_WITH, PLAIN, cipher_of, marked, opened, opened_bytes, sealed, sealed_bytes
 
 
 def find_user(db: sqlite3.Connection, user_id: UserId) -> User | None:
     row = db.execute("SELECT id, secret FROM users WHERE id = ?", (user_id,)).fetchone()
-    return User(*row) if row else None
+    return User(row[0], opened_bytes(db, "users.secret", row[1], row[0])) if row else None
 
 
 def make_user(db: sqlite3.Connection, user_id: UserId) -> User:
     """The user, created where missing."""
-    db.execute(
-        "INSERT INTO users (id, secret, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (user_id, secrets.token_bytes(32), time.time()),
-    )
+    if (user := find_user(db, user_id)) is not None:
+        return user
+    add_user(db, User(user_id, secrets.token_bytes(32)), time.time())
     user = find_user(db, user_id)
     assert user is not None
     return user
+
+
+def add_user(db: sqlite3.Connection, user: User, at: float, marked_with: str | None = None) -> None:
+    """Keep a new user, whose marks are made with the key that seals now, or with that one."""
+    cipher = cipher_of(db)
+    with_key = marked_with or (cipher.writes if cipher else PLAIN)
+    db.execute(
+        "INSERT INTO users (id, secret, created_at, marked_with) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (user.id, sealed_bytes(db, "users.secret", user.secret, user.id), at, with_key),
+    )
+
+
+def marked_with(db: sqlite3.Connection, user_id: UserId) -> str:
+    """The key with which a known user's marks are made."""
+    (key_id,) = db.execute(MARKED_WITH, (user_id,)).fetchone()
+    return str(key_id)
 
 
 def secret_of(db: sqlite3.Connection, user_id: UserId) -> bytes:
@@ -39,8 +55,8 @@ def secret_of(db: sqlite3.Connection, user_id: UserId) -> bytes:
 
 def find_tree(db: sqlite3.Connection, user_id: UserId, name: str) -> Tree | None:
     sql = f"SELECT {TREE} FROM trees WHERE user_id = ? AND name = ? AND deleted_at IS NULL"
-    row = db.execute(sql, (user_id, name)).fetchone()
-    return to_tree(row) if row else None
+    row = db.execute(sql, (user_id, marked(db, "tree", name, user_id))).fetchone()
+    return to_tree(db, row) if row else None
 
 
 def make_tree(db: sqlite3.Connection, user_id: UserId, name: str, tree_id: TreeId | None = None) -> Tree:
@@ -49,7 +65,7 @@ def make_tree(db: sqlite3.Connection, user_id: UserId, name: str, tree_id: TreeI
     make_user(db, user_id)
     db.execute(
         "INSERT INTO trees (id, user_id, name, created_at, updated_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (tree_id or new_id("t"), user_id, name, now, now),
+        (tree_id or new_id("t"), user_id, marked(db, "tree", name, user_id), now, now),
     )
     tree = find_tree(db, user_id, name)
     assert tree is not None
@@ -61,13 +77,13 @@ def tree_of(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Tree:
     row = db.execute(sql, (user_id, tree_id)).fetchone()
     if row is None:
         raise no_tree(tree_id)
-    return to_tree(row)
+    return to_tree(db, row)
 
 
 def trees(db: sqlite3.Connection, user_id: UserId) -> list[Tree]:
     """The user's trees, the one used last first."""
     sql = f"SELECT {TREE} FROM trees WHERE user_id = ? AND deleted_at IS NULL ORDER BY updated_at DESC, id"
-    return [to_tree(row) for row in db.execute(sql, (user_id,))]
+    return [to_tree(db, row) for row in db.execute(sql, (user_id,))]
 
 
 def create_tree(
@@ -98,13 +114,13 @@ def create_tree(
         (
             tree_id,
             user_id,
-            name,
-            plain(title),
-            plain(system_prompt),
-            to_json(metadata),
+            marked(db, "tree", name, user_id),
+            sealed(db, "trees.title", plain(title), tree_id),
+            sealed(db, "trees.system_prompt", plain(system_prompt), tree_id),
+            sealed(db, "trees.metadata", to_json(metadata), tree_id),
             max_context_tokens,
-            to_json(participants),
-            plain(personality),
+            sealed(db, "trees.participants", to_json(participants), tree_id),
+            marked(db, "personality", plain(personality), user_id),
             now,
             now,
         ),
@@ -164,7 +180,7 @@ def scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> str:
     row = db.execute(sql, (user_id, tree_id)).fetchone()
     if row is None:
         raise no_tree(tree_id)
-    return str(row[0])
+    return opened(db, "trees.scratchpad", str(row[0]), tree_id)
 
 
 def set_scratchpad(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, text: str) -> None:
@@ -204,11 +220,17 @@ def no_personality(name: str) -> NotFound:
 
 def _check_personality(db: sqlite3.Connection, user_id: UserId, name: str | None) -> None:
     sql = "SELECT 1 FROM personalities WHERE user_id = ? AND name = ?"
-    if name is not None and db.execute(sql, (user_id, plain(name))).fetchone() is None:
+    if (
+        name is not None
+        and db.execute(sql, (user_id, marked(db, "personality", plain(name), user_id))).fetchone() is None
+    ):
         raise no_personality(name)
 
 
 def _update(db: sqlite3.Connection, column: str, value: object, user_id: UserId, tree_id: TreeId) -> None:
+    if isinstance(value, str):
+        is_mark = column == "personality"
+        value = marked(db, column, value, user_id) if is_mark else sealed(db, f"trees.{column}", value, tree_id)
     changed = db.execute(
         f"UPDATE trees SET {column} = ?, updated_at = ? WHERE user_id = ? AND id = ? AND deleted_at IS NULL",
         (value, time.time(), user_id, tree_id),

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from proxy.domain.tree import NodeId, UserId
 from proxy.store.rows import to_json
+from proxy.store.sealing.values import opened_bytes, sealed_bytes
 from proxy.store.threads import Threads
 
 TABLE: Final = """
@@ -63,7 +64,8 @@ class KeepsVectors(Threads, Protocol):
 
 def find(db: sqlite3.Connection, user_id: UserId, embedder: str, nodes: Sequence[NodeId]) -> dict[NodeId, bytes]:
     """What is stored for these nodes of a user by an embedder; one look-up a node."""
-    return dict(db.execute(FIND, {"nodes": to_json(nodes), "user": user_id, "embedder": embedder}))
+    rows = db.execute(FIND, {"nodes": to_json(nodes), "user": user_id, "embedder": embedder})
+    return {node_id: opened_bytes(db, "vectors.body", body, node_id) for node_id, body in rows}
 
 
 def keep(
@@ -76,7 +78,10 @@ def keep(
         SELECT id, user_id, ?, ? FROM nodes WHERE id = ? AND user_id = ? AND visible IS NOT NULL
         ON CONFLICT (node_id) DO UPDATE SET embedder = excluded.embedder, body = excluded.body
         """,
-        [(embedder, body, node_id, user_id) for node_id, body in bodies.items()],
+        [
+            (embedder, sealed_bytes(db, "vectors.body", body, node_id), node_id, user_id)
+            for node_id, body in bodies.items()
+        ],
     )
     db.executemany(
         "DELETE FROM vectors WHERE node_id = ? AND user_id = ?",

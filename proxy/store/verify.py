@@ -7,16 +7,20 @@ said, page by page, so a large database is never held in memory.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from proxy.domain import fingerprint
 from proxy.domain.message import Message
+from proxy.errors import StoreError
 from proxy.store import hanging, vectors
 from proxy.store.connection import is_passing
 from proxy.store.records import Violation
 from proxy.store.rows import from_json
+from proxy.store.sealing import checking
+from proxy.store.sealing.checking import Check
+from proxy.store.sealing.values import opened, opened_bytes
 from proxy.store.shelf import rules
 from proxy.store.turns.planting import system_hash
 
@@ -243,11 +247,11 @@ RULES: Final[tuple[tuple[str, str, str], ...]] = (
 """Table, what holds for each of its rows, and the rows for which it does not."""
 
 NODES: Final = """
-    SELECT n.seq, n.id, n.role, n.content, n.exact, n.folded, u.secret
+    SELECT n.seq, n.id, n.role, n.content, n.exact, n.folded, u.id, u.secret
     FROM nodes n JOIN users u ON u.id = n.user_id WHERE n.seq > ? ORDER BY n.seq LIMIT ?
 """
 SYSTEMS: Final = """
-    SELECT s.id, s.content, s.hash, u.secret
+    SELECT s.id, s.content, s.hash, u.id, u.secret
     FROM systems s JOIN users u ON u.id = s.user_id WHERE s.id > ? ORDER BY s.id LIMIT ?
 """
 
@@ -279,7 +283,7 @@ def broken_rules(
 def broken_nodes(db: sqlite3.Connection, after: int) -> tuple[list[Violation], int | None]:
     """Nodes of one page whose hashes are not those of what was said, and where the next page begins."""
     rows = db.execute(NODES, (after, PAGE)).fetchall()
-    found = [Violation("nodes", row[1], rule) for row in rows for rule in _wrong_in_node(*row[2:])]
+    found = [Violation("nodes", row[1], rule) for row in rows for rule in _wrong_in_node(db, *row[1:])]
     return found, rows[-1][0] if len(rows) == PAGE else None
 
 
@@ -287,16 +291,33 @@ def broken_systems(db: sqlite3.Connection, after: int) -> tuple[list[Violation],
     """System texts of one page whose hashes are not theirs, and where the next page begins."""
     rows = db.execute(SYSTEMS, (after, PAGE)).fetchall()
     found = [
-        Violation("systems", str(id_), "stands under the hash of its text")
-        for id_, content, mark, secret in rows
-        if system_hash(from_json(content), secret) != mark
+        Violation("systems", str(row[0]), "stands under the hash of its text")
+        for row in rows
+        if _is_wrong_system(db, *row[1:])
     ]
     return found, rows[-1][0] if len(rows) == PAGE else None
 
 
-def _wrong_in_node(role: str, content: str, exact: str, folded: str, secret: bytes) -> Iterator[str]:
+def _is_wrong_system(db: sqlite3.Connection, content: str, mark: str, user_id: str, secret: bytes) -> bool:
     try:
-        message = Message(from_json(content))
+        text = from_json(opened(db, "systems.content", content, mark))
+        return system_hash(text, opened_bytes(db, "users.secret", secret, user_id)) != mark
+    except (StoreError, ValueError):
+        return False  # `sealing.checking` names it
+
+
+def _wrong_in_node(
+    db: sqlite3.Connection, id_: str, role: str, content: str, exact: str, folded: str, user_id: str, stored: bytes
+) -> Iterator[str]:
+    try:
+        secret = opened_bytes(db, "users.secret", stored, user_id)
+        message = Message(from_json(opened(db, "nodes.content", content, id_)))
+    except StoreError:
+        return  # `sealing.checking` names it
+    except (ValueError, TypeError):
+        yield "holds a message"
+        return
+    try:
         right_role, right_exact, right_folded = (
             message.role,
             fingerprint.exact(message, secret),
@@ -313,16 +334,15 @@ def _wrong_in_node(role: str, content: str, exact: str, folded: str, secret: byt
         yield "stands under the folded hash of its message"
 
 
-Check = Callable[[sqlite3.Connection, int], tuple[list[Violation], int | None]]
-"""Finds what is wrong on the page behind a number; says where the next page begins."""
-
 CHECKS: Final[tuple[Check, ...]] = (
     *(partial(broken_rules, rule=rule) for rule in RULES),
     broken_nodes,
     broken_systems,
+    hanging.broken_images_off,
+    *checking.CHECKS,
 )
 
 
-def one_page(check: Check, after: int, db: sqlite3.Connection) -> tuple[list[Violation], int | None]:
+def one_page(check: Check, after: Any, db: sqlite3.Connection) -> tuple[list[Violation], Any]:
     """A page of a check, for whoever has a connection."""
     return check(db, after)

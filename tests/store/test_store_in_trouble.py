@@ -106,9 +106,8 @@ async def test_a_clock_that_goes_back_makes_nothing_look_old(client: Client, mon
     late, turn = await client.ask("Weirs?", idempotency_key="weirs")
     await client.answered(late, turn, "The old answer.")
     again = await client.again(turn)
-    await client.store._write(
-        lambda db: db.execute("UPDATE calls SET idempotency_key = 'weirs' WHERE id = ?", (again,))
-    )
+    same = "UPDATE calls SET idempotency_key = (SELECT idempotency_key FROM calls WHERE id = ?) WHERE id = ?"
+    await client.store._write(lambda db: db.execute(same, (late, again)))
     await client.store._write(
         lambda db: db.execute("UPDATE calls SET request_hash = (SELECT request_hash FROM calls WHERE id = ?)", (late,))
     )

@@ -97,7 +97,7 @@ async def test_a_sound_database_has_no_violations(full: Client):
         if await full.store._read(lambda db, table=table: db.execute(f"SELECT count(*) FROM {table}").fetchone())
         == (0,)
     ]
-    assert empty == []
+    assert [name for name in empty if not (full.store.is_encrypted and name.startswith("search"))] == []
 
 
 BOATS = "(SELECT id FROM nodes WHERE content LIKE '%Boats%' ORDER BY seq LIMIT 1)"

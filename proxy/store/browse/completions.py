@@ -10,7 +10,7 @@ Source: OpenAI API reference, chat completions: list, get, update, delete.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from proxy.domain.tree import NodeId, UserId
@@ -20,6 +20,7 @@ from proxy.store.browse.reshaping import delete
 from proxy.store.reading import path
 from proxy.store.records import Stored
 from proxy.store.rows import CALL, NODE, NODE_FROM, Row, from_json, to_call, to_json, to_node
+from proxy.store.sealing.values import cipher_of, opened, sealed
 
 Order = Literal["asc", "desc"]
 
@@ -62,8 +63,28 @@ def page(
         "limit": limit + 1,
     }
     sql = LISTED.format(stored=_STORED, beyond=">" if order == "asc" else "<", order=order)
+    if cipher_of(db) is not None and (model is not None or metadata):
+        return _chosen(
+            db, db.execute(sql, {**values, "model": None, "metadata": "{}", "limit": -1}), limit, model, metadata
+        )
     rows = db.execute(sql, values).fetchall()
     return Page([_stored(db, row) for row in rows[:limit]], len(rows) > limit)
+
+
+def _chosen(
+    db: sqlite3.Connection, rows: Iterable[Row], limit: int, model: str | None, metadata: Mapping[str, str]
+) -> Page[Stored]:
+    """The first of a list that fit, where what decides is sealed: each is opened until there are enough."""
+    found: list[Stored] = []
+    for row in rows:
+        told = from_json(opened(db, "calls.metadata", row[1], row[2]))
+        call = to_call(db, tuple(row[2:]))
+        fits = model in (None, call.model, call.envelope.get("model"))
+        if fits and all(told.get(name) == value for name, value in metadata.items()):
+            found.append(_stored(db, row))
+            if len(found) > limit:
+                break
+    return Page(found[:limit], len(found) > limit)
 
 
 def one(db: sqlite3.Connection, user_id: UserId, completion_id: str) -> Stored:
@@ -75,7 +96,9 @@ def one(db: sqlite3.Connection, user_id: UserId, completion_id: str) -> Stored:
 def annotate(db: sqlite3.Connection, user_id: UserId, completion_id: str, metadata: Mapping[str, str]) -> Stored:
     """Replace what is noted about a completion. Raises NotFound."""
     number = _row_number(db, user_id, completion_id)
-    db.execute("UPDATE calls SET metadata = ? WHERE rowid = ?", (to_json(metadata), number))
+    (call_id,) = db.execute("SELECT id FROM calls WHERE rowid = ?", (number,)).fetchone()
+    told = sealed(db, "calls.metadata", to_json(metadata), call_id)
+    db.execute("UPDATE calls SET metadata = ? WHERE rowid = ?", (told, number))
     return one(db, user_id, completion_id)
 
 
@@ -132,6 +155,6 @@ def _row_number(db: sqlite3.Connection, user_id: UserId, completion_id: str) -> 
 
 def _stored(db: sqlite3.Connection, row: Row) -> Stored:
     completion_id, metadata, *rest = row
-    call = to_call(tuple(rest))
-    replies = [to_node(found) for found in db.execute(REPLIES, (call.turn_id, call.id))]
-    return Stored(completion_id, call, replies, from_json(metadata))
+    call = to_call(db, tuple(rest))
+    replies = [to_node(db, found) for found in db.execute(REPLIES, (call.turn_id, call.id))]
+    return Stored(completion_id, call, replies, from_json(opened(db, "calls.metadata", metadata, call.id)))

@@ -12,6 +12,7 @@ from typing import Any, Final
 from proxy.domain.tree import Node, NodeId, UserId
 from proxy.store.reading import node
 from proxy.store.rows import to_json
+from proxy.store.sealing.values import sealed
 
 OURS: Final = "graft"
 LABELS: Final = "labels"
@@ -60,4 +61,5 @@ def _with_ours(metadata: dict[str, Any], name: str, value: object) -> dict[str, 
 
 
 def _write(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, metadata: Mapping[str, object]) -> None:
-    db.execute("UPDATE nodes SET metadata = ? WHERE user_id = ? AND id = ?", (to_json(metadata), user_id, node_id))
+    told = sealed(db, "nodes.metadata", to_json(metadata), node_id)
+    db.execute("UPDATE nodes SET metadata = ? WHERE user_id = ? AND id = ?", (told, user_id, node_id))

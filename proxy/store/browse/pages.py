@@ -51,7 +51,7 @@ def trees(db: sqlite3.Connection, user_id: UserId, after: TreeId | None, limit: 
         ORDER BY updated_at DESC, id LIMIT :limit
     """
     values = {"user": user_id, "at": at, "after": after, "limit": limit + 1}
-    return _page(db.execute(sql, values).fetchall(), to_tree, limit)
+    return _page(db, db.execute(sql, values).fetchall(), to_tree, limit)
 
 
 def structure(
@@ -59,7 +59,7 @@ def structure(
 ) -> Page[Outline]:
     """A tree without contents, in order of arrival: only a branch that was moved may stand before its parent. Raises NotFound."""
     seq = _seq_after(db, user_id, tree_id, after)
-    return _page(db.execute(OUTLINES, (tree_id, seq, limit + 1)).fetchall(), outline, limit)
+    return _page(db, db.execute(OUTLINES, (tree_id, seq, limit + 1)).fetchall(), outline, limit)
 
 
 def children(
@@ -72,14 +72,14 @@ def children(
 ) -> Page[Node]:
     """What hangs right under a node, or under the root (`None`); oldest first. Raises NotFound."""
     seq = _seq_after(db, user_id, tree_id, after)
-    return _page(db.execute(CHILDREN, (parent_id, tree_id, seq, limit + 1)).fetchall(), to_node, limit)
+    return _page(db, db.execute(CHILDREN, (parent_id, tree_id, seq, limit + 1)).fetchall(), to_node, limit)
 
 
 def subtree(db: sqlite3.Connection, user_id: UserId, top: NodeId, after: NodeId | None, limit: int) -> Page[Node]:
     """A node and all its descendants, in order of arrival. Raises NotFound."""
     tree_id = node(db, user_id, top).tree_id
     seq = _seq_after(db, user_id, tree_id, after)
-    return _page(db.execute(SUBTREE, (top, seq, limit + 1)).fetchall(), to_node, limit)
+    return _page(db, db.execute(SUBTREE, (top, seq, limit + 1)).fetchall(), to_node, limit)
 
 
 def _seq_after(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, after: NodeId | None) -> int:
@@ -93,5 +93,5 @@ def _seq_after(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, after: 
     return last.seq
 
 
-def _page(rows: list[Row], read: Callable[[Row], T], limit: int) -> Page[T]:
-    return Page([read(row) for row in rows[:limit]], len(rows) > limit)
+def _page(db: sqlite3.Connection, rows: list[Row], read: Callable[[sqlite3.Connection, Row], T], limit: int) -> Page[T]:
+    return Page([read(db, row) for row in rows[:limit]], len(rows) > limit)

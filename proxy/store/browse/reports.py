@@ -17,6 +17,7 @@ from proxy.store.browse.pages import Page
 from proxy.store.reading import node
 from proxy.store.records import Decision
 from proxy.store.rows import CALL, DECISION, to_call, to_decision, to_json
+from proxy.store.sealing.values import cipher_of, opened, unmarked
 from proxy.store.trees import tree_of
 
 STRANDS: Final = 8
@@ -64,7 +65,7 @@ def placed(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Decision
         WHERE d.node_id = ? AND d.user_id = ? AND d.shadow = 0 ORDER BY d.id LIMIT 1
     """
     row = db.execute(sql, (node_id, user_id)).fetchone()
-    return to_decision(row) if row else None
+    return to_decision(db, row) if row else None
 
 
 def moves(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[Move]:
@@ -81,7 +82,7 @@ def call_behind(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> Cal
     row = db.execute(sql, (user_id, reply.call_id, None if reply.call_id else node_id)).fetchone()
     if row is None:
         raise NotFound(f"No call stands behind the node {node_id!r}: it was not answered, or was added by hand.")
-    return to_call(row)
+    return to_call(db, row)
 
 
 def answered_by(db: sqlite3.Connection, user_id: UserId, first: NodeId) -> NodeId | None:
@@ -102,8 +103,13 @@ def strands(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[St
     """
     rows = db.execute(sql, (node_id, user_id, STRANDS)).fetchall()
     return [
-        Strand(Link(folded, chain, assistants), chain, _assistants(db, user_id, chain), conversation)
-        for folded, chain, assistants, conversation in rows
+        Strand(
+            Link(folded, chain, assistants),
+            chain,
+            _assistants(db, user_id, chain),
+            unmarked(db, "chat", chat, user_id),
+        )
+        for folded, chain, assistants, chat in rows
     ]
 
 
@@ -131,7 +137,7 @@ def shadows(
     rows = db.execute(SHADOWS, (tree_id, user_id, before_id or 1 << 62, limit + 1)).fetchall()
     items = []
     for row in rows[:limit]:
-        decision = to_decision(row[:-2])
+        decision = to_decision(db, row[:-2])
         items.append(Shadow(decision.id, row[-1], row[-2], decision.attachment, decision.at))
     return Page(items, len(rows) > limit)
 
@@ -143,10 +149,16 @@ def path_lengths(db: sqlite3.Connection, user_id: UserId, node_ids: Sequence[Nod
             SELECT value FROM json_each(?)
             UNION SELECT e.parent_id FROM up JOIN edges e ON e.node_id = up.id WHERE e.parent_id IS NOT NULL
         )
-        SELECT n.id, e.parent_id, length(n.content)
+        SELECT n.id, e.parent_id, {length}
         FROM up JOIN nodes n ON n.id = up.id AND n.user_id = ? JOIN edges e ON e.node_id = n.id
     """
-    own = {id_: (parent_id, length) for id_, parent_id, length in db.execute(sql, (to_json(list(node_ids)), user_id))}
+    is_sealed = cipher_of(db) is not None
+    sql = sql.format(length="n.content" if is_sealed else "length(n.content)")
+    rows = db.execute(sql, (to_json(list(node_ids)), user_id))
+    own = {
+        id_: (parent_id, len(opened(db, "nodes.content", length, id_)) if is_sealed else length)
+        for id_, parent_id, length in rows
+    }
     known: dict[NodeId, tuple[int, int]] = {}
     for node_id in own:
         waiting: list[NodeId] = []

@@ -17,6 +17,7 @@ from proxy.store.clock import now
 from proxy.store.pruning import BELOW, forget_below
 from proxy.store.reading import active, decision, no_node, node
 from proxy.store.rows import plain, to_json
+from proxy.store.sealing.values import marked
 from proxy.store.shelf import forgetting
 from proxy.store.trees import tree_of
 from proxy.store.turns.planting import next_visible
@@ -87,7 +88,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     db.execute(
         "UPDATE trees SET name = ?, title = NULL, system_prompt = NULL, metadata = '{}', max_context_tokens = NULL,"
         " personality = NULL, participants = '{}', scratchpad = NULL, deleted_at = ? WHERE id = ?",
-        (new_id("gone"), now(), tree_id),
+        (marked(db, "tree", new_id("gone"), user_id), now(), tree_id),
     )
     _new_epoch(db, tree_id)
     return len(ids)

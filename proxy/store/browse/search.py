@@ -3,6 +3,8 @@
 The index holds what was said without thinking blocks. It is brought up to date when somebody searches, a few hundred nodes a
 transaction, so a turn pays nothing for it and a user who never searches has none. Beside the words of each node stands one
 word for its owner: the index then walks that user's texts alone, however many others there are.
+
+An encrypted database has no index, for its words would be readable: see `scanning`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.store.browse.pages import Page
 from proxy.store.reading import node
 from proxy.store.rows import NODE, NODE_FROM, from_json, plain, to_node
+from proxy.store.sealing.values import opened
 from proxy.store.trees import secret_of, tree_of, trees
 
 BATCH: Final = 200
@@ -61,7 +64,7 @@ def nodes(
         return Page([], has_more=False)
     match = f"owner : {owner(db, user_id)} AND words : ({asked})"
     rows = db.execute(MATCH, (match, before, user_id, tree_id, tree_id, limit + 1)).fetchall()
-    return Page([Hit(to_node(row[:-1]), row[-1]) for row in rows[:limit]], len(rows) > limit)
+    return Page([Hit(to_node(db, row[:-1]), row[-1]) for row in rows[:limit]], len(rows) > limit)
 
 
 def titles(db: sqlite3.Connection, user_id: UserId, words: str) -> list[Tree]:
@@ -89,17 +92,21 @@ def owner(db: sqlite3.Connection, user_id: UserId) -> str:
 def _index_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, limit: int) -> int:
     """Take up to `limit` nodes of a tree into the index; returns how many."""
     row = db.execute("SELECT seq FROM searched WHERE tree_id = ?", (tree_id,)).fetchone()
-    sql = "SELECT seq, content FROM nodes WHERE tree_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+    sql = "SELECT seq, id, content FROM nodes WHERE tree_id = ? AND seq > ? ORDER BY seq LIMIT ?"
     found = db.execute(sql, (tree_id, row[0] if row else 0, limit)).fetchall()
     if not found:
         return 0
     mark = owner(db, user_id)
     db.executemany(
         "INSERT INTO search (rowid, owner, words) VALUES (?, ?, ?)",
-        [(seq, mark, plain(Message(from_json(content)).spoken)) for seq, content in found],
+        [(seq, mark, plain(_spoken(db, id_, content))) for seq, id_, content in found],
     )
     db.execute(
         "INSERT INTO searched (tree_id, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
         (tree_id, found[-1][0]),
     )
     return len(found)
+
+
+def _spoken(db: sqlite3.Connection, id_: str, content: str) -> str:
+    return Message(from_json(opened(db, "nodes.content", content, id_))).spoken

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import aiosqlite
 import anyio
@@ -24,6 +24,9 @@ from proxy.store import zones as zoning
 from proxy.store.connection import MEMORY, Reader, connect, whole
 from proxy.store.files import leaving
 from proxy.store.rows import NODE, NODE_FROM, to_node
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 T = TypeVar("T")
 
@@ -97,7 +100,14 @@ class Snapshot:
 
 @asynccontextmanager
 async def snapshot(
-    file: str, shared: Reader, user_id: UserId, tree_id: TreeId, node_id: NodeId | None, *, newest: bool
+    file: str,
+    shared: Reader,
+    cipher: Cipher | None,
+    user_id: UserId,
+    tree_id: TreeId,
+    node_id: NodeId | None,
+    *,
+    newest: bool,
 ) -> AsyncGenerator[Snapshot, None]:
     """See `domain.archive.ArchiveStore.snapshot`; `shared` reads a database in memory. Raises NotFound."""
     look = partial(_look, user_id=user_id, tree_id=tree_id, node_id=node_id, newest=newest)
@@ -105,7 +115,7 @@ async def snapshot(
         seen, nodes, items = await shared.run(lambda db: _everything(db, look(db)))
         yield Snapshot.of(seen, partial(_kept, nodes), partial(_kept, items))
         return
-    connection = await connect(file, read_only=True)
+    connection = await connect(file, read_only=True, cipher=cipher)
     try:
         await whole(connection, lambda db: db.execute("BEGIN"))
         seen = await whole(connection, look)
@@ -119,7 +129,7 @@ async def snapshot(
 def _look(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: NodeId | None, *, newest: bool) -> _Look:
     """The tree, its own zones, its notes, and the branch where one is asked for. Raises NotFound."""
     tree = trees.tree_of(db, user_id, tree_id)
-    zones = [zone for zone in zoning.zones(db, user_id, tree_id) if zone.tree_id == tree_id]
+    zones = zoning.of_tree(db, user_id, tree_id)
     scratchpad = trees.scratchpad(db, user_id, tree_id)
     on_nodes = zoning.of_nodes(db, user_id, tree_id)
     if node_id is None and newest:
@@ -142,7 +152,7 @@ def _look(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, node_id: Nod
 def _page(db: sqlite3.Connection, sql: str, tree_id: TreeId, after: int, limit: int) -> tuple[list[Node], int]:
     """Nodes after a number, and the last number among them."""
     rows = db.execute(sql, (tree_id, after, limit)).fetchall()
-    return [to_node(row[1:]) for row in rows], rows[-1][0] if rows else after
+    return [to_node(db, row[1:]) for row in rows], rows[-1][0] if rows else after
 
 
 def _everything(db: sqlite3.Connection, look: _Look) -> tuple[_Look, Sequence[Node], Sequence[Beside]]:

@@ -26,12 +26,14 @@ from proxy.domain import fingerprint
 from proxy.domain.archive import Carried, Imported, Item, Progress, Target, TreeFields, ZoneText
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId, new_id
+from proxy.domain.zone import DataZone, Scope
 from proxy.errors import InvalidRequest
-from proxy.store import reading, trees
+from proxy.store import reading, trees, zones
 from proxy.store.browse.labelling import OURS, SUPERSEDED_BY, supersede
 from proxy.store.files.ids import FIT, Ids
 from proxy.store.files.settling import Settling
 from proxy.store.rows import from_json, plain, to_json
+from proxy.store.sealing.values import marked, opened, sealed
 from proxy.store.turns import buried
 from proxy.store.turns.chains import Chains
 from proxy.store.turns.planting import Planting
@@ -171,21 +173,18 @@ class _Arrival:
         if zone.node_id is not None:
             self.hanging.append(zone)
         elif self.takes_fields:
-            self.db.execute(
-                "INSERT INTO zones (user_id, tree_id, name, text, updated_at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at WHERE text = ''",
-                (self.user_id, self.tree.id, zone.name, plain(zone.text), zone.updated_at),
-            )
+            self._keep(zone, None)
 
     def _hang(self, zone: ZoneText) -> None:
         """A zone that the node has already stays as it is."""
         stored_id = self.planting.stored(zone.node_id)
         if stored_id is not None and self.planting.has(stored_id):
-            self.db.execute(
-                "INSERT INTO zones (user_id, tree_id, node_id, name, text, updated_at) VALUES (?, ?, ?, 'node', ?, ?)"
-                " ON CONFLICT DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at WHERE text = ''",
-                (self.user_id, self.tree.id, stored_id, plain(zone.text), zone.updated_at),
-            )
+            self._keep(zone, stored_id)
+
+    def _keep(self, zone: ZoneText, node_id: NodeId | None) -> None:
+        name: Scope = zone.name if node_id is None else "node"
+        told = DataZone(name, self.user_id, self.tree.id, zone.text, zone.updated_at, node_id)
+        zones.keep(self.db, told, replaces=False)
 
     def node(self, carried: Carried) -> None:
         """Raises NotFound for a parent that was not there before."""
@@ -291,9 +290,9 @@ class _Arrival:
         first = carried.system_of
         if first is None or first in self.texts:
             return carried.node.system if first is None else self.texts[first]
-        sql = "SELECT s.content FROM nodes n JOIN systems s ON s.id = n.system_id WHERE n.id = ?"
-        (content,) = self.db.execute(sql, (self.spoken[first],)).fetchone()
-        text: str = from_json(content)
+        sql = "SELECT s.content, s.hash FROM nodes n JOIN systems s ON s.id = n.system_id WHERE n.id = ?"
+        content, mark = self.db.execute(sql, (self.spoken[first],)).fetchone()
+        text: str = from_json(opened(self.db, "systems.content", content, mark))
         return text
 
 
@@ -320,13 +319,13 @@ def _filled(db: sqlite3.Connection, tree: Tree, fields: TreeFields, *, is_new: b
         "UPDATE trees SET title = ?, system_prompt = ?, max_context_tokens = ?, metadata = ?, participants = ?,"
         " personality = ?, scratchpad = coalesce(scratchpad, ?), created_at = ? WHERE id = ?",
         (
-            filled.title,
-            filled.system_prompt,
+            sealed(db, "trees.title", filled.title, tree.id),
+            sealed(db, "trees.system_prompt", filled.system_prompt, tree.id),
             filled.max_context_tokens,
-            to_json(filled.metadata),
-            to_json(filled.participants),
-            filled.personality,
-            plain(fields.scratchpad),
+            sealed(db, "trees.metadata", to_json(filled.metadata), tree.id),
+            sealed(db, "trees.participants", to_json(filled.participants), tree.id),
+            marked(db, "personality", filled.personality, tree.user_id),
+            sealed(db, "trees.scratchpad", plain(fields.scratchpad), tree.id),
             filled.created_at,
             tree.id,
         ),

@@ -29,7 +29,8 @@ from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.domain.zone import Personality
 from proxy.store import personalities as people
 from proxy.store.pruning import SUMMARY, to_summary
-from proxy.store.rows import from_json, to_json
+from proxy.store.rows import Row, from_json, to_json
+from proxy.store.sealing.values import opened, opened_bytes, unmarked
 from proxy.store.shelf.telling import to_told
 
 _IN_ORDER: Final = "n.visible IS NULL, n.visible, n.seq"
@@ -41,7 +42,7 @@ NAMED: Final = """
         AND (:nodes IS NULL OR id IN (SELECT value FROM json_each(:nodes)))
 """
 ARTEFACTS: Final = """
-    SELECT id, title, type, tags, last, created_at, updated_at FROM artefacts WHERE user_id = ? AND tree_id = ? ORDER BY title
+    SELECT id, title, type, tags, last, created_at, updated_at FROM artefacts WHERE user_id = ? AND tree_id = ?
 """
 VERSIONS: Final = (
     "SELECT version, hash, at, note, reverts_to FROM artefact_versions WHERE artefact_id = ? ORDER BY version"
@@ -84,7 +85,9 @@ def personalities(
 ) -> list[Personality]:
     """Those that a tree, its nodes or the given ones name, by name; one that was deleted is a name alone."""
     names = db.execute(NAMED, {"tree": tree_id, "nodes": None if nodes is None else to_json(nodes)}).fetchall()
-    found = (people.find(db, user_id, name) for (name,) in sorted(names))
+    found = (
+        people.find(db, user_id, name) for name in sorted(unmarked(db, "personality", row[0], user_id) for row in names)
+    )
     return [one for one in found if one is not None]
 
 
@@ -93,17 +96,18 @@ def beside(
 ) -> Iterator[Beside]:
     """What is kept beside all nodes of a tree, or beside those of a branch; inside one read transaction."""
     leaving = _Leaving(db, user_id, tree_id, None if nodes is None else frozenset(nodes))
-    artefacts = db.execute(ARTEFACTS, leaving.owned).fetchall()
+    artefacts = leaving.artefacts()
     images = [row for row in db.execute(IMAGES, leaving.owned) if leaving.holds(row[1])]
     yield from leaving.bodies([row[0] for row in artefacts], [mark for *_, mark, _ in images if mark is not None])
-    for row in artefacts:
-        yield leaving.artefact(row)
+    for found in artefacts:
+        yield leaving.artefact(found)
     for (id_,) in db.execute(MEMORIES, {"user": user_id, "tree": tree_id}).fetchall():
         if (memory := leaving.memory(id_)) is not None:
             yield memory
     for id_, node_id, active, created_at, mark, url in images:
         body = None if mark is None else leaving.names[mark]
-        yield CarriedImage(id_, node_id or None, bool(active), created_at, body, url)
+        address = opened(db, "images.url", url, id_)
+        yield CarriedImage(id_, node_id or None, bool(active), created_at, body, address)
     off = [row for row in db.execute(OFF, leaving.owned) if leaving.holds(row[0])]
     for node_id, rows in groupby(off, key=lambda row: row[0]):
         yield SwitchedOff(node_id, [number for _, number in rows])
@@ -139,17 +143,31 @@ class _Leaving:
     def _body(self, mark: Hash) -> Iterator[Body]:
         if mark not in self.names:
             media_type, data = self.db.execute(BODY, (self.user_id, mark)).fetchone()
-            self.names[mark] = name_of(media_type, data)
-            yield Body(self.names[mark], media_type, bytes(data))
+            body = opened_bytes(self.db, "blobs.bytes", bytes(data), (self.user_id, mark))
+            self.names[mark] = name_of(media_type, body)
+            yield Body(self.names[mark], media_type, body)
 
-    def artefact(self, row: tuple[str, str, str, str, int, float, float]) -> CarriedArtefact:
-        id_, title, type_, tags, last, created_at, updated_at = row
+    def artefacts(self) -> list[Row]:
+        """All of the tree, by title; as `artefact` takes them."""
+        rows = self.db.execute(ARTEFACTS, self.owned).fetchall()
+        found = [(id_, unmarked(self.db, "artefact", title, self.user_id), *rest) for id_, title, *rest in rows]
+        return sorted(found, key=lambda row: row[1])
+
+    def artefact(self, row: Row) -> CarriedArtefact:
+        id_, title, stored_type, tags, last, created_at, updated_at = row
+        type_ = opened(self.db, "artefacts.type", stored_type, id_)
+        told = from_json(opened(self.db, "artefacts.tags", tags, id_))
         versions = [
-            CarriedVersion(number, self.names[mark], at, note, reverts_to)
+            CarriedVersion(
+                number,
+                self.names[mark],
+                at,
+                opened(self.db, "artefact_versions.note", note, (id_, str(number))),
+                reverts_to,
+            )
             for number, mark, at, note, reverts_to in self.db.execute(VERSIONS, (id_,))
         ]
-        placed = self._placed(id_)
-        return CarriedArtefact(id_, title, type_, from_json(tags), last, created_at, updated_at, versions, placed)
+        return CarriedArtefact(id_, title, type_, told, last, created_at, updated_at, versions, self._placed(id_))
 
     def memory(self, id_: str) -> CarriedMemory | None:
         """`None` for a memory that does not belong to the branch."""
@@ -162,13 +180,13 @@ class _Leaving:
             return None
         return CarriedMemory(
             id_,
-            to_told(tuple(told)),
+            to_told(self.db, id_, tuple(told)),
             method,
             created_at,
             updated_at,
             redacted,
             model,
-            personality,
+            unmarked(self.db, "personality", personality, self.user_id),
             bool(everywhere),
             here,
             placed,
@@ -186,7 +204,7 @@ class _Leaving:
                 row = list(self.db.execute(f"SELECT {SUMMARY} FROM summaries s WHERE s.id = ?", (id_,)).fetchone())
                 row[3] = row[3] if row[3] in told else None
                 told.add(id_)
-                yield to_summary(tuple(row))
+                yield to_summary(self.db, tuple(row))
 
 
 def some(items: Iterator[Beside], most: int, weight: Callable[[Beside], int]) -> list[Beside]:

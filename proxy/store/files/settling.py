@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from proxy.domain.beside import (
@@ -33,6 +33,7 @@ from proxy.store import personalities
 from proxy.store.files.ids import Ids, Table
 from proxy.store.images import MOST
 from proxy.store.rows import plain, to_json
+from proxy.store.sealing.values import marked, sealed
 from proxy.store.shelf import blobs, forgetting
 from proxy.store.shelf.loads import Kind
 from proxy.store.shelf.telling import from_told
@@ -92,31 +93,20 @@ class Settling:
         if personalities.find(self.db, self.user_id, one.name) is not None:
             self.kept_personalities.append(plain(one.name) or "")
             return
-        self.db.execute(
-            "INSERT INTO personalities (user_id, name, system_prompt, zone, metadata, created_at, updated_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.user_id,
-                plain(one.name),
-                plain(one.system_prompt),
-                plain(one.zone),
-                to_json(one.metadata),
-                one.created_at,
-                one.updated_at,
-            ),
-        )
+        personalities.keep(self.db, replace(one, user_id=self.user_id))
         self.counts["personalities"] += 1
 
     def _artefact(self, one: CarriedArtefact) -> None:
         row = self._there("artefacts", one.id, "id, last")
         id_, last = row or (self.ids.free("artefacts", one.id), 0)
         if row is None:
-            title, told = self._free_title(plain(one.title) or ""), [plain(tag) for tag in one.tags]
+            title = self._title(self._free_title(plain(one.title) or ""))
+            told = sealed(self.db, "artefacts.tags", to_json([plain(tag) for tag in one.tags]), id_)
+            type_ = sealed(self.db, "artefacts.type", plain(one.type), id_)
             self.db.execute(
                 "INSERT INTO artefacts (id, user_id, tree_id, title, type, tags, last, created_at, updated_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id_, self.user_id, self.tree_id, title, plain(one.type), to_json(told), one.last, one.created_at,
-                 one.updated_at),
+                (id_, self.user_id, self.tree_id, title, type_, told, one.last, one.created_at, one.updated_at),
             )  # fmt: skip
             self.counts["artefacts"] += 1
         new = [version for version in one.versions if version.number > last]
@@ -131,19 +121,25 @@ class Settling:
             "INSERT INTO artefact_versions (artefact_id, version, user_id, hash, note, reverts_to, at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (id_, one.number, self.user_id, self.bodies[one.body][0], plain(one.note), one.reverts_to, one.at)
+                (id_, one.number, self.user_id, self.bodies[one.body][0], self._note(id_, one), one.reverts_to, one.at)
                 for one in versions
             ],
         )
         self.counts["versions"] += len(versions)
 
+    def _note(self, id_: str, version: CarriedVersion) -> str | None:
+        return sealed(self.db, "artefact_versions.note", plain(version.note), (id_, str(version.number)))
+
     def _free_title(self, title: str) -> str:
         sql = "SELECT 1 FROM artefacts WHERE user_id = ? AND tree_id = ? AND title = ?"
         free, number = title, 1
-        while self.db.execute(sql, (self.user_id, self.tree_id, free)).fetchone():
+        while self.db.execute(sql, (self.user_id, self.tree_id, self._title(free))).fetchone():
             number += 1
             free = f"{title} ({number})"
         return free
+
+    def _title(self, title: str) -> str:
+        return marked(self.db, "artefact", title, self.user_id)
 
     def _memory(self, one: CarriedMemory) -> None:
         id_ = self._known_memory(one)
@@ -154,8 +150,8 @@ class Settling:
             self.db.execute(
                 "INSERT INTO memories (id, user_id, seq, title, problem, solution, facts, content, tree_id, personality, method,"
                 " model, redacted, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id_, self.user_id, last + 1, *from_told(one.told), None if one.everywhere else self.tree_id,
-                 plain(one.personality), one.method, plain(one.model), one.redacted, one.created_at, one.updated_at),
+                (id_, self.user_id, last + 1, *from_told(self.db, id_, one.told), None if one.everywhere else self.tree_id,
+                 marked(self.db, "personality", plain(one.personality), self.user_id), one.method, plain(one.model), one.redacted, one.created_at, one.updated_at),
             )  # fmt: skip
             self.db.executemany(
                 "INSERT INTO memory_nodes (memory_id, position, node_id) VALUES (?, ?, ?)",
@@ -198,10 +194,12 @@ class Settling:
         if count >= MOST:
             raise InvalidRequest(f"The file cannot be imported: with its images more than {MOST} hung in one place.")
         mark, media_type = self.bodies[one.body] if one.body is not None else (None, None)
+        id_ = self.ids.free("images", one.id)
+        url = sealed(self.db, "images.url", one.url, id_)
         self.db.execute(
             "INSERT INTO images (id, user_id, tree_id, node_id, hash, url, media_type, active, position, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.ids.free("images", one.id), *place, mark, one.url, media_type, one.active, last + 1, one.created_at),
+            (id_, *place, mark, url, media_type, one.active, last + 1, one.created_at),
         )
         self.counts["images"] += 1
 
@@ -224,10 +222,11 @@ class Settling:
         self.summaries[one.id] = id_
         if row is None:
             previous = self.summaries.get(one.previous_id or "")
+            text = sealed(self.db, "summaries.text", to_json(one.text), id_)
             self.db.execute(
                 "INSERT INTO summaries (id, user_id, tree_id, node_id, previous_id, kind, text, tokens, model, created_at,"
                 " removed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id_, self.user_id, self.tree_id, stored_id, previous, one.kind, to_json(one.text), one.tokens,
+                (id_, self.user_id, self.tree_id, stored_id, previous, one.kind, text, one.tokens,
                  plain(one.model), one.created_at, one.removed_at),
             )  # fmt: skip
             self.counts["summaries"] += 1

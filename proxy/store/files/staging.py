@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.domain.archive import Imported, Item, Progress, Target
 from proxy.domain.beside import Body
@@ -25,8 +25,12 @@ from proxy.store import trees
 from proxy.store.connection import CACHE_KB, configure, translated
 from proxy.store.files import importing
 from proxy.store.migrations import migrate
+from proxy.store.sealing.values import Connection, unmarked
 from proxy.store.shelf import forgetting
 from proxy.store.turns import buried
+
+if TYPE_CHECKING:
+    from proxy.store.sealing.cipher import Cipher
 
 LARGE: Final = 2_000
 """Items from which an import is made ready beside the database."""
@@ -69,6 +73,10 @@ _TAKEN: Final = """
     LIMIT 1
 """
 """Also where both have memories of all trees, which may be the same under other ids."""
+_REMARKED: Final = """
+    SELECT 1 FROM staged.users s JOIN main.users m ON m.id = s.id WHERE m.marked_with <> s.marked_with LIMIT 1
+"""
+"""Where the user's marks have another key since."""
 _KEPT: Final = """
     SELECT p.name FROM staged.personalities p JOIN main.personalities m ON m.user_id = p.user_id AND m.name = p.name ORDER BY p.name
 """
@@ -78,7 +86,9 @@ _LIFTED: Final = "DELETE FROM main.{} WHERE user_id = ? AND {}"
 class Stage:
     """A file made ready. Close it in any case."""
 
-    def __init__(self) -> None:
+    def __init__(self, cipher: Cipher | None = None) -> None:
+        """`cipher` seals as in the real database, so that rows can be copied as they are."""
+        self._cipher = cipher
         handle, self.file = tempfile.mkstemp(prefix="graft-import-", suffix=".db")  # for nobody else to read
         os.close(handle)
 
@@ -86,16 +96,18 @@ class Stage:
         """Nothing of it stays."""
         Path(self.file).unlink(missing_ok=True)
 
-    def fill(self, user: User, items: Iterable[Item], target: Target, progress: Progress | None) -> Imported:
+    def fill(
+        self, user: User, marked_with: str, items: Iterable[Item], target: Target, progress: Progress | None
+    ) -> Imported:
         """Import into the stage; on a thread of its own. Raises InvalidRequest, StoreError."""
-        db = sqlite3.connect(self.file, isolation_level=None)
+        db = sqlite3.connect(self.file, isolation_level=None, factory=Connection)
         try:
-            configure(db, synchronous="OFF", read_only=False)
+            configure(db, synchronous="OFF", read_only=False, cipher=self._cipher)
             db.execute("PRAGMA journal_mode = MEMORY")
             db.execute("PRAGMA cache_size = -64000")
             migrate(db)
             db.execute("BEGIN")
-            db.execute("INSERT INTO users (id, secret, created_at) VALUES (?, ?, 0)", (user.id, user.secret))
+            trees.add_user(db, user, 0, marked_with)
             imported = importing.bring_in(db, user.id, items, target, progress)
             db.execute("COMMIT")
         except sqlite3.Error as exc:
@@ -120,7 +132,7 @@ class Stage:
 
 def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:
     """Copy an attached stage, in one transaction; `None` where something of it is taken, and then nothing was done."""
-    if db.execute(_TAKEN).fetchone() is not None:
+    if db.execute(_TAKEN).fetchone() is not None or db.execute(_REMARKED).fetchone() is not None:
         return None
     user_id = imported.tree.user_id
     if buried.any_of(db, user_id):
@@ -129,7 +141,7 @@ def copy(db: sqlite3.Connection, imported: Imported) -> Imported | None:
         db.execute(_LIFTED.format("transcripts", deleted), (user_id,))
     systems = "user_id, hash, content"
     db.execute(f"INSERT OR IGNORE INTO main.systems ({systems}) SELECT {systems} FROM staged.systems")
-    kept = [name for (name,) in db.execute(_KEPT)]
+    kept = sorted(unmarked(db, "personality", name, user_id) for (name,) in db.execute(_KEPT))
     for table in _SHARED:
         names = ", ".join(_columns(db, table))
         db.execute(f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM staged.{table}")

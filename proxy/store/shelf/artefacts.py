@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from proxy.domain.artefact import BODY_MAX, Artefact, Brought, Version
 from proxy.domain.fingerprint import Hash
@@ -13,6 +13,7 @@ from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.browse.pages import Page
 from proxy.store.rows import Row, from_json, plain, to_json
+from proxy.store.sealing.values import cipher_of, marked, opened, sealed, unmarked
 from proxy.store.shelf import blobs, forgetting, loads
 from proxy.store.trees import tree_of
 
@@ -56,7 +57,7 @@ def add(
     db.execute(
         "INSERT INTO artefacts (id, user_id, tree_id, title, type, tags, last, created_at, updated_at)"
         " VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?)",
-        (id_, user_id, tree_id, plain(title), plain(type), _tags(tags), now, now),
+        (id_, user_id, tree_id, _title(db, user_id, title), *_told(db, id_, type, tags), now, now),
     )
     for one in brought:
         _add_version(db, user_id, id_, one.text, one.note, one.at)
@@ -68,7 +69,7 @@ def artefact(db: sqlite3.Connection, user_id: UserId, id_: str) -> Artefact:
     row = db.execute(f"{ARTEFACT} WHERE a.user_id = ? AND a.id = ?", (user_id, id_)).fetchone()
     if row is None:
         raise no_artefact(id_)
-    return _artefacts(db, [row])[0]
+    return _artefacts(db, user_id, [row])[0]
 
 
 def page(
@@ -96,8 +97,22 @@ def page(
         "tag": plain(tag),
         "limit": limit + 1,
     }
+    if cipher_of(db) is not None:
+        return _opened_page(db, user_id, tree_id, values)
     rows = db.execute(PAGE, values).fetchall()
-    return Page(_artefacts(db, rows[:limit]), len(rows) > limit)
+    return Page(_artefacts(db, user_id, rows[:limit]), len(rows) > limit)
+
+
+def _opened_page(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, asked: Mapping[str, Any]) -> Page[Artefact]:
+    """The same where titles, types and tags are sealed: all of the tree are opened, put in order and chosen from."""
+    rows = db.execute(f"{ARTEFACT} WHERE a.user_id = ? AND a.tree_id = ?", (user_id, tree_id)).fetchall()
+    found = [
+        one
+        for one in _artefacts(db, user_id, rows)
+        if one.title > asked["after"] and asked["type"] in (None, one.type) and asked["tag"] in (None, *one.tags)
+    ]
+    found.sort(key=lambda one: one.title)
+    return Page(found[: asked["limit"] - 1], len(found) >= asked["limit"])
 
 
 def update(db: sqlite3.Connection, user_id: UserId, id_: str, text: str, note: str | None) -> Artefact:
@@ -124,7 +139,13 @@ def change(db: sqlite3.Connection, user_id: UserId, id_: str, changes: Mapping[s
     assert isinstance(tags, Sequence)
     db.execute(
         "UPDATE artefacts SET title = ?, type = ?, tags = ?, updated_at = ? WHERE user_id = ? AND id = ?",
-        (plain(title), plain(str(changes.get("type", before.type))), _tags(tags), time.time(), user_id, id_),
+        (
+            _title(db, user_id, title),
+            *_told(db, id_, str(changes.get("type", before.type)), tags),
+            time.time(),
+            user_id,
+            id_,
+        ),
     )
     return artefact(db, user_id, id_)
 
@@ -139,7 +160,7 @@ def history(db: sqlite3.Connection, user_id: UserId, id_: str, newer_than: int, 
     """The versions, oldest first, after a number. Raises NotFound."""
     artefact(db, user_id, id_)
     rows = db.execute(HISTORY, (id_, newer_than, limit + 1)).fetchall()
-    return Page([Version(*row) for row in rows[:limit]], len(rows) > limit)
+    return Page([_to_version(db, id_, row) for row in rows[:limit]], len(rows) > limit)
 
 
 def remove_version(db: sqlite3.Connection, user_id: UserId, id_: str, number: int) -> bool:
@@ -174,12 +195,28 @@ def unload(db: sqlite3.Connection, user_id: UserId, id_: str, node_id: NodeId | 
     return artefact(db, user_id, id_)
 
 
-def _artefacts(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Artefact]:
+def _artefacts(db: sqlite3.Connection, user_id: UserId, rows: Sequence[Row]) -> list[Artefact]:
     placed = loads.loads_of(db, [row[0] for row in rows])
     return [
-        Artefact(id_, tree_id, title, type_, from_json(tags), Version(*version), count, made, changed, placed[id_])
+        Artefact(
+            id_,
+            tree_id,
+            unmarked(db, "artefact", title, user_id),
+            opened(db, "artefacts.type", type_, id_),
+            from_json(opened(db, "artefacts.tags", tags, id_)),
+            _to_version(db, id_, version),
+            count,
+            made,
+            changed,
+            placed[id_],
+        )
         for id_, tree_id, title, type_, tags, count, made, changed, *version in rows
     ]
+
+
+def _to_version(db: sqlite3.Connection, id_: str, row: Sequence[Any]) -> Version:
+    number, size, note, reverts_to, at = row
+    return Version(number, size, opened(db, "artefact_versions.note", note, (id_, str(number))), reverts_to, at)
 
 
 def _version(db: sqlite3.Connection, user_id: UserId, id_: str, number: int | None) -> tuple[Hash, Version]:
@@ -189,7 +226,7 @@ def _version(db: sqlite3.Connection, user_id: UserId, id_: str, number: int | No
     row = db.execute(sql, {"id": id_, "number": number}).fetchone()
     if row is None:
         raise NotFound(f"The artefact {id_!r} has no version {number}.", param="version")
-    return row[0], Version(*row[1:])
+    return row[0], _to_version(db, id_, row[1:])
 
 
 def _add_version(
@@ -212,17 +249,19 @@ def _count_up(
     at: float | None,
 ) -> None:
     now = time.time()
-    db.execute("UPDATE artefacts SET last = last + 1, updated_at = ? WHERE id = ?", (now, id_))
+    sql = "UPDATE artefacts SET last = last + 1, updated_at = ? WHERE id = ? RETURNING last"
+    ((number,),) = db.execute(sql, (now, id_)).fetchall()
+    told = sealed(db, "artefact_versions.note", plain(note), (id_, str(number)))
     db.execute(
         "INSERT INTO artefact_versions (artefact_id, version, user_id, hash, note, reverts_to, at)"
-        " SELECT id, last, ?, ?, ?, ?, ? FROM artefacts WHERE id = ?",
-        (user_id, mark, plain(note), reverts_to, now if at is None else at, id_),
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (id_, number, user_id, mark, told, reverts_to, now if at is None else at),
     )
 
 
 def _demand_free(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, title: str) -> None:
     sql = "SELECT 1 FROM artefacts WHERE user_id = ? AND tree_id = ? AND title = ?"
-    if db.execute(sql, (user_id, tree_id, plain(title))).fetchone():
+    if db.execute(sql, (user_id, tree_id, _title(db, user_id, title))).fetchone():
         raise InvalidRequest(
             f"The tree has an artefact {title!r} already: add a version to it, or choose another title.",
             param="title",
@@ -230,8 +269,14 @@ def _demand_free(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, title
         )
 
 
-def _tags(tags: Sequence[str]) -> str:
-    return to_json([plain(tag) for tag in dict.fromkeys(tags)])
+def _title(db: sqlite3.Connection, user_id: UserId, title: str) -> str:
+    return marked(db, "artefact", plain(title) or "", user_id)
+
+
+def _told(db: sqlite3.Connection, id_: str, type: str, tags: Sequence[str]) -> tuple[str | None, str]:
+    """An artefact's type and tags as they are stored."""
+    told = to_json([plain(tag) for tag in dict.fromkeys(tags)])
+    return sealed(db, "artefacts.type", plain(type), id_), sealed(db, "artefacts.tags", told, id_)
 
 
 def no_artefact(id_: str) -> NotFound:

@@ -9,6 +9,7 @@ from typing import Final
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash
 from proxy.domain.tree import UserId
+from proxy.store.sealing.values import opened_bytes, sealed_bytes
 from proxy.store.trees import secret_of
 
 REFERRING: Final = ("artefact_versions", "images")
@@ -20,14 +21,14 @@ def keep(db: sqlite3.Connection, user_id: UserId, media_type: str, data: bytes) 
     mark = fingerprint.keyed(secret_of(db, user_id), "blob", media_type, data)
     db.execute(
         "INSERT INTO blobs (user_id, hash, media_type, size, bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (user_id, mark, media_type, len(data), data),
+        (user_id, mark, media_type, len(data), sealed_bytes(db, "blobs.bytes", data, (user_id, mark))),
     )
     return mark
 
 
 def read(db: sqlite3.Connection, user_id: UserId, mark: Hash) -> bytes:
     row = db.execute("SELECT bytes FROM blobs WHERE user_id = ? AND hash = ?", (user_id, mark)).fetchone()
-    return bytes(row[0])
+    return opened_bytes(db, "blobs.bytes", bytes(row[0]), (user_id, mark))
 
 
 def drop_unused(db: sqlite3.Connection, user_id: UserId, marks: Iterable[Hash]) -> None:

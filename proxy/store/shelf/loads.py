@@ -13,6 +13,7 @@ from proxy.domain.zone import Piece
 from proxy.errors import NotFound
 from proxy.store.reading import no_node, node
 from proxy.store.rows import to_json
+from proxy.store.sealing.values import opened_bytes, unmarked
 from proxy.store.shelf.telling import MEMORY, to_told
 from proxy.store.trees import tree_of
 
@@ -20,7 +21,7 @@ Kind = Literal["artefact", "memory"]
 
 PLACES: Final = "SELECT '' UNION ALL SELECT value FROM json_each(:path)"
 ARTEFACTS: Final = f"""
-    SELECT l.node_id, a.title, v.version, b.bytes
+    SELECT l.node_id, a.title, v.version, b.bytes, b.hash
     FROM loads l JOIN artefacts a ON a.id = l.ref JOIN artefact_versions v ON v.artefact_id = a.id AND v.version =
         coalesce(l.version, (SELECT max(version) FROM artefact_versions m WHERE m.artefact_id = a.id))
     JOIN blobs b ON b.user_id = v.user_id AND b.hash = v.hash
@@ -39,11 +40,16 @@ def pieces(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Seque
     """The artefacts and memories that hold for a path: those of all trees, of the tree and of its nodes; each in order of loading."""
     values = {"user": user_id, "tree": tree_id, "path": to_json(path)}
     found = [
-        Piece("node" if at else "discussion", f"artefact:{title}@{version}", body.decode(), at or None)
-        for at, title, version, body in db.execute(ARTEFACTS, values)
+        Piece(
+            "node" if at else "discussion",
+            f"artefact:{unmarked(db, 'artefact', title, user_id)}@{version}",
+            opened_bytes(db, "blobs.bytes", body, (user_id, mark)).decode(),
+            at or None,
+        )
+        for at, title, version, body, mark in db.execute(ARTEFACTS, values)
     ]
     for at, id_, *told in db.execute(MEMORIES, values):
-        found.append(Piece("node" if at else "memory", f"memory:{id_}", to_told(tuple(told)).text, at or None))
+        found.append(Piece("node" if at else "memory", f"memory:{id_}", to_told(db, id_, tuple(told)).text, at or None))
     return found
 
 

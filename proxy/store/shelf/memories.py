@@ -16,6 +16,7 @@ from proxy.errors import NotFound
 from proxy.store.browse.pages import Page
 from proxy.store.reading import node
 from proxy.store.rows import Row, plain, to_json
+from proxy.store.sealing.values import marked, unmarked
 from proxy.store.shelf import forgetting, loads
 from proxy.store.shelf.telling import MEMORY, from_told, to_told
 from proxy.store.trees import make_user, tree_of
@@ -40,7 +41,8 @@ def add(db: sqlite3.Connection, user_id: UserId, told: Told, origin: Origin, red
     db.execute(
         "INSERT INTO memories (id, user_id, seq, title, problem, solution, facts, content, tree_id, personality, method, model,"
         " redacted, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (id_, user_id, last + 1, *from_told(told), origin.tree_id, plain(origin.personality), origin.method,
+        (id_, user_id, last + 1, *from_told(db, id_, told), origin.tree_id,
+         marked(db, "personality", plain(origin.personality), user_id), origin.method,
          origin.model, redacted, now, now),
     )  # fmt: skip
     db.executemany(
@@ -56,7 +58,7 @@ def memory(db: sqlite3.Connection, user_id: UserId, id_: str) -> Memory:
     row = db.execute(f"SELECT {COLUMNS} FROM memories m WHERE m.user_id = ? AND m.id = ?", (user_id, id_)).fetchone()
     if row is None:
         raise no_memory(id_)
-    return _memories(db, [row])[0]
+    return _memories(db, user_id, [row])[0]
 
 
 def page(
@@ -71,12 +73,14 @@ def page(
         (begin,) = db.execute("SELECT seq FROM memories WHERE id = ?", (after,)).fetchone()
     values = {"user": user_id, "after": begin, "tree": tree_id, "limit": limit + 1}
     rows = db.execute(PAGE, values).fetchall()
-    return Page(_memories(db, rows[:limit]), len(rows) > limit)
+    return Page(_memories(db, user_id, rows[:limit]), len(rows) > limit)
 
 
 def every(db: sqlite3.Connection, user_id: UserId) -> list[Memory]:
     """All of them, as they came."""
-    return _memories(db, db.execute(PAGE, {"user": user_id, "after": 0, "tree": None, "limit": ALL}).fetchall())
+    return _memories(
+        db, user_id, db.execute(PAGE, {"user": user_id, "after": 0, "tree": None, "limit": ALL}).fetchall()
+    )
 
 
 def mark(db: sqlite3.Connection, user_id: UserId) -> int:
@@ -94,7 +98,7 @@ def edit(
     db.execute(
         "UPDATE memories SET title = ?, problem = ?, solution = ?, facts = ?, content = ?, tree_id = ?,"
         " redacted = redacted + ?, updated_at = ? WHERE user_id = ? AND id = ?",
-        (*from_told(told), tree_id, redacted, time.time(), user_id, id_),
+        (*from_told(db, id_, told), tree_id, redacted, time.time(), user_id, id_),
     )
     forgetting.count_up(db, user_id)
     return memory(db, user_id, id_)
@@ -120,14 +124,15 @@ def unload(db: sqlite3.Connection, user_id: UserId, id_: str, tree_id: TreeId | 
     return memory(db, user_id, id_)
 
 
-def _memories(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Memory]:
+def _memories(db: sqlite3.Connection, user_id: UserId, rows: Sequence[Row]) -> list[Memory]:
     ids = [row[0] for row in rows]
     placed, nodes = loads.loads_of(db, ids), _nodes(db, ids)
     made: list[Memory] = []
     for id_, *rest in rows:
         told, (tree_id, personality, method, model, redacted, created_at, updated_at) = rest[:5], rest[5:]
-        origin = Origin(tree_id, personality, nodes[id_], method, model)
-        made.append(Memory(id_, to_told(tuple(told)), origin, redacted, created_at, updated_at, placed[id_]))
+        named = unmarked(db, "personality", personality, user_id)
+        origin = Origin(tree_id, named, nodes[id_], method, model)
+        made.append(Memory(id_, to_told(db, id_, tuple(told)), origin, redacted, created_at, updated_at, placed[id_]))
     return made
 
 

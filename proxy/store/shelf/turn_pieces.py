@@ -9,6 +9,7 @@ from typing import Final
 from proxy.domain.tree import NodeId, UserId
 from proxy.domain.zone import Piece
 from proxy.store.rows import from_json, to_json
+from proxy.store.sealing.values import opened, sealed
 
 TABLE: Final = """
     CREATE TABLE turn_pieces (
@@ -21,7 +22,9 @@ TABLE: Final = """
 
 def keep(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, pieces: Sequence[Piece]) -> None:
     """Keep what was placed with a turn; what was kept before stays."""
-    told = to_json([[piece.scope, piece.source, piece.text] for piece in pieces])
+    told = sealed(
+        db, "turn_pieces.pieces", to_json([[piece.scope, piece.source, piece.text] for piece in pieces]), node_id
+    )
     db.execute(
         "INSERT INTO turn_pieces (node_id, user_id, pieces) SELECT id, user_id, ? FROM nodes WHERE id = ? AND user_id = ?"
         " ON CONFLICT DO NOTHING",
@@ -32,4 +35,7 @@ def keep(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, pieces: Seque
 def kept(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> list[Piece] | None:
     """What was placed with a turn; `None` where nobody looked."""
     row = db.execute("SELECT pieces FROM turn_pieces WHERE node_id = ? AND user_id = ?", (node_id, user_id)).fetchone()
-    return None if row is None else [Piece(scope, source, text) for scope, source, text in from_json(row[0])]
+    if row is None:
+        return None
+    told = from_json(opened(db, "turn_pieces.pieces", row[0], node_id))
+    return [Piece(scope, source, text) for scope, source, text in told]

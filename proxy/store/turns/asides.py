@@ -11,6 +11,7 @@ from proxy.domain.tree import UserId
 from proxy.store.clock import now
 from proxy.store.records import AsideCount
 from proxy.store.rows import plain
+from proxy.store.sealing.values import marked, unmarked
 from proxy.store.turns.writing import remember
 
 NAMES: Final = 200
@@ -21,7 +22,13 @@ OTHERS: Final = "others"
 def note(db: sqlite3.Connection, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
     """Remember one exchange."""
     remember(db, user_id, seen, {})
-    values = {"user": user_id, "name": plain(name), "others": OTHERS, "names": NAMES, "now": now()}
+    values = {
+        "user": user_id,
+        "name": marked(db, "aside", plain(name), user_id),
+        "others": marked(db, "aside", OTHERS, user_id),
+        "names": NAMES,
+        "now": now(),
+    }
     db.execute(
         """
         INSERT INTO asides (user_id, name, count, last_at)
@@ -37,5 +44,6 @@ def note(db: sqlite3.Connection, user_id: UserId, seen: Sequence[Seen], name: st
 
 def counts(db: sqlite3.Connection, user_id: UserId) -> list[AsideCount]:
     """What was counted for a user, the commonest first."""
-    sql = "SELECT name, count, last_at FROM asides WHERE user_id = ? ORDER BY count DESC, name"
-    return [AsideCount(*row) for row in db.execute(sql, (user_id,))]
+    rows = db.execute("SELECT name, count, last_at FROM asides WHERE user_id = ?", (user_id,))
+    found = [AsideCount(unmarked(db, "aside", name, user_id), count, at) for name, count, at in rows]
+    return sorted(found, key=lambda one: (-one.count, one.name))

@@ -13,6 +13,7 @@ from typing import Final
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import NodeId, UserId
 from proxy.store.rows import SEEN, plain, to_seen
+from proxy.store.sealing.values import marked
 
 LONGEST: Final = 20_000
 """Rows of a chat that are read back from a message."""
@@ -41,7 +42,7 @@ def name(db: sqlite3.Connection, user_id: UserId, chat: str, names: Mapping[str,
     db.executemany(
         "INSERT INTO client_messages (user_id, chat, message_id, node_id) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (user_id, chat, message_id) DO UPDATE SET node_id = excluded.node_id",
-        [(user_id, plain(chat), plain(message_id), node_id) for message_id, node_id in names.items()],
+        [(user_id, *_marks(db, user_id, chat, message_id), node_id) for message_id, node_id in names.items()],
     )
 
 
@@ -50,7 +51,7 @@ def named(db: sqlite3.Connection, user_id: UserId, chat: str, message_id: str) -
     row = db.execute(
         "SELECT n.id FROM client_messages c JOIN nodes n ON n.id = c.node_id AND n.user_id = c.user_id"
         " WHERE c.user_id = ? AND c.chat = ? AND c.message_id = ?",
-        (user_id, plain(chat), plain(message_id)),
+        (user_id, *_marks(db, user_id, chat, message_id)),
     ).fetchone()
     return NodeId(row[0]) if row else None
 
@@ -61,16 +62,22 @@ def first_said(db: sqlite3.Connection, user_id: UserId, chat: str) -> NodeId | N
         "SELECT t.node_id FROM transcripts t WHERE t.user_id = :user AND t.prev = '' AND t.meaning = 'node' AND t.role = 'user'"
         " AND t.conversation = :chat AND EXISTS (SELECT 1 FROM client_messages c WHERE c.user_id = :user AND c.chat = :chat)"
         " ORDER BY t.at DESC, t.id DESC LIMIT 1",
-        {"user": user_id, "chat": plain(chat)},
+        {"user": user_id, "chat": marked(db, "chat", plain(chat), user_id)},
     ).fetchone()
     return NodeId(row[0]) if row else None
 
 
 def lineage(db: sqlite3.Connection, user_id: UserId, chat: str, node_id: NodeId) -> tuple[list[Seen], Seen | None]:
     """The client's chat up to a message, oldest first, and what the same chat said next last time."""
-    asked = {"user": user_id, "chat": plain(chat), "node": node_id, "longest": LONGEST}
-    rows = [to_seen(row) for row in db.execute(LINEAGE, asked)]
+    mark = marked(db, "chat", plain(chat), user_id)
+    asked = {"user": user_id, "chat": mark, "node": node_id, "longest": LONGEST}
+    rows = [to_seen(db, row, user_id) for row in db.execute(LINEAGE, asked)]
     if not rows:
         return [], None
-    after = db.execute(NEXT, {"user": user_id, "chat": plain(chat), "chain": rows[-1].chain}).fetchone()
-    return rows, to_seen(after) if after else None
+    after = db.execute(NEXT, {"user": user_id, "chat": mark, "chain": rows[-1].chain}).fetchone()
+    return rows, to_seen(db, after, user_id) if after else None
+
+
+def _marks(db: sqlite3.Connection, user_id: UserId, chat: str, message_id: str) -> tuple[str | None, str | None]:
+    """A chat's and a message's id as they are stored."""
+    return marked(db, "chat", plain(chat), user_id), marked(db, "message", plain(message_id), user_id)

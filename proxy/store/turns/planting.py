@@ -17,6 +17,7 @@ from proxy.domain.fingerprint import Hash
 from proxy.domain.tree import Node, NodeId, TreeId, UserId
 from proxy.store.reading import no_node
 from proxy.store.rows import plain, to_json
+from proxy.store.sealing.values import marked, opened_bytes, sealed
 from proxy.store.trees import no_tree
 
 KEYED_WITH: Final = """
@@ -52,7 +53,7 @@ class Planting:
         row = db.execute(KEYED_WITH, (tree_id, user_id)).fetchone()
         if row is None:
             raise no_tree(tree_id)
-        return cls(db, user_id, tree_id, row[0])
+        return cls(db, user_id, tree_id, opened_bytes(db, "users.secret", row[0], user_id))
 
     def recall_or_plant(
         self, nodes: Sequence[Node], exacts: Sequence[Hash], folds: Mapping[NodeId, Hash], *, whole: bool
@@ -85,8 +86,8 @@ class Planting:
             self.show(parent_id)
             visible = self._number()
             self._shown.add(node.id)
-        message = node.message
-        self.db.execute(
+        message, db = node.message, self.db
+        db.execute(
             "INSERT INTO nodes (id, user_id, tree_id, role, sender, content, exact, folded, state, conversation, system_id,"
             " call_id, tokens, visible, created_at, metadata, personality)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -95,19 +96,19 @@ class Planting:
                 self.user_id,
                 self.tree_id,
                 message.role,
-                plain(node.sender),
-                to_json(message.wire),
+                sealed(db, "nodes.sender", plain(node.sender), node.id),
+                sealed(db, "nodes.content", to_json(message.wire), node.id),
                 exact,
                 folded or fingerprint.folded(message, self.secret),
                 state,
-                plain(node.conversation),
+                sealed(db, "nodes.conversation", plain(node.conversation), node.id),
                 self._system(node.system),
                 node.call_id,
                 node.tokens,
                 visible,
                 node.created_at,
-                to_json(node.metadata) if node.metadata else "{}",
-                plain(node.personality),
+                sealed(db, "nodes.metadata", to_json(node.metadata), node.id) if node.metadata else "{}",
+                marked(db, "personality", plain(node.personality), self.user_id),
             ),
         )
         self.db.execute(
@@ -155,7 +156,8 @@ class Planting:
               AND n.personality IS ?
             ORDER BY n.seq DESC LIMIT 1
         """
-        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id, plain(personality))).fetchone()
+        mark = marked(self.db, "personality", plain(personality), self.user_id)
+        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id, mark)).fetchone()
         return row[0] if row else None
 
     def _system(self, text: str | None) -> int | None:
@@ -166,7 +168,8 @@ class Planting:
         row = self.db.execute("SELECT id FROM systems WHERE user_id = ? AND hash = ?", (self.user_id, mark)).fetchone()
         if row is None:
             sql = "INSERT INTO systems (user_id, hash, content) VALUES (?, ?, ?) RETURNING id"
-            row = self.db.execute(sql, (self.user_id, mark, to_json(text))).fetchone()
+            content = sealed(self.db, "systems.content", to_json(text), mark)
+            row = self.db.execute(sql, (self.user_id, mark, content)).fetchone()
         return int(row[0])
 
     def _number(self) -> int:

@@ -27,6 +27,7 @@ from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Sighting
 from proxy.domain.tree import TreeId, UserId
 from proxy.store.rows import plain, to_seen
+from proxy.store.sealing.values import marked
 from proxy.store.turns.retracing import retrace
 
 LONG: Final = 64
@@ -154,13 +155,14 @@ def search(
     db: sqlite3.Connection, user_id: UserId, links: Sequence[Link], tree_id: TreeId | None, conversation: str | None
 ) -> Sighting:
     """The same, by the whole statement; `links` is not empty."""
-    rows = db.execute(RECOGNISE, _asked(user_id, links, tree_id, conversation)).fetchall()
+    chat = marked(db, "chat", plain(conversation), user_id)
+    rows = db.execute(RECOGNISE, _asked(user_id, links, tree_id, chat)).fetchall()
     if not rows:
         return Sighting(-1, "none")
     rows.sort(key=itemgetter(0), reverse=True)
     _, anchor, found_by, *_ = rows[0]
-    continued = to_seen(rows.pop()[3:]) if rows[-1][0] < 0 else None
-    return Sighting(anchor, found_by, tuple(to_seen(row[3:]) for row in rows), continued)
+    continued = to_seen(db, rows.pop()[3:], user_id) if rows[-1][0] < 0 else None
+    return Sighting(anchor, found_by, tuple(to_seen(db, row[3:], user_id) for row in rows), continued)
 
 
 def _array(values: Sequence[str | int | None]) -> str:
@@ -179,7 +181,7 @@ def _asked(
     return {
         "user": user_id,
         "tree": tree_id,
-        "conversation": plain(conversation),
+        "conversation": conversation,
         "last": last,
         "chains": _array([link.chain for link in links]),
         "assistants": _array(assistants),

@@ -17,7 +17,8 @@ import msgspec
 from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import TreeId, UserId
-from proxy.store.rows import SEEN, plain, to_json
+from proxy.store.rows import SEEN, plain, seen_again, to_json
+from proxy.store.sealing.values import marked
 
 LONGEST: Final = 400
 """Messages of a history that is retraced; a longer one is worth a search on a thread of its own."""
@@ -63,7 +64,7 @@ def retrace(
     last = len(links) - 1
     if last > LONGEST or links[last].assistants is not None:
         return None
-    named = plain(conversation)
+    named = marked(db, "chat", plain(conversation), user_id)
     chains = [link.chain for link in links]
     asked = {
         "user": user_id,
@@ -86,8 +87,8 @@ def retrace(
     lineage = _back(db, rows, found)
     if lineage is None:
         return None
-    continued = None if after[back] is None else _seen(after[back])
-    return Sighting(last - back, "chain", tuple(lineage), continued)
+    continued = None if after[back] is None else seen_again(db, _seen(after[back]), user_id)
+    return Sighting(last - back, "chain", tuple(seen_again(db, seen, user_id) for seen in lineage), continued)
 
 
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:

@@ -16,6 +16,7 @@ from proxy.domain.transcript import Seen, Waypoint
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.store.clock import now
 from proxy.store.rows import plain, to_json
+from proxy.store.sealing.values import marked
 from proxy.store.turns import asides
 
 WAITS_S: Final = 3600.0
@@ -51,7 +52,7 @@ def commanded(
         reached(db, user_id, key_id, hint)
     db.execute(
         "INSERT OR REPLACE INTO waypoints (user_id, chain, tree_id, node_id, key_id, hint, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (user_id, seen[-1].chain, to.tree_id, to.node_id, key_id, plain(hint), now()),
+        (user_id, seen[-1].chain, to.tree_id, to.node_id, key_id, marked(db, "chat", plain(hint), user_id), now()),
     )
 
 
@@ -62,14 +63,14 @@ def sent_on(db: sqlite3.Connection, user_id: UserId, chains: Sequence[Hash]) -> 
 
 def awaited(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, key_id: str, hint: str | None) -> Waypoint | None:
     """The place that waits for the next turn without history."""
-    values = (user_id, key_id, plain(hint) or "", tree_id, now() - WAITS_S)
+    values = (user_id, key_id, marked(db, "chat", plain(hint) or "", user_id), tree_id, now() - WAITS_S)
     return _waypoint(db.execute(AWAITED, values).fetchone())
 
 
 def reached(db: sqlite3.Connection, user_id: UserId, key_id: str, hint: str | None) -> None:
     """Nothing waits for a key's turns any longer."""
     sql = "UPDATE waypoints SET key_id = NULL WHERE user_id = ? AND key_id = ? AND hint = ?"
-    db.execute(sql, (user_id, key_id, plain(hint) or ""))
+    db.execute(sql, (user_id, key_id, marked(db, "chat", plain(hint) or "", user_id)))
 
 
 def _waypoint(row: tuple[TreeId, NodeId | None] | None) -> Waypoint | None:

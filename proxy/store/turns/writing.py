@@ -20,6 +20,7 @@ from proxy.store.browse.labelling import supersede
 from proxy.store.clock import now
 from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
+from proxy.store.sealing.values import marked, opened, sealed
 from proxy.store.turns import again, sent
 from proxy.store.turns.planting import Planting
 
@@ -70,10 +71,10 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) 
             turn.model,
             turn.policy,
             turn.request_hash,
-            plain(turn.idempotency_key),
-            to_json(turn.kept) if turn.kept else "[]",
+            marked(db, "idempotency", plain(turn.idempotency_key), turn.user_id),
+            sealed(db, "calls.kept", to_json(turn.kept), turn.call_id) if turn.kept else "[]",
             turn.compacted_from,
-            to_json(turn.metadata) if turn.metadata else "{}",
+            sealed(db, "calls.metadata", to_json(turn.metadata), turn.call_id) if turn.metadata else "{}",
             now(),
             place,
         ),
@@ -86,7 +87,8 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) 
 
 def checkpoint(db: sqlite3.Connection, call_id: CallId, replies: Sequence[Node]) -> None:
     """Keep a reply so far; nothing happens when its call has ended."""
-    db.execute("UPDATE calls SET partial = ? WHERE id = ? AND status = 'open'", (partial_json(replies), call_id))
+    partial = sealed(db, "calls.partial", partial_json(replies), call_id)
+    db.execute("UPDATE calls SET partial = ? WHERE id = ? AND status = 'open'", (partial, call_id))
 
 
 def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
@@ -135,7 +137,8 @@ def recover(db: sqlite3.Connection, place: int | None = None) -> int:
     )
     left = db.execute(sql, {"place": place}).fetchall()
     for call_id, user_id, tree_id, turn_id, partial in left:
-        replies = from_json(partial) if partial is not None and turn_id is not None else []
+        so_far = opened(db, "calls.partial", partial, call_id)
+        replies = from_json(so_far) if so_far is not None and turn_id is not None else []
         if replies:
             planting = Planting.begin(db, user_id, tree_id)
             for kept in replies:
@@ -146,7 +149,12 @@ def recover(db: sqlite3.Connection, place: int | None = None) -> int:
                 planting.plant(node, fingerprint.exact(message, planting.secret), turn_id, node.state)
         db.execute(
             "UPDATE calls SET status = ?, reply_id = ?, partial = NULL, error = ? WHERE id = ?",
-            ("interrupted" if replies else "failed", replies[0]["id"] if replies else None, KILLED, call_id),
+            (
+                "interrupted" if replies else "failed",
+                replies[0]["id"] if replies else None,
+                sealed(db, "calls.error", KILLED, call_id),
+                call_id,
+            ),
         )
     return len(left)
 
@@ -180,7 +188,7 @@ def remember(
                 meaning,
                 node_id,
                 None if deleted else row.tree_id,
-                plain(row.conversation),
+                marked(db, "chat", plain(row.conversation), user_id),
                 at,
             ),
         )
@@ -197,6 +205,7 @@ def decide(
     shadow: bool,
 ) -> None:
     """Log a decision; under `shadow`, one that was not acted on."""
+    row = (call_id, str(int(shadow)))
     db.execute(
         "INSERT INTO decisions (user_id, tree_id, node_id, call_id, shadow, parent_id, route, reason, confidence, scorer,"
         " calls, prompt_tokens, completion_tokens, spent_ms, degraded, unsure, candidates, at)"
@@ -209,7 +218,7 @@ def decide(
             int(shadow),
             attachment.parent_id,
             attachment.route,
-            plain(attachment.reason),
+            sealed(db, "decisions.reason", plain(attachment.reason), row),
             attachment.confidence,
             attachment.scorer,
             attachment.calls,
@@ -218,7 +227,7 @@ def decide(
             attachment.spent_ms,
             int(attachment.degraded),
             int(attachment.unsure),
-            candidates_json(attachment),
+            sealed(db, "decisions.candidates", candidates_json(attachment), row),
             now(),
         ),
     )
@@ -245,7 +254,7 @@ def point(
     db.execute(
         "INSERT INTO active (user_id, tree_id, key_id, hint, node_id, at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (user_id, tree_id, key_id, hint) DO UPDATE SET node_id = excluded.node_id, at = excluded.at",
-        (user_id, tree_id, key_id, plain(hint) or "", node_id, now()),
+        (user_id, tree_id, key_id, marked(db, "chat", plain(hint) or "", user_id), node_id, now()),
     )
 
 
@@ -269,10 +278,10 @@ def _end_call(db: sqlite3.Connection, turn: CloseTurn, replies: Sequence[Node], 
             turn.status,
             replies[0].id if replies else None,
             turn.finish_reason,
-            json_or_null(turn.usage),
-            to_json(turn.envelope),
-            to_json(turn.receipt),
-            plain(error),
+            sealed(db, "calls.usage", json_or_null(turn.usage), turn.call_id),
+            sealed(db, "calls.envelope", to_json(turn.envelope), turn.call_id),
+            sealed(db, "calls.receipt", to_json(turn.receipt), turn.call_id),
+            sealed(db, "calls.error", plain(error), turn.call_id),
             turn.duration_ms,
             plain(str(turn.envelope.get("id") or turn.call_id)) if turn.status == "done" and replies else None,
             turn.call_id,

@@ -8,6 +8,7 @@ Sources: W3C Trace Context; OpenTelemetry's semantic conventions for HTTP, and f
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -106,10 +107,11 @@ def exporting(endpoint: str | None, share: float, *, content: bool = False) -> T
         from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # noqa: PLC0415
     except ImportError as exc:
         raise ConfigError('traces.enabled needs OpenTelemetry: pip install "graft-proxy[otel]".') from exc
-    about = {"service.name": "graft", "service.version": __version__}
-    provider = TracerProvider(
-        ParentBased(TraceIdRatioBased(share)), Resource(about).merge(Resource.create()), shutdown_on_exit=False
-    )
+    about = {"service.version": __version__}
+    if "OTEL_SERVICE_NAME" not in os.environ and "service.name=" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
+        about["service.name"] = "graft"
+    sampler = ParentBased(TraceIdRatioBased(share))
+    provider = TracerProvider(sampler, Resource.create(about), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
     return Traces(provider, content=content)
 

@@ -21,6 +21,10 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def full(client: Client) -> Client:
+    return await furnished(client)
+
+
+async def furnished(client: Client) -> Client:
     """A store in which every table has rows: two users, three trees, calls of all kinds."""
     store, user = client.store, client.user.id
     for one in (

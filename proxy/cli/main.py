@@ -10,6 +10,7 @@ import click
 from proxy import __version__
 from proxy.cli.backup import backup, migrate, restore
 from proxy.cli.demo import demo
+from proxy.cli.doctor.command import doctor
 from proxy.cli.evaluate import evaluate
 from proxy.cli.keys import keys
 from proxy.cli.optimize import optimize
@@ -46,6 +47,7 @@ for command in (
     evaluate,
     optimize,
     verify,
+    doctor,
     backup,
     restore,
     migrate,

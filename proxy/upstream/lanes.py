@@ -78,6 +78,10 @@ class Lanes:
             return self._asked(model, asked)
         return spans.asked(self._traces, model, asked, self._asked)
 
+    def of(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        """One deployment asked once, whatever became of it before. Raises as `ask` does."""
+        return self._asked(model, asked)
+
     def _asked(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """One deployment, asked once."""
         match model.lane:

@@ -3,9 +3,9 @@
 Vectors, shared words and cues are compared for every pair of the tree (`features`), other branches and earlier nodes are ranked
 (`evidence`), and a small trained model chooses (`decision`). It is the router's default, its gate and its fallback.
 
-Three things stand above what was learned: a named personality is a wall, a very different system text is strong evidence against a
-branch, and in another language than English it takes more to leave a conversation. None occurs in the data that the weights were
-fitted on.
+Some things stand above what was learned: a named personality is a wall, a very different system text is strong evidence against a
+branch, in another language than English it takes more to leave a conversation, `Shorter, please.` is about the answer just given, and
+trees of a few exchanges seldom fork. These do not occur in the data that the weights were fitted on, or hardly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
 from proxy.routing.personal import Personal
 from proxy.routing.reading import text
-from proxy.routing.reading.cues import brings_its_text
+from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
 from proxy.routing.reading.tongues import tongue_of
 
 SURE = 0.8
@@ -46,6 +46,12 @@ STRANGE = 4.0
 
 ONE_SHOT = 1e-4
 """What is left of every join's chance where a request without history is a task that brings its own text."""
+
+OF_THE_ANSWER = (1.0, 0.3, 0.05, 0.2)
+"""What is left of each class's chance where a turn asks for nothing but a change of the answer just given."""
+
+SMALL, FORKS_IN_A_SMALL_TREE = 3, 0.2
+"""Exchanges of a tree that is smaller than any from which forks were learned, and what is left there of a fork's chance."""
 
 FOREIGN = 0.1
 """What is left of a branch's chance under a wholly different system text."""
@@ -225,6 +231,10 @@ class EmbeddedScorer:
                 chances[[CONTINUE, FORK]] = 0
         if question.fresh is not None and brings_its_text(question.new_turn):
             chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
+        if question.fresh is None and works_on_the_answer_alone(question.new_turn):
+            chances *= OF_THE_ANSWER
+        if len(index) <= SMALL:
+            chances[FORK] *= FORKS_IN_A_SMALL_TREE
         if tongue_of(question.new_turn) is not None:
             chances[CONTINUE] *= STRANGE
             chances[FORK] /= STRANGE

@@ -169,6 +169,33 @@ def brings_its_text(turn: str) -> bool:
     return given is not None and bool(turn[given.end() :].strip()) and _TASK.search(turn[: given.start()]) is not None
 
 
+_EXAMPLE = re.compile(r"\b(?:an? |some |any |another |more )?(?:concrete |practical |real )?examples?\b", re.IGNORECASE)
+
+_ASKED_OF_AN_ANSWER = 120
+"""Characters of the longest turn that asks for nothing but a change of an answer."""
+
+
+LEFT_OVER = 2
+"""Words that other languages' lists of common words leave over in such a turn."""
+
+
+def works_on_the_answer_alone(turn: str) -> bool:
+    """Whether a turn asks something of the answer just given and names no subject of its own: `Shorter, please.`."""
+    said = turn.strip()
+    if len(said) > _ASKED_OF_AN_ANSWER or "\n" in said:
+        return False
+    phrases = spoken(said)
+    if any(phrases.holds[name].search(said) for name in ("opens something new", "points back")):
+        return False
+    patterns = [phrases.holds["works on the answer"], phrases.holds["asks why"]]
+    rest = said
+    for pattern in [*patterns, _EXAMPLE] if phrases is ENGLISH else patterns:
+        rest = pattern.sub(" ", rest)
+    pointing = phrases.holds["pronoun of a thing"].search(said) is not None
+    own = pointing if phrases is ENGLISH else pointing + LEFT_OVER
+    return rest != said and sum(1 for _ in words(rest)) <= own
+
+
 def refers_back(text: str) -> str | None:
     """The words in a turn that only what was just said explains, such as `shorter` or `translate`."""
     head = text[:2000]

@@ -170,7 +170,7 @@ TONGUES: Mapping[str, Tongue] = {
             ),
             "opens something new": "por cierto|otra (?:pregunta|cosa)|otro tema|nuevo tema|nueva pregunta|cambiando de tema|cambiemos de tema|algo distinto",
             "works on the answer": (
-                "más cort\\w+|más larg\\w+|acorta\\w*|amplía\\w*|reescrib\\w*|reformula\\w*|simplifica\\w*|más simple|más sencill\\w+|resum\\w+|tradu\\w+|"
+                "más cort\\w+|más larg\\w+|acorta\\w*|amplía\\w*|reescrib\\w*|reformula\\w*|simplifica\\w*|más simple|más sencill\\w+|res[uú]m\\w+|tradu\\w+|"
                 "más detalles?|continúa|sigue|corrige\\w*|mejora\\w*|añade\\w*|agrega\\w*|paso a paso|ejemplos?|"
                 "(?:la|tu|el|ese|esa|este|esta) (?:respuesta|texto|lista|versión|código|plan|receta|tabla|frase)"
             ),

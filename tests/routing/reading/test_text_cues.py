@@ -54,3 +54,33 @@ def test_a_task_with_its_text_needs_nothing_said_before(turn: str, brings: bool)
 )
 def test_an_article_is_no_reason_to_show(turn: str, said: str | None):
     assert cues.refers_back(turn) == said
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "Shorter, please.",
+        "Can you give me an example of that?",
+        "But why?",
+        "Translate it into Polish.",
+        "Noch etwas kürzer bitte.",
+    ],
+)
+def test_a_turn_that_asks_only_for_a_change_of_the_answer_is_known(turn: str):
+    assert cues.works_on_the_answer_alone(turn)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "Give me an example of a palindrome.",
+        "Translate \u201cgood morning, neighbour\u201d into Polish.",
+        "Why do cats purr?",
+        "New question: why?",
+        "Summarize the plot of Hamlet",
+        "What is the capital of Mongolia?",
+        "Make it shorter:\nThe boat lies in the harbour.",
+    ],
+)
+def test_a_turn_with_a_subject_of_its_own_is_not_about_the_answer_alone(turn: str):
+    assert not cues.works_on_the_answer_alone(turn)

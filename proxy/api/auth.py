@@ -152,6 +152,14 @@ class Gatekeeper:
         request.scope["state"][PERMIT] = permit
         return permit
 
+    def forget(self, users: Collection[UserId] | None) -> list[str]:
+        """Trust no key of users who were deleted, or of anybody (`None`), before its row is read again; returns the keys' ids."""
+        gone = {mark: key for mark, (key, _) in self._known.items() if key and (users is None or key.user_id in users)}
+        for mark in gone:
+            del self._known[mark]
+        named = [LOCAL.key_id] if users is not None and LOCAL.user_id in users else []
+        return [*named, *(key.id for key in gone.values())]
+
     async def _has_keys(self) -> bool:
         guarded, read_at = self._guarded
         if not guarded and time.monotonic() - read_at > KNOWN_FOR_S:

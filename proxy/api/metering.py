@@ -133,6 +133,14 @@ class Meter:
         self._accounts[key_id].running -= 1
         self._running -= 1
 
+    def forget(self, key_id: str) -> None:
+        """A key was deleted: what it has used is forgotten, unless something is still being answered under it."""
+        account = self._accounts.get(key_id)
+        if account is not None and not account.running:
+            del self._accounts[key_id]
+        elif account is not None:
+            account.tokens = account.unkept = 0
+
     @property
     def running(self) -> int:
         return self._running

@@ -21,6 +21,7 @@ from proxy.api.openai import chat_completions, forwarded, models, stored
 from proxy.api.tree import memories, routes
 from proxy.api.watching import Watch, Watched
 from proxy.app.bounds import most, patience
+from proxy.app.forgetting import Forgetting
 from proxy.app.parts import (
     Parts,
     aside_kinds,
@@ -80,6 +81,8 @@ def create_app(
     gatekeeper = Gatekeeper(
         store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
     )
+    learned = Path(settings.routing.personal) if settings.routing.personal is not None else None
+    forgetting = Forgetting(parts, gatekeeper, meter, learned)
     warm = Warm(parts, settings, when_warm)
     shared = Shared(watch.figures, figures_in)
     _gauges(watch.figures, parts, meter)
@@ -117,7 +120,18 @@ def create_app(
             *meta.routes(warm.ready, worker),
             *([metrics.route(shared, _token(settings, env))] if settings.metrics.enabled else []),
         ],
-        lifespan=[partial(running, parts=parts, warm=warm, meter=meter, settings=settings, watch=watch, shared=shared)],
+        lifespan=[
+            partial(
+                running,
+                parts=parts,
+                warm=warm,
+                meter=meter,
+                settings=settings,
+                watch=watch,
+                shared=shared,
+                forgetting=forgetting,
+            )
+        ],
         exception_handlers={
             ProxyError: errors.proxy_error,
             HTTPException: errors.http_error,

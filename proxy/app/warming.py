@@ -13,6 +13,7 @@ from litestar import Litestar
 from proxy.api import sse
 from proxy.api.metering import Meter
 from proxy.api.watching import Watch
+from proxy.app.forgetting import Forgetting
 from proxy.app.parts import Parts
 from proxy.config import Settings
 from proxy.errors import StoreUnavailable
@@ -64,7 +65,14 @@ class Warm:
 
 @asynccontextmanager
 async def running(
-    _: Litestar, parts: Parts, warm: Warm, meter: Meter, settings: Settings, watch: Watch, shared: Shared
+    _: Litestar,
+    parts: Parts,
+    warm: Warm,
+    meter: Meter,
+    settings: Settings,
+    watch: Watch,
+    shared: Shared,
+    forgetting: Forgetting,
 ) -> AsyncGenerator[None, None]:
     async with parts.store:
         how = "encrypted" if parts.store.is_encrypted else "not encrypted"
@@ -72,7 +80,9 @@ async def running(
         await meter.recall(parts.store)
         if watch.content:
             log.warning("server.log_content is on: what is asked and answered is written to this log")
-        keeping = [asyncio.create_task(meter.keep_on(parts.store)), asyncio.create_task(shared.keep_on())]
+        await forgetting.begin()
+        works = (meter.keep_on(parts.store), shared.keep_on(), forgetting.keep_on())
+        keeping = [asyncio.create_task(work) for work in works]
         warm.start()
         try:
             yield

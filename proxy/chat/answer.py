@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import replace
 
 from proxy.chat import collect, looking, place, record
@@ -83,7 +84,15 @@ class Chat:
         if turn.personality is not None:
             await self._store.personality(user.id, turn.personality)
         request = Request(
-            turn, caller, policy, user, read(turn, user, self._memo), window, started, stages=Stages(started)
+            turn,
+            caller,
+            policy,
+            user,
+            read(turn, user, self._memo),
+            window,
+            started,
+            stages=Stages(started),
+            guest=self._road.presence.enter(user.id),
         )
         command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
@@ -98,7 +107,7 @@ class Chat:
     async def _beside(self, request: Request, name: str) -> Answer:
         """Answer what is not to be remembered, from what it sent."""
         served = Served()
-        chunks = aside.answer(self._store, self._upstream, request, name, served)
+        chunks = request.guest.kept(aside.answer(self._store, self._upstream, request, name, served))
         answer = await self._road.begun(request.turn, chunks)
         return replace(answer, aside=name, served=served)
 
@@ -128,6 +137,7 @@ class Chat:
         while await self._road.retries.join(user.id, mark):
             if earlier := await self._replay(request, body):
                 return earlier
+        request.guest.check()
         running = self._road.retries.begin(user.id, mark)
         is_again = turn.retried or bool(turn.idempotency_key)
         try:
@@ -154,6 +164,13 @@ class Chat:
         if accepts and (answer := await self._accept(request, body, running)):
             return answer
         return await self._road.walk(request, body, running)
+
+    def forget(self, users: Collection[UserId], *, everything: bool = False) -> None:
+        """Users were deleted: their answers end, and no text that was seen lately is held in memory."""
+        self._road.presence.end(users)
+        if users or everything:
+            self._memo = Memo()
+            self._prepare.counting.forget()
 
     async def answer_again(self, wish: AskAgain, caller: Caller) -> Answer:
         """Answer a stored turn once more, from where it hangs now.

@@ -28,6 +28,11 @@ class Counting:
         self._known: dict[tuple[str, str], int] = {}
         self._old = self._known
 
+    def forget(self) -> None:
+        """Hold no text any more."""
+        self._known, self._letters = {}, 0
+        self._old = self._known
+
     def weigh(self, model: str) -> Callable[[Message], int]:
         """What a message takes for a model: as counted, else the most that it can take."""
         return lambda message: weight(message, lambda text: self._find(model, text, most(text)))

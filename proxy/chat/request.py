@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from proxy.chat.history.cursor import Cursor
+from proxy.chat.presence import Guest
 from proxy.chat.stages import Stages
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
@@ -85,6 +86,8 @@ class Request:
     """The newest call of the same request when this one came, whichever process answered that."""
     stages: Stages = field(default_factory=Stages)
     """Where its time goes."""
+    guest: Guest = field(default_factory=Guest)
+    """Says whether its user is still there."""
 
     @property
     def is_retry(self) -> bool:

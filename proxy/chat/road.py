@@ -21,6 +21,7 @@ from proxy.chat.manifest import manifest, new_messages
 from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation
 from proxy.chat.prepared import Prepared, kept
+from proxy.chat.presence import Presence
 from proxy.chat.reanswer import AskAgain, Reopened
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, new_nodes, noted, rows, turn_messages
@@ -60,6 +61,7 @@ class Road:
         self._prepare = preparation
         self.tasks = Tasks(figures)
         self.retries = Retries()
+        self.presence = Presence()
         self.tending = Tending(store, preparation.counting, pruning)
         self.titling = titling
         self.placing = Placing(store, router, self.tasks, rules.policies.fresh, rules.ask_between)
@@ -112,7 +114,8 @@ class Road:
             closed=partial(self._closed, request, tree, asking, running),
             behind=shadow,
         )
-        relayed = record.relay(store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
+        chunks = request.guest.kept(asking.chunks())
+        relayed = record.relay(store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         if offered is not None:
             relayed = offer.appended(relayed, offered.line)
         return await self.begun(turn, relayed, asking)
@@ -137,6 +140,7 @@ class Road:
         nodes = [node._replace(state="unanswered") for node in nodes]
         if nodes and request.turn.sender is not None:
             nodes[-1] = nodes[-1]._replace(sender=request.turn.sender)
+        request.guest.check()
         opened = await self._store.open_turn(
             OpenTurn(
                 user_id=tree.user_id,
@@ -193,7 +197,8 @@ class Road:
             closed=partial(self._closed, reopened.request, reopened.tree, asking, running),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
-        relayed = record.relay(self._store, self.tasks, recording, asking.chunks(), self._rules.checkpoint_s)
+        chunks = self.presence.enter(caller.user_id).kept(asking.chunks())
+        relayed = record.relay(self._store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         return await self.begun(reopened.request.turn, relayed, asking)
 
     def _closed(self, request: Request, tree: Tree, asking: Asking, running: Running | None, whole: bool) -> None:

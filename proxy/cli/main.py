@@ -17,6 +17,7 @@ from proxy.cli.optimize import optimize
 from proxy.cli.serve import serve
 from proxy.cli.transfer import export_tree, import_tree
 from proxy.cli.tree import tree
+from proxy.cli.users import users
 from proxy.cli.verify import verify
 from proxy.errors import ProxyError
 
@@ -44,6 +45,7 @@ for command in (
     export_tree,
     import_tree,
     keys,
+    users,
     evaluate,
     optimize,
     verify,

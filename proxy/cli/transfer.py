@@ -30,6 +30,7 @@ user_option = click.option(
 
 
 @click.command(name="export")
+@click.argument("archive", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @user_option
 @click.option("--tree", "name", help=f"The tree's name; {DEFAULT_TREE!r}, or the tree of --node, by default.")
 @click.option("--node", "node_id", help="Export the branch from the root to this node alone.")
@@ -47,10 +48,24 @@ user_option = click.option(
 )
 @config_option
 def export_tree(
-    user: str, name: str | None, node_id: str | None, form: Written, file: Path | None, config_file: str | None
+    archive: Path | None,
+    user: str,
+    name: str | None,
+    node_id: str | None,
+    form: Written,
+    file: Path | None,
+    config_file: str | None,
 ) -> None:
-    """Write a tree, or one branch of it, to a file. A server may go on meanwhile."""
+    """Write a tree, or one branch of it, to a file (-o). A server may go on meanwhile.
+
+    With FILE, write everything that is stored about the user into one archive instead: a zip of JSON lines, and bodies as they are.
+    """
     user_id = UserId(user)
+    if archive is not None:
+        if name or node_id or file:
+            raise click.UsageError("FILE takes everything of the user; --tree, --node and -o name a part of it.")
+        _tell_everything(user_id, archive, config_file)
+        return
     node = None if node_id is None else NodeId(node_id)
 
     async def work(store: SqliteStore) -> int:
@@ -66,6 +81,15 @@ def export_tree(
     size = with_store(config_file, work)
     if file is not None:
         click.echo(f"Wrote {size:,} bytes to {file}.", err=True)
+
+
+def _tell_everything(user_id: UserId, archive: Path, config_file: str | None) -> None:
+    async def work(store: SqliteStore) -> int:
+        with _output(archive) as out, shown("Writing") as tell:
+            return await store.tell_everything(user_id, out, tell)
+
+    rows = with_store(config_file, work)
+    click.echo(f"Wrote everything that is stored about {user_id!r} to {archive}: {rows:,} rows.", err=True)
 
 
 @click.command(name="import")

@@ -51,6 +51,10 @@ PUT_NODE_ZONE: Final = Endpoint("PUT", "/api/nodes/{node_id}/zone")
 APPEND_NODE_ZONE: Final = Endpoint("POST", "/api/nodes/{node_id}/zone")
 CLEAR_NODE_ZONE: Final = Endpoint("DELETE", "/api/nodes/{node_id}/zone")
 
+ME: Final = Endpoint("GET", "/api/me")
+EXPORT_ME: Final = Endpoint("GET", "/api/me/export")
+DELETE_ME: Final = Endpoint("DELETE", "/api/me")
+
 PREVIEW: Final = Endpoint("POST", "/api/route")
 ASIDES: Final = Endpoint("GET", "/api/asides")
 GET_OWN_ZONE: Final = Endpoint("GET", "/api/zones/{name}")

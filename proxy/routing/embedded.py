@@ -11,7 +11,7 @@ trees of a few exchanges seldom fork. These do not occur in the data that the we
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,9 +105,16 @@ class EmbeddedScorer:
         """
         self.sure = sure
         self._waits_s = waits_s
-        self._personal = personal or {}
+        self._personal = dict(personal or {})
         self._embedder = embedder
         self._weights = weights
+
+    def forget(self, users: Iterable[str]) -> None:
+        """Users were deleted: what was learned from them is no longer used, and no words that were read lately are held."""
+        for user_id in users:
+            self._personal.pop(UserId(user_id), None)
+        text.forget()
+        stems.cache_clear()
 
     def warm(self, model: TreeModel) -> int:
         """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""

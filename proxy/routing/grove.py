@@ -9,7 +9,7 @@ through `TreeModel.listeners`, so that it is updated in place too.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -132,6 +132,15 @@ class Grove:
         if news.nodes or news.reset:
             self._let_go()
         return news.more
+
+    def forget(self, users: Container[str], trees: Container[str]) -> None:
+        """Hold nothing of these users and trees any more."""
+        for key in [key for key in self._models if key[0] in users or key[1] in trees]:
+            del self._models[key]
+
+    def clear(self) -> None:
+        """Hold no tree any more."""
+        self._models.clear()
 
     def _let_go(self) -> None:
         """Forget the trees that were used longest ago, until what is left is within bounds; never the one in use."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from proxy.errors import ConfigError
 from proxy.routing.decision import CLASSES, CLIP, Weights
 from proxy.routing.evidence import COLUMNS
 from proxy.routing.features import Row, Rows
+
+log = logging.getLogger(__name__)
 
 MOST = 3.0
 """Log odds by which a class may be shifted at the most."""
@@ -66,6 +69,16 @@ def scaled(rows: Rows, weights: Weights) -> Rows:
 def file_for(user_id: UserId) -> str:
     """The name of a user's file: ids may hold what file names may not."""
     return f"{hashlib.blake2b(user_id.encode(), digest_size=12).hexdigest()}.json"
+
+
+def remove(folder: Path, users: Container[UserId]) -> None:
+    """Take away what was learned from users; a file that cannot be read or removed is told in the log."""
+    for file in sorted(folder.glob("*.json")):
+        try:
+            if json.loads(file.read_text(encoding="utf-8")).get("user") in users:
+                file.unlink(missing_ok=True)
+        except (OSError, ValueError, AttributeError) as exc:
+            log.warning("%s cannot be removed: %s", file, exc)
 
 
 def load(folder: Path, embedder: str) -> dict[UserId, Personal]:

@@ -11,7 +11,7 @@ import asyncio
 import math
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -73,6 +73,15 @@ class Recall:
             if one.score >= NEAR and one.memory.origin.personality in (None, personality)
         ]
         return [Piece("memory", f"memory:{memory.id}", memory.told.text) for memory in found[:most]]
+
+    def forget(self, users: Container[UserId]) -> None:
+        """Hold nothing of these users any more."""
+        for user_id in [known for known in self._users if known in users]:
+            del self._users[user_id]
+
+    def clear(self) -> None:
+        """Hold nobody's memories any more."""
+        self._users.clear()
 
     async def _ranked(self, user_id: UserId, text: str, tree_id: TreeId | None) -> list[Recalled]:
         known = await self._known(user_id)

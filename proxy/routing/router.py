@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -102,6 +102,16 @@ class GraftRouter:
                         await self._keeping.keep(user_id, model)
         finally:
             self._warming.discard(key)
+
+    def forget(self, users: Collection[str], trees: Collection[str]) -> None:
+        """Hold nothing of users and trees that were deleted any more, nor words that were looked at lately."""
+        self._grove.forget(users, trees)
+        self._gate.forget(users)
+
+    def clear(self) -> None:
+        """Hold no tree any more; all are read again when they are used."""
+        self._grove.clear()
+        self._gate.forget(())
 
     async def attach(self, question: Question) -> Attachment:
         """The place of a new turn.

@@ -40,6 +40,10 @@ class Gate(Protocol):
         """Derive ahead of time some of what the next question about this tree will need; 0 when nothing is left to do."""
         ...
 
+    def forget(self, users: Iterable[str]) -> None:
+        """Hold nothing of users who were deleted, nor any words that were read lately."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -9,6 +9,7 @@ from typing import Final
 
 from proxy.errors import ConfigError
 from proxy.store import vectors
+from proxy.store.persons import departures
 from proxy.store.schema import VERSION_1
 from proxy.store.shelf import turn_pieces
 from proxy.store.shelf.tables import BLOBS, SHELF
@@ -296,6 +297,12 @@ def version_18(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO storage_keys (id, proof) VALUES ('plain', '')")
 
 
+def version_19(db: sqlite3.Connection) -> None:
+    """What was deleted a moment ago, and users that are being deleted."""
+    for statement in departures.TABLES:
+        db.execute(statement)
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -315,6 +322,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_16,
     version_17,
     version_18,
+    version_19,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

@@ -100,3 +100,19 @@ class AsideCount:
     name: str
     count: int
     last_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, and how much is stored of them."""
+
+    id: UserId
+    created_at: float
+    trees: int
+    nodes: int
+    keys: int
+    """Keys in use."""
+    used_at: float | None
+    """When something was last said or changed in one of the trees."""
+    is_leaving: bool = False
+    """All of it is being deleted."""

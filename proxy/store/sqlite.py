@@ -7,10 +7,10 @@ opened and left in `opening`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import anyio
 
@@ -27,9 +27,11 @@ from proxy.store import images, reading, standing, trees, verify
 from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
-from proxy.store.connection import MEMORY, whole
+from proxy.store.connection import MEMORY, Reader, connect, whole
 from proxy.store.files import exporting, importing, staging
 from proxy.store.opening import Opening
+from proxy.store.persons import telling
+from proxy.store.persons.methods import Persons
 from proxy.store.pruning import Pruned
 from proxy.store.records import AsideCount, Correction, Decision, Outline, Violation
 from proxy.store.scoped import Scoped
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf):
+class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Persons, Pruned, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(
@@ -54,18 +56,23 @@ class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf
         super().__init__(url, durability=durability, recover=recover, cipher=cipher)
         self._stages = asyncio.Lock()
         self._users: dict[UserId, User] = {}
-        """Users never change, so those seen lately need no question."""
+        """Users never change, so those seen lately need no question; those who are deleted are forgotten by `forget_users`."""
 
     # Users, trees, zones
 
     async def user(self, user_id: UserId) -> User:
-        user = self._users.get(user_id) or await self._glance(partial(trees.find_user, user_id=user_id))
+        user = self._users.get(user_id) or await self._glance(partial(trees.staying_user, user_id=user_id))
         if user is None:
             user = await self._write(partial(trees.make_user, user_id=user_id))
         if len(self._users) >= KEPT_USERS:
             self._users.clear()
         self._users[user_id] = user
         return user
+
+    def forget_users(self, users: Collection[UserId] | None) -> None:
+        """Users were deleted, or (`None`) any may have been: under their names somebody new may come."""
+        for user_id in list(self._users) if users is None else users:
+            self._users.pop(user_id, None)
 
     async def tree(self, user_id: UserId, name: str) -> Tree:
         tree = await self._glance(partial(trees.find_tree, user_id=user_id, name=name))
@@ -198,6 +205,17 @@ class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Pruned, Scoped, Shelf
         self, user_id: UserId, tree_id: TreeId, node_id: NodeId | None = None, *, newest: bool = False
     ) -> AbstractAsyncContextManager[exporting.Snapshot]:
         return exporting.snapshot(self._file, self._reader, self._cipher, user_id, tree_id, node_id, newest=newest)
+
+    async def tell_everything(self, user_id: UserId, out: BinaryIO, tell: telling.Told = lambda _: None) -> int:
+        """Write all that is stored about a user into a file; returns how many rows. Raises NotFound, StoreError."""
+        if self._file == MEMORY:
+            return await self._read(lambda db: telling.write(db, user_id, out, tell))
+        connection = await connect(self._file, read_only=True, cipher=self._cipher)
+        try:
+            return await Reader(connection).run(lambda db: telling.write(db, user_id, out, tell))
+        finally:
+            with anyio.CancelScope(shield=True):  # a client that leaves must not leave the connection behind
+                await connection.close()
 
     # Nodes, written
 

@@ -6,17 +6,28 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from proxy.domain.ports import User
 from proxy.domain.tree import Tree, TreeId, UserId, new_id
-from proxy.errors import InvalidRequest, NotFound
+from proxy.errors import InvalidRequest, NotFound, StoreUnavailable
 from proxy.store.rows import TREE, plain, to_json, to_tree
 from proxy.store.sealing.values import MARKED_WITH, PLAIN, cipher_of, marked, opened, opened_bytes, sealed, sealed_bytes
+
+BACK_AFTER_S: Final = 5.0
+"""When somebody who is still being deleted may come back."""
 
 
 def find_user(db: sqlite3.Connection, user_id: UserId) -> User | None:
     row = db.execute("SELECT id, secret FROM users WHERE id = ?", (user_id,)).fetchone()
     return User(row[0], opened_bytes(db, "users.secret", row[1], row[0])) if row else None
+
+
+def staying_user(db: sqlite3.Connection, user_id: UserId) -> User | None:
+    """The same for requests. Raises StoreUnavailable for a user who is being deleted."""
+    if db.execute("SELECT 1 FROM users WHERE id = ? AND leaving_at IS NOT NULL", (user_id,)).fetchone():
+        raise StoreUnavailable(f"The user {user_id!r} is being deleted.", retry_after_s=BACK_AFTER_S)
+    return find_user(db, user_id)
 
 
 def make_user(db: sqlite3.Connection, user_id: UserId) -> User:

@@ -15,7 +15,6 @@ from litestar.testing import TestClient
 from proxy.api.auth import digest, new_key
 from proxy.app import create_app
 from proxy.app.parts import Parts, assemble
-from proxy.chat.answer import Chat
 from proxy.config import Settings
 from proxy.domain.turn import KeyKind
 from proxy.store.sqlite import SqliteStore
@@ -27,10 +26,11 @@ URL = "http://127.0.0.1"
 class House:
     """A running application, its store, and keys for it."""
 
-    def __init__(self, client: TestClient[Litestar], store: SqliteStore, chat: Chat) -> None:
+    def __init__(self, client: TestClient[Litestar], parts: Parts) -> None:
         self.client = client
-        self.store = store
-        self._chat = chat
+        self.parts = parts
+        self.store = parts.store
+        self._chat = parts.chat
         self._numbers = itertools.count()
 
     def ask(self, work: Callable[[SqliteStore], Awaitable[T]]) -> T:
@@ -145,4 +145,4 @@ def open_house(**settings: Any) -> Iterator[House]:
     with patch("proxy.app.create.assemble", kept):
         app = create_app(Settings(storage={"url": "sqlite://:memory:"}, **settings), env={})
     with TestClient(app, base_url=URL) as client:
-        yield House(client, made[0].store, made[0].chat)
+        yield House(client, made[0])

@@ -129,6 +129,7 @@ def plain(person: Person) -> Owned:
     own |= {"persona": "harmonica-tutor", **shelved(person, tree, "harmonica", turn)}
     own["image"] = pictured(person, tree, reply)
     own["summary"] = summarised(person, own["reply"])
+    own["user"] = person.user
     return Owned(person, own)
 
 

@@ -164,3 +164,16 @@ class AccountCalls(Generic[D, M]):
     def count_asides(self) -> Steps[Mapping[str, int]]:
         """How often which requests were answered and not remembered, by the name of what they were."""
         return {one["name"]: one["count"] for one in (yield api.ASIDES()).json["data"]}
+
+    def get_account(self) -> Steps[Wire]:
+        """Who asks, and how much is stored of them: `id`, `trees`, `nodes`, `keys`, `created_at`."""
+        told: Wire = (yield api.ME()).json
+        return told
+
+    def export_account(self) -> Steps[bytes]:
+        """Everything that is stored about who asks: a zip file."""
+        return (yield api.EXPORT_ME()).content
+
+    def delete_account(self, user_id: str) -> Steps[None]:
+        """Delete who asks, with everything; the id says that it is meant. Nothing brings it back."""
+        yield api.DELETE_ME(query={"confirm": user_id})

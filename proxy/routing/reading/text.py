@@ -70,6 +70,12 @@ def names(text: str) -> frozenset[str]:
     return frozenset(match[0].lower().rstrip(".,:") for match in _NAME.finditer(text) if match[0] not in ("I", "I'm"))
 
 
+def forget() -> None:
+    """Hold no words that were read lately."""
+    for kept in (stem, spelling, tongue_of):
+        kept.cache_clear()
+
+
 @lru_cache(maxsize=16)
 def spelling(text: str) -> Mapping[str, str]:
     """Each stem with the word as it was written, for reasons shown to people: several a turn."""

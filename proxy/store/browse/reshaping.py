@@ -7,16 +7,16 @@ history never brings them back. Both begin a new epoch of the tree: whoever foll
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from proxy.domain.ports import Active
 from proxy.domain.tree import NodeId, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest
 from proxy.store import images
+from proxy.store.browse.burying import bury, new_epoch
 from proxy.store.clock import now
 from proxy.store.pruning import BELOW, forget_below
 from proxy.store.reading import active, decision, no_node, node
-from proxy.store.rows import plain, to_json
+from proxy.store.rows import plain
 from proxy.store.sealing.values import marked
 from proxy.store.shelf import forgetting
 from proxy.store.trees import tree_of
@@ -49,7 +49,7 @@ def move(
         _correct(db, user_id, moved.tree_id, node_id, decided.id, moved.parent_id, new_parent, why)
     _renumber(db, moved.tree_id, node_id)
     forget_below(db, node_id)
-    _new_epoch(db, moved.tree_id)
+    new_epoch(db, moved.tree_id)
 
 
 def correct(db: sqlite3.Connection, user_id: UserId, node_id: NodeId, to_parent: NodeId | None, source: str) -> None:
@@ -68,8 +68,8 @@ def delete(db: sqlite3.Connection, user_id: UserId, node_id: NodeId) -> int:
     """Delete a node with all its descendants; returns how many nodes are gone. Raises NotFound."""
     top = node(db, user_id, node_id)
     ids = [id_ for (id_,) in db.execute(f"{BELOW} SELECT id FROM below", (node_id,))]
-    _bury(db, user_id, top.tree_id, ids, above=top.parent_id)
-    _new_epoch(db, top.tree_id)
+    bury(db, user_id, top.tree_id, ids, above=top.parent_id)
+    new_epoch(db, top.tree_id)
     return len(ids)
 
 
@@ -77,7 +77,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
     """Delete a tree with all that is in it; returns how many nodes are gone. Its name is free again. Raises NotFound."""
     tree_of(db, user_id, tree_id)
     ids = [id_ for (id_,) in db.execute("SELECT id FROM nodes WHERE tree_id = ?", (tree_id,))]
-    _bury(db, user_id, tree_id, ids, above=None)
+    bury(db, user_id, tree_id, ids, above=None)
     forgetting.tree(db, user_id, tree_id)
     images.forget_tree(db, user_id, tree_id)
     for table in ("zones", "active", "waypoints"):
@@ -90,7 +90,7 @@ def delete_tree(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int
         " personality = NULL, participants = '{}', scratchpad = NULL, deleted_at = ? WHERE id = ?",
         (marked(db, "tree", new_id("gone"), user_id), now(), tree_id),
     )
-    _new_epoch(db, tree_id)
+    new_epoch(db, tree_id)
     return len(ids)
 
 
@@ -150,64 +150,3 @@ def _renumber(db: sqlite3.Connection, tree_id: TreeId, node_id: NodeId) -> None:
     first = next_visible(db, tree_id)
     ids = [id_ for (id_,) in db.execute(below, (node_id,))]
     db.executemany("UPDATE nodes SET visible = ? WHERE id = ?", [(first + i, id_) for i, id_ in enumerate(ids)])
-
-
-def _bury(
-    db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, ids: Sequence[NodeId], *, above: NodeId | None
-) -> None:
-    """Take whole branches out of every table. `above` is what they hung from."""
-    images.forget_nodes(db, user_id, tree_id, ids)
-    doomed = "(SELECT value FROM json_each(:ids))"
-    pointing = f"user_id = :user AND tree_id = :tree AND node_id IN {doomed}"
-    values = {"ids": to_json(ids), "now": now(), "above": above, "user": user_id, "tree": tree_id}
-    sql = f"SELECT json_group_array(DISTINCT system_id) FROM nodes WHERE id IN {doomed} AND system_id IS NOT NULL"
-    (systems,) = db.execute(sql, values).fetchone()
-    for statement in (
-        f"""
-        INSERT INTO tombstones (user_id, tree_id, exact, folded, deleted_at)
-        SELECT user_id, tree_id, exact, folded, :now FROM nodes WHERE id IN {doomed}
-        """,
-        # Chats that began alike leave one deleted row between them.
-        f"UPDATE OR REPLACE transcripts SET meaning = 'deleted', node_id = NULL WHERE node_id IN {doomed}",
-        f"UPDATE active SET node_id = :above WHERE :above IS NOT NULL AND {pointing}",
-        f"DELETE FROM active WHERE {pointing}",
-        f"DELETE FROM corrections WHERE node_id IN {doomed}",
-        f"""
-        DELETE FROM corrections WHERE decision_id IN (SELECT id FROM decisions WHERE node_id IN {doomed})
-        """,
-        f"DELETE FROM decisions WHERE node_id IN {doomed}",
-        f"DELETE FROM edge_log WHERE node_id IN {doomed}",
-        f"DELETE FROM client_messages WHERE node_id IN {doomed}",
-        f"DELETE FROM waypoints WHERE node_id IN {doomed}",
-        f"DELETE FROM zones WHERE {pointing}",
-        f"DELETE FROM loads WHERE {pointing}",
-        f"DELETE FROM memory_nodes WHERE node_id IN {doomed}",
-        f"DELETE FROM turn_pieces WHERE node_id IN {doomed}",
-        f"DELETE FROM summaries WHERE node_id IN {doomed}",
-        f"DELETE FROM cuts WHERE node_id IN {doomed}",
-        f"DELETE FROM vectors WHERE node_id IN {doomed}",
-        f"DELETE FROM sent WHERE call_id IN (SELECT id FROM calls WHERE turn_id IN {doomed})",
-        # The bill stays; the words that were sent and received go.
-        f"""
-        UPDATE calls SET reply_id = NULL, envelope = '{{}}', metadata = '{{}}', completion_id = NULL
-        WHERE id IN (SELECT call_id FROM nodes WHERE id IN {doomed})
-        """,
-        f"""
-        UPDATE calls SET turn_id = NULL, reply_id = NULL, kept = '[]', partial = NULL, envelope = '{{}}', receipt = '{{}}',
-               idempotency_key = NULL, request_hash = '', metadata = '{{}}', completion_id = NULL
-        WHERE turn_id IN {doomed}
-        """,
-        f"DELETE FROM search WHERE rowid IN (SELECT seq FROM nodes WHERE id IN {doomed})",
-        f"DELETE FROM edges WHERE node_id IN {doomed}",
-        f"DELETE FROM nodes WHERE id IN {doomed}",
-    ):
-        db.execute(statement, values)
-    db.execute(
-        "DELETE FROM systems WHERE id IN (SELECT value FROM json_each(?))"
-        " AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.system_id = systems.id)",
-        (systems,),
-    )
-
-
-def _new_epoch(db: sqlite3.Connection, tree_id: TreeId) -> None:
-    db.execute("UPDATE trees SET epoch = epoch + 1, updated_at = ? WHERE id = ?", (now(), tree_id))

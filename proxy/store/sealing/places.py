@@ -147,6 +147,8 @@ TABLES: Final[Mapping[str, Table]] = {
     "vectors": Table(("node_id",), ("node_id",), {"body": "bytes"}, {}, ("node_id", "user_id", "embedder")),
     "turn_pieces": Table(("node_id",), ("node_id",), {"pieces": "json"}, {}, ("node_id", "user_id")),
     "spending": Table(("day", "key_id"), (), {}, {}, ("day", "key_id")),
+    "departures": Table(("seq",), (), {}, {}, ("kind", "what")),
+    "guarded": Table(("at",), (), {}, {}, ()),
     "storage_keys": Table(("id",), ("id",), {"proof": "text"}, {}, ("id",)),
 }  # fmt: skip
 """Without the tables of the search index, which is empty where a database is encrypted."""

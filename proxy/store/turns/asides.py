@@ -12,6 +12,7 @@ from proxy.store.clock import now
 from proxy.store.records import AsideCount
 from proxy.store.rows import plain
 from proxy.store.sealing.values import marked, unmarked
+from proxy.store.trees import find_user
 from proxy.store.turns.writing import remember
 
 NAMES: Final = 200
@@ -20,7 +21,9 @@ OTHERS: Final = "others"
 
 
 def note(db: sqlite3.Connection, user_id: UserId, seen: Sequence[Seen], name: str) -> None:
-    """Remember one exchange."""
+    """Remember one exchange; nothing happens where the user was deleted meanwhile."""
+    if find_user(db, user_id) is None:
+        return
     remember(db, user_id, seen, {})
     values = {
         "user": user_id,

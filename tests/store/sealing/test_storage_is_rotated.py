@@ -23,7 +23,7 @@ from proxy.store.sealing.keys import StorageKey
 from proxy.store.sealing.places import TABLES
 from proxy.store.sealing.rotating import rotate_file
 from tests.store.client import Client
-from tests.store.test_store_verifies import furnished
+from tests.store.furnished import furnish
 
 pytestmark = pytest.mark.anyio
 
@@ -92,7 +92,7 @@ def bytes_of(file: Path) -> bytes:
 
 async def fill(file: Path, *keys: StorageKey | None) -> None:
     async with opening(file, *keys) as store:
-        await furnished(await Client.of(store, "ada"))
+        await furnish(await Client.of(store, "ada"))
         await store.aside(UserId("ada"), [], "~ looks sealed")
         await store.update_tree(
             UserId("ada"), (await store.tree("ada", "main")).id, {"title": "~AAAAAAAA looks sealed"}

@@ -1,0 +1,77 @@
+"""Requests of users who may be deleted meanwhile: whoever is gone is answered no further."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Container
+from contextlib import aclosing
+from typing import Any
+from weakref import WeakSet
+
+from proxy.domain.tree import UserId
+from proxy.domain.turn import Chunk
+from proxy.errors import NotFound
+
+KEPT = 10_000
+"""Users whose answers have ended are let go of when so many are known."""
+
+
+class Guest:
+    """One request of a user."""
+
+    __slots__ = ("__weakref__", "_is_gone", "_waiting")
+
+    def __init__(self) -> None:
+        self._is_gone = False
+        self._waiting: asyncio.Task[Any] | None = None
+        """Who waits for the next part of the answer."""
+
+    def end(self) -> None:
+        """The user was deleted: end the answer, also where it waits for its upstream."""
+        self._is_gone = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def check(self) -> None:
+        """Raises NotFound where the user was deleted since the request came."""
+        if self._is_gone:
+            raise NotFound("The user was deleted while this was being answered.", code="user_deleted")
+
+    async def kept(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
+        """An answer, as long as its user is there. Raises as `check`."""
+        async with aclosing(chunks):
+            while True:
+                self.check()
+                task = self._waiting = asyncio.current_task()
+                try:
+                    chunk = await anext(chunks)
+                except StopAsyncIteration:
+                    return
+                except asyncio.CancelledError:
+                    if self._is_gone and task is not None and task.uncancel() == 0:
+                        self.check()
+                    raise
+                finally:
+                    self._waiting = None
+                yield chunk
+
+
+class Presence:
+    """Who is being answered in this process."""
+
+    def __init__(self) -> None:
+        self._guests: dict[UserId, WeakSet[Guest]] = {}
+
+    def enter(self, user_id: UserId) -> Guest:
+        """A request has come. It is forgotten with its answer."""
+        if len(self._guests) > KEPT:
+            self._guests = {known: guests for known, guests in self._guests.items() if guests}
+        guest = Guest()
+        self._guests.setdefault(user_id, WeakSet()).add(guest)
+        return guest
+
+    def end(self, gone: Container[UserId]) -> None:
+        """Users were deleted: end what is being answered."""
+        for user_id in [known for known in self._guests if known in gone]:
+            for guest in list(self._guests.pop(user_id)):
+                guest.end()

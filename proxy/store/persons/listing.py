@@ -1,0 +1,37 @@
+"""Who is there, and how much is stored of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from proxy.domain.tree import UserId
+from proxy.errors import NotFound
+from proxy.store.records import Account
+
+_ACCOUNTS: Final = """
+    SELECT u.id, u.created_at, u.leaving_at IS NOT NULL,
+           (SELECT count(*) FROM trees t WHERE t.user_id = u.id AND t.deleted_at IS NULL),
+           (SELECT count(*) FROM trees t JOIN nodes n ON n.tree_id = t.id WHERE t.user_id = u.id),
+           (SELECT count(*) FROM keys k WHERE k.user_id = u.id AND k.revoked_at IS NULL),
+           (SELECT max(updated_at) FROM trees t WHERE t.user_id = u.id AND t.deleted_at IS NULL)
+    FROM users u
+"""
+
+
+def accounts(db: sqlite3.Connection) -> list[Account]:
+    """All users, by id."""
+    return [_account(row) for row in db.execute(f"{_ACCOUNTS} ORDER BY u.id")]
+
+
+def account(db: sqlite3.Connection, user_id: UserId) -> Account:
+    """Raises NotFound."""
+    row = db.execute(f"{_ACCOUNTS} WHERE u.id = ?", (user_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no user {user_id!r}.")
+    return _account(row)
+
+
+def _account(row: tuple[UserId, float, int, int, int, int, float | None]) -> Account:
+    id_, created_at, is_leaving, trees, nodes, keys, used_at = row
+    return Account(id_, created_at, trees, nodes, keys, used_at, bool(is_leaving))

@@ -58,7 +58,7 @@ class Forgetting:
         departed = await self._parts.store.departed(self._seen)
         self._seen = departed.newest
         if not departed.is_whole:
-            self._forget_everything()
+            await self._forget_everything()
         if departed.users or departed.trees:
             self._forget(departed)
 
@@ -75,13 +75,14 @@ class Forgetting:
         if self._learned is not None:
             personal.remove(self._learned, users)
 
-    def _forget_everything(self) -> None:
+    async def _forget_everything(self) -> None:
         """The process was away too long to be told what was deleted; its users' trees are read again when they are used."""
         parts = self._parts
         parts.router.clear()
         parts.recall.clear()
         parts.store.forget_users(None)
-        parts.chat.forget((), everything=True)
+        gone = await parts.store.absent(parts.chat.being_answered())
+        parts.chat.forget(gone, everything=True)
         self._gatekeeper.forget(None)
 
     async def _finish(self) -> None:

@@ -33,7 +33,7 @@ from proxy.context.compose import Window
 from proxy.domain.fingerprint import Hash, Memo
 from proxy.domain.message import Wire
 from proxy.domain.placement import Attachment
-from proxy.domain.ports import TurnRouter, Upstream
+from proxy.domain.ports import TurnRouter, Upstream, User
 from proxy.domain.summary import Summary
 from proxy.domain.tree import Tree, UserId, new_id
 from proxy.domain.turn import Call, Caller, Completion, Served, Turn
@@ -92,7 +92,7 @@ class Chat:
             window,
             started,
             stages=Stages(started),
-            guest=self._road.presence.enter(user.id),
+            guest=self._road.presence.enter(user),
         )
         command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
@@ -171,6 +171,10 @@ class Chat:
         if users or everything:
             self._memo = Memo()
             self._prepare.counting.forget()
+
+    def being_answered(self) -> list[User]:
+        """Whose requests are being answered."""
+        return self._road.presence.users()
 
     async def answer_again(self, wish: AskAgain, caller: Caller) -> Answer:
         """Answer a stored turn once more, from where it hangs now.

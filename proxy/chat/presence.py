@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Container
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Any
 from weakref import WeakSet
 
+from proxy.domain.ports import User
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Chunk
 from proxy.errors import NotFound
 
 KEPT = 10_000
 """Users whose answers have ended are let go of when so many are known."""
+
+
+def departed() -> NotFound:
+    """What is said to somebody who is still being answered."""
+    return NotFound("The user was deleted while this was being answered.", code="user_deleted")
 
 
 class Guest:
@@ -35,7 +41,7 @@ class Guest:
     def check(self) -> None:
         """Raises NotFound where the user was deleted since the request came."""
         if self._is_gone:
-            raise NotFound("The user was deleted while this was being answered.", code="user_deleted")
+            raise departed()
 
     async def kept(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
         """An answer, as long as its user is there. Raises as `check`."""
@@ -60,18 +66,23 @@ class Presence:
     """Who is being answered in this process."""
 
     def __init__(self) -> None:
-        self._guests: dict[UserId, WeakSet[Guest]] = {}
+        self._guests: dict[User, WeakSet[Guest]] = {}
 
-    def enter(self, user_id: UserId) -> Guest:
+    def enter(self, user: User) -> Guest:
         """A request has come. It is forgotten with its answer."""
         if len(self._guests) > KEPT:
-            self._guests = {known: guests for known, guests in self._guests.items() if guests}
+            self.users()
         guest = Guest()
-        self._guests.setdefault(user_id, WeakSet()).add(guest)
+        self._guests.setdefault(user, WeakSet()).add(guest)
         return guest
 
-    def end(self, gone: Container[UserId]) -> None:
+    def users(self) -> list[User]:
+        """Who is being answered; the others are let go of."""
+        self._guests = {user: guests for user, guests in self._guests.items() if guests}
+        return list(self._guests)
+
+    def end(self, gone: Collection[UserId]) -> None:
         """Users were deleted: end what is being answered."""
-        for user_id in [known for known in self._guests if known in gone]:
-            for guest in list(self._guests.pop(user_id)):
+        for user in [known for known in self._guests if known.id in gone]:
+            for guest in list(self._guests.pop(user)):
                 guest.end()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from proxy.chat.collect import Fold
+from proxy.chat.presence import departed
 from proxy.domain import fingerprint
 from proxy.domain.message import Message, Wire
 from proxy.domain.ports import CloseTurn, TreeStore, User
@@ -167,6 +168,8 @@ async def _close(
         except StoreUnavailable:
             tasks.start(_close_later(store, tasks, closing), stores=True)
             raise
+        except NotFound as exc:  # deleted trees keep their calls: only a user takes those along
+            raise departed() from exc
         tasks.figures.count("graft_replies_total", status)
         whole = status == "done"
     finally:

@@ -197,7 +197,7 @@ class Road:
             closed=partial(self._closed, reopened.request, reopened.tree, asking, running),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
-        chunks = self.presence.enter(caller.user_id).kept(asking.chunks())
+        chunks = self.presence.enter(reopened.request.user).kept(asking.chunks())
         relayed = record.relay(self._store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         return await self.begun(reopened.request.turn, relayed, asking)
 

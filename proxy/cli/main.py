@@ -18,6 +18,7 @@ from proxy.cli.serve import serve
 from proxy.cli.transfer import export_tree, import_tree
 from proxy.cli.tree import tree
 from proxy.cli.users import users
+from proxy.cli.vacuum import vacuum
 from proxy.cli.verify import verify
 from proxy.errors import ProxyError
 
@@ -53,6 +54,7 @@ for command in (
     backup,
     restore,
     migrate,
+    vacuum,
 ):
     graft.add_command(command)
 

@@ -13,6 +13,7 @@ from proxy.api.metering import Meter
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, Limits
 from proxy.errors import RateLimited, Unauthenticated
+from proxy.store.persons.methods import FORGOTTEN_WITHIN_S
 from proxy.store.records import Key
 from tests.api.house import House, open_house
 from tests.doubles.running import UpstreamDouble
@@ -126,11 +127,13 @@ def test_nothing_that_was_sent_before_is_known_again(house: House) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("stream", [True, False])
-@pytest.mark.parametrize("route", ["auto", "off"])
+@pytest.mark.parametrize(("route", "late"), [("auto", False), ("off", False), ("auto", True)])
 async def test_what_is_being_answered_ends_and_is_not_stored(
-    gated: House, upstream: UpstreamDouble, stream: bool, route: str
+    gated: House, upstream: UpstreamDouble, stream: bool, route: str, late: bool
 ) -> None:
+    """Also where this process looks too late, when nothing tells any more who it was."""
     ann = gated.person()
+    waits_s = 0 if late else FORGOTTEN_WITHIN_S
     upstream.script({"do": "gate", "name": "never"})
     body = {"model": "mirror", "messages": [{"role": "user", "content": SAID}], "stream": stream}
     with ThreadPoolExecutor(1) as pool:
@@ -138,8 +141,11 @@ async def test_what_is_being_answered_ends_and_is_not_stored(
         await upstream.began()
         if stream:
             upstream.release("never")
-        gated.ask(lambda store: store.delete_user(UserId(ann.user)))
-        answer = running.result(30)
+        try:
+            gated.ask(lambda store: store.delete_user(UserId(ann.user), forgotten_within_s=waits_s))
+            answer = running.result(30)
+        finally:
+            upstream.release("never", 100)
     assert await upstream.ended() == "left"
     assert "user_deleted" in answer.text
     assert "[DONE]" not in answer.text

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Final
 
+from proxy.domain.ports import User
 from proxy.domain.tree import UserId
 from proxy.errors import NotFound
 from proxy.store.records import Account
+from proxy.store.trees import find_user
 
 _ACCOUNTS: Final = """
     SELECT u.id, u.created_at, u.leaving_at IS NOT NULL,
@@ -30,6 +33,12 @@ def account(db: sqlite3.Connection, user_id: UserId) -> Account:
     if row is None:
         raise NotFound(f"There is no user {user_id!r}.")
     return _account(row)
+
+
+def absent(db: sqlite3.Connection, users: Sequence[User]) -> list[UserId]:
+    """Who of these users was deleted, or is being deleted."""
+    leaving = {id_ for (id_,) in db.execute("SELECT id FROM users WHERE leaving_at IS NOT NULL")}
+    return [user.id for user in users if user.id in leaving or find_user(db, user.id) != user]
 
 
 def _account(row: tuple[UserId, float, int, int, int, int, float | None]) -> Account:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import anyio
 
+from proxy.domain.ports import User
 from proxy.domain.tree import UserId
 from proxy.store.persons import departures, leaving, listing
 from proxy.store.persons.departures import Departed
@@ -35,6 +36,10 @@ class Persons(Threads, Protocol):
     async def departed(self, seen: int) -> Departed:
         """What was deleted since number `seen`."""
         return await self._glance(partial(departures.since, seen=seen))
+
+    async def absent(self, users: Sequence[User]) -> list[UserId]:
+        """Who of these users was deleted, also where somebody new has come under the name."""
+        return await self._read(partial(listing.absent, users=users))
 
     async def newest_departure(self) -> int:
         """The number from which on to ask."""

@@ -22,6 +22,7 @@ from proxy.store.migrations import version_of
 from proxy.store.persons.belongings import BELONGINGS, Belonging
 from proxy.store.persons.listing import account
 from proxy.store.rows import from_json
+from proxy.store.sealing.checking import row_of
 from proxy.store.sealing.places import TABLES
 from proxy.store.sealing.values import Row, opened, opened_bytes, unmarked
 
@@ -71,7 +72,7 @@ def _write_table(db: sqlite3.Connection, archive: ZipFile, one: Belonging, user_
         bound = TABLES[one.table].row
         sql = f"SELECT {', '.join([told, *bound])} FROM {one.table} WHERE {one.whose}"
         for values in db.execute(sql, {"user": user_id}):
-            key = tuple(map(str, values[len(names) :]))
+            key = row_of(db, one.table, {**dict(zip(bound, values[len(names) :], strict=True)), "user_id": user_id})
             pairs = zip(names, values[: len(names)], strict=True)
             row = {name: _told(db, user_id, one, name, value, key) for name, value in pairs}
             if one.table == "blobs":

@@ -60,7 +60,7 @@ async def test_nothing_of_a_user_is_left_in_any_table(client: Client) -> None:
     assert [row for row in rows if ADAS & set(" ".join(map(str, row[1])).split())] == []
     assert {table for table, _ in rows} <= {
         *("users", "trees", "nodes", "edges", "transcripts", "calls", "decisions", "systems", "active", "guarded"),
-        *("sent", "spending"),  # bob's, and what was used without a key
+        *("sent", "spending", "storage_keys"),  # bob's, what was used without a key, and the operator's
         *("search_config", "search_data", "search_content", "search_docsize", "search_idx", "departures"),
     }
     assert await store.verify() == []

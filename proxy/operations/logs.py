@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -59,6 +60,7 @@ class Redaction:
         """Texts that must never stand in a line."""
         if known := sorted((one for one in secrets if one), key=len, reverse=True):
             self._known = re.compile("|".join(map(re.escape, known)))
+            _name.cache_clear()
 
     def __call__(self, text: str) -> str:
         if self._known is not None:
@@ -80,6 +82,7 @@ def start(level: str, shape: Format = "text", who: str | None = None) -> None:
     handler.setFormatter(JsonLines(who) if shape == "json" else TextLines(who))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line tells them
     adopt()
 
 
@@ -118,7 +121,7 @@ def facts_of(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "ms": round(entry.spent_ms, 1),
         "first_byte_ms": round(entry.first_byte_ms, 1),
-        "user": entry.user,
+        "user": _name(entry.user),
         "key": entry.key,
         "model": entry.model,
         "answered_by": entry.answered_by,
@@ -126,8 +129,8 @@ def facts_of(entry: Entry) -> dict[str, Any]:
         "placed": entry.placed,
         "scorer": entry.scorer if entry.scorer != "none" else "",
         "degraded": entry.degraded,
-        "aside": entry.aside,
-        "tree": entry.tree,
+        "aside": _name(entry.aside),
+        "tree": _name(entry.tree),
         "node": entry.node,
         "stream": entry.stream,
         "prompt_tokens": prompt,
@@ -141,6 +144,18 @@ def facts_of(entry: Entry) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value or name == "status"}
 
 
+@lru_cache(4096)
+def _name(name: str) -> str:
+    """A name that a client may have chosen, without keys. Looking for keys costs more than the rest of a line."""
+    return redact(name)
+
+
+@lru_cache(4)
+def _second(at: int, form: str, *, here: bool) -> str:
+    """A moment as lines tell it, up to the second."""
+    return time.strftime(form, time.localtime(at) if here else time.gmtime(at))
+
+
 class TextLines(logging.Formatter):
     """Lines for people: time, level, logger, request, message."""
 
@@ -152,10 +167,12 @@ class TextLines(logging.Formatter):
         entry: Entry | None = record.__dict__.get("entry")
         known = entry or current.get()
         request = "" if known is NOBODY else f" {known.id}"
-        at = f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(record.created))},{int(record.msecs):03d}"
+        at = f"{_second(int(record.created), '%Y-%m-%d %H:%M:%S', here=True)},{int(record.msecs):03d}"
         line = f"{at} {record.levelname} {record.name}{self._who}{request}: {_safe(_message(record))}"
-        if entry is not None:
-            line += _safe("".join(f" {n}={_short(v)}" for n, v in facts_of(entry).items() if n not in _IN_FRONT))
+        if entry is not None:  # made of what is known here, but for names, which are looked through one by one
+            return line + _safe("".join(f" {n}={_short(v)}" for n, v in facts_of(entry).items() if n not in _IN_FRONT))
+        if content := record.__dict__.get("content"):
+            line += f" {_safe(content)}"
         for extra in _beneath(record):
             line += f"\n    | {_safe(extra)}"
         return redact(line)
@@ -171,7 +188,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         entry: Entry | None = record.__dict__.get("entry")
         told: dict[str, Any] = {
-            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "time": f"{_second(int(record.created), '%Y-%m-%dT%H:%M:%S', here=False)}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
         }
@@ -184,23 +201,23 @@ class JsonLines(logging.Formatter):
             if (known := current.get()) is not NOBODY:
                 told["request_id"] = known.id
             if content := record.__dict__.get("content"):
-                told["content"] = content
+                told["content"] = redact(content)
             if beneath := _beneath(record):
                 told["traceback"] = redact("\n".join(beneath))
-        return _as_ascii(told, redacted=entry is None)
+        return _as_ascii(told)
 
 
 _IN_FRONT = frozenset({"request_id", "method", "route", "status"})
 """Facts of a request that its line of text says before the others."""
 
 
-def _as_ascii(told: Mapping[str, Any], *, redacted: bool) -> str:
+def _as_ascii(told: Mapping[str, Any]) -> str:
     try:
         line = _encode(told)
     except (TypeError, UnicodeEncodeError, msgspec.MsgspecError):
         line = b"\xff"
     text = line.decode() if line.isascii() else json.dumps(told, default=str)
-    return (text if redacted else redact(text)).replace("\x7f", "\\u007f")
+    return text.replace("\x7f", "\\u007f")
 
 
 def _message(record: logging.LogRecord) -> str:

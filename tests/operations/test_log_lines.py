@@ -84,6 +84,23 @@ def test_keys_are_taken_out_by_their_shape(key, lines):
     assert "to nobody" in line
 
 
+@pytest.mark.parametrize("lines", [TextLines(), JsonLines()])
+def test_a_name_that_holds_a_key_is_told_without_it(lines, entry):
+    entry.user, entry.tree, entry.aside = "sk-proj-abcdefghijklmnop1234", "Bearer abcdef0123456789", "key=abc"
+    line = lines.format(record("", entry=entry))
+    assert line.count(logs.REDACTED) == 2
+    assert "abcdef" not in line
+
+
+@pytest.mark.parametrize("lines", [TextLines(), JsonLines()])
+def test_content_that_is_logged_holds_no_key_and_ends_no_line(lines, entry):
+    assert "How deep?" in lines.format(record("was asked", content="How deep?"))
+    assert lines.format(record("was asked", content="How\ndeep\x1b[0m?")).isprintable()
+    told = lines.format(record("was asked", content='{"api_key": "sk-proj-abcdefghijklmnop1234"}'))
+    assert logs.REDACTED in told
+    assert "abcdefgh" not in told
+
+
 def test_configured_keys_are_taken_out_by_their_text():
     redact = Redaction()
     redact.learn(["correct horse", "correct horse battery", ""])

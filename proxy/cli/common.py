@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from proxy.store.connection import MEMORY, file_of
 from proxy.store.sqlite import SqliteStore
 
 T = TypeVar("T")
+
+AT_ONCE = signal.SIGUSR1
+"""Ends the grace period of a worker, from the supervisor of several."""
 
 config_option = click.option(
     "--config", "config_file", type=click.Path(dir_okay=False), help="Configuration file (YAML); else $GRAFT_CONFIG."

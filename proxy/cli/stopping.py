@@ -17,7 +17,7 @@ from types import FrameType
 import uvicorn
 
 from proxy.api.watching import Watch
-from proxy.cli.workers import AT_ONCE
+from proxy.cli.common import AT_ONCE
 
 log = logging.getLogger("graft")
 

@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
+from proxy.cli.common import AT_ONCE
 from proxy.config import Settings
 from proxy.errors import ProxyError
 from proxy.operations import sharing
@@ -34,9 +35,6 @@ STORED_WITHIN_S = 15.0
 """How long workers whose grace period is over may take to store what has arrived."""
 LONGEST_PAUSE_S = 30.0
 """Longest wait before a worker that cannot start is started again."""
-
-AT_ONCE = signal.SIGUSR1
-"""Ends a worker's grace period."""
 
 _fresh = multiprocessing.get_context("spawn")
 

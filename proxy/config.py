@@ -129,6 +129,8 @@ class StorageSettings(Section):
     """An acknowledged write survives a crash of the process, or of the machine."""
     checkpoint_s: float = Field(default=3.0, gt=0)
     """How often a long reply is made durable while it streams."""
+    expire_days: float | None = Field(default=None, gt=0)
+    """Trees and branches without activity for so long are deleted, once an hour; unset, never."""
     encryption: tuple[KeySource, ...] = ()
     """Keys of what is stored: the first seals, and all of them open; none leaves everything readable."""
 

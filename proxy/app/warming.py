@@ -13,6 +13,7 @@ from litestar import Litestar
 from proxy.api import sse
 from proxy.api.metering import Meter
 from proxy.api.watching import Watch
+from proxy.app.expiring import expire_on
 from proxy.app.forgetting import Forgetting
 from proxy.app.parts import Parts
 from proxy.config import Settings
@@ -83,6 +84,8 @@ async def running(
         await forgetting.begin()
         works = (meter.keep_on(parts.store), shared.keep_on(), forgetting.keep_on())
         keeping = [asyncio.create_task(work) for work in works]
+        if settings.storage.expire_days is not None:
+            keeping.append(asyncio.create_task(expire_on(parts.store, settings.storage.expire_days)))
         warm.start()
         try:
             yield

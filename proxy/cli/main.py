@@ -12,6 +12,7 @@ from proxy.cli.backup import backup, migrate, restore
 from proxy.cli.demo import demo
 from proxy.cli.doctor.command import doctor
 from proxy.cli.evaluate import evaluate
+from proxy.cli.expire import expire
 from proxy.cli.keys import keys
 from proxy.cli.optimize import optimize
 from proxy.cli.serve import serve
@@ -55,6 +56,7 @@ for command in (
     restore,
     migrate,
     vacuum,
+    expire,
 ):
     graft.add_command(command)
 

@@ -28,6 +28,7 @@ from proxy.store.accounts import Accounts
 from proxy.store.browse import reshaping
 from proxy.store.by_hand import ByHand
 from proxy.store.connection import MEMORY, Reader, connect, whole
+from proxy.store.expiring import Expires
 from proxy.store.files import exporting, importing, staging
 from proxy.store.opening import Opening
 from proxy.store.persons import telling
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 KEPT_USERS = 10_000
 
 
-class SqliteStore(Opening, Accounts, ByHand, KeepsVectors, Persons, Pruned, Scoped, Shelf):
+class SqliteStore(Opening, Accounts, ByHand, Expires, KeepsVectors, Persons, Pruned, Scoped, Shelf):
     """Opened by `start` or `async with`, closed by `close` or at the end of that."""
 
     def __init__(

@@ -25,9 +25,13 @@ OUTLINES: Final = """
     FROM nodes n JOIN edges e ON e.node_id = n.id WHERE n.tree_id = ? AND n.seq > ? ORDER BY n.seq LIMIT ?
 """
 CHILDREN: Final = f"""
-    SELECT {NODE} FROM {NODE_FROM}
-    WHERE e.parent_id IS ? AND e.tree_id = ? AND n.seq > ? ORDER BY n.seq LIMIT ?
+    WITH page (seq) AS MATERIALIZED (
+        SELECT c.seq FROM edges e CROSS JOIN nodes c ON c.id = e.node_id
+        WHERE e.parent_id IS ? AND e.tree_id = ? AND c.seq > ? ORDER BY c.seq LIMIT ?
+    )
+    SELECT {NODE} FROM page CROSS JOIN {NODE_FROM} WHERE n.seq = page.seq ORDER BY n.seq
 """
+"""Two indexes alone are read of all children, and the rows of one page."""
 SUBTREE: Final = f"""
     {BELOW}
     SELECT {NODE} FROM below JOIN {NODE_FROM} WHERE n.id = below.id AND n.seq > ? ORDER BY n.seq LIMIT ?

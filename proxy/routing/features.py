@@ -6,8 +6,7 @@ is chosen, and nothing but the tree, the turn and the cursor is read.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from proxy.routing.pairs import READ, PairIndex
 from proxy.routing.part import Part, whole
+from proxy.routing.postings import Postings
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import read_cues
 from proxy.routing.vectors import ASKED, BOTH, TAIL, Ints
@@ -87,12 +87,12 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     asked, both, tail = similar[:, ASKED], similar[:, BOTH], similar[:, TAIL]
     nearest = similar.max(axis=1)
     average, deviation = index.vectors.spread(vector, count, both if part.pairs is None else None)
-    frequency = np.array([len(index.postings.get(word, ())) for word in words], np.float32)
+    frequency = np.array([index.postings.count(word) for word in words], np.float32)
     mass = _mass(frequency, count)
     total = float(mass.sum()) or 1.0
     rare = ((frequency > 0) & (frequency <= 2)).astype(np.float32)
-    held = _holders(index.postings, words, part)
-    said = np.concatenate([held, _any_on_path(held, part), _in_conversations(index, words, part)[part.root]])
+    held, conversations = _holders_and_conversations(index, words, part)
+    said = np.concatenate([held, _any_on_path(held, part), conversations[part.root]])
     covered, rares = (
         (_spread_out(said, len(words)) @ np.stack([mass / total, rare], axis=1)).reshape(3, -1, 2).transpose(2, 0, 1)
     )
@@ -160,7 +160,7 @@ def _mass(frequency: Row, count: int) -> Row:
     return mass
 
 
-def _holders(postings: Mapping[str, array[int]], words: Sequence[str], part: Part) -> Bits:
+def _holders(postings: Postings, words: Sequence[str], part: Part) -> Bits:
     """Which words each pair holds: bit n stands for the nth of no more than `MOST_WORDS`."""
     held = np.zeros(len(part), np.uint64)
     for bit, word in zip(_BITS, words, strict=False):
@@ -169,13 +169,15 @@ def _holders(postings: Mapping[str, array[int]], words: Sequence[str], part: Par
     return held
 
 
-def _in_conversations(index: PairIndex, words: Sequence[str], part: Part) -> Bits:
-    """Which words each conversation holds, at its first pair."""
-    held = np.zeros(len(part), np.uint64)
+def _holders_and_conversations(index: PairIndex, words: Sequence[str], part: Part) -> tuple[Bits, Bits]:
+    """The same, and which words each conversation holds, at its first pair; a word's pairs are unpacked once."""
+    held, conversations = np.zeros(len(part), np.uint64), np.zeros(len(part), np.uint64)
     for bit, word in zip(_BITS, words, strict=False):
         if (pairs := index.postings.get(word)) is not None:
-            held[part.within(index.root[np.asarray(pairs, np.int32)])] |= bit
-    return held
+            numbers = np.asarray(pairs, np.int32)
+            held[part.within(numbers)] |= bit
+            conversations[part.within(index.root[numbers])] |= bit
+    return held, conversations
 
 
 def _spread_out(held: Bits, count: int) -> Rows:

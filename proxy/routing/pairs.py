@@ -18,6 +18,7 @@ import numpy as np
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
+from proxy.routing.postings import Postings
 from proxy.routing.reading import text
 from proxy.routing.shelf import Shelf
 from proxy.routing.supply import Before, Supply
@@ -54,10 +55,10 @@ class PairIndex:
             self.systems = Named()
             """The system text under which each pair was said."""
             self.personalities = Named()
-            self.postings: dict[str, array[int]] = {}
+            self.postings = Postings()
             """Stem to the pairs that hold it, in either text."""
-            self.asked_postings: dict[str, array[int]] = {}
-            self.name_postings: dict[str, array[int]] = {}
+            self.asked_postings = Postings()
+            self.name_postings = Postings()
             self.strand_ends: array[int] = array("i")
             """The last pair of each strand: a pair and what followed it first, and what followed that first."""
             self.roots = 0
@@ -250,9 +251,10 @@ class PairIndex:
             self.strand_ends[self._strand[pair]] = pair
         if before is not None:
             self._children[before] += 1
-        _post(self.asked_postings, set(text.words(asked[:READ])), pair)
-        _post(self.postings, set(text.words(asked[:READ])), pair)
-        _post(self.name_postings, text.names(asked[:READ]), pair)
+        words = set(text.words(asked[:READ]))
+        self.asked_postings.add(words, pair)
+        self.postings.add(words, pair)
+        self.name_postings.add(text.names(asked[:READ]), pair)
         self._say(pair, node.id, asked, replied)
         return pair
 
@@ -273,8 +275,8 @@ class PairIndex:
     def _say(self, pair: int, end: NodeId, asked: str, replied: str, former_end: NodeId | None = None) -> None:
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
         self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
-        _post(self.postings, set(text.words(read)), pair)
-        _post(self.name_postings, text.names(read), pair)
+        self.postings.add(set(text.words(read)), pair)
+        self.name_postings.add(text.names(read), pair)
         self._length[pair] = min(4000, len(replied)) ** 0.5
         last = replied.rstrip()[-300:]
         self._open[pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0
@@ -295,12 +297,3 @@ READ = 4000
 
 def _joined(said: str, more: str) -> str:
     return f"{said}\n{more}" if said and more else said or more
-
-
-def _post(postings: dict[str, array[int]], found: set[str] | frozenset[str], pair: int) -> None:
-    for word in found:
-        pairs = postings.get(word)
-        if pairs is None:
-            postings[word] = array("i", (pair,))
-        elif pairs[-1] != pair:
-            pairs.append(pair)

@@ -137,7 +137,8 @@ def _nearest(apart: Floats, most: int) -> Ints:
 
 def _holders(index: PairIndex, words: Sequence[str]) -> tuple[Ints, Floats]:
     """The pairs that hold the turn's rarest words, and what each such word is worth in differing signs."""
-    postings = sorted((held for word in words if (held := index.postings.get(word)) and len(held) <= RARE), key=len)
+    rare = (word for word in words if 0 < index.postings.count(word) <= RARE)
+    postings = sorted((index.postings[word] for word in rare), key=len)
     if not postings:
         return np.zeros(0, np.int32), np.zeros(0, np.float32)
     worth = [np.full(len(held), RARE_WORTH / (1 + np.log2(len(held))), np.float32) for held in postings]

@@ -68,11 +68,9 @@ def _shared(look: Look, pairs: list[int]) -> str:
     """Up to three of the turn's words that the pairs hold, the rarest in the tree first."""
     spelt, here = text.spelling(look.turn[:READ]), set(pairs)
     held = [
-        word
-        for word in look.words
-        if word in spelt and word not in ASKING and here.intersection(look.index.postings.get(word, ()))
+        word for word in look.words if word in spelt and word not in ASKING and look.index.postings.in_any(word, here)
     ]
-    held.sort(key=lambda word: len(look.index.postings[word]))
+    held.sort(key=look.index.postings.count)
     return ", ".join(spelt[word] for word in held[:3])
 
 

@@ -342,7 +342,13 @@ def prepare(file: str) -> None:
 
     Raises ConfigError.
     """
-    if file == MEMORY or Path(file).is_file():
+    if file == MEMORY:
+        return
+    if Path(file).is_file():
+        if not os.access(Path(file).resolve().parent, os.W_OK):
+            raise ConfigError(
+                f"storage.url: the folder of {file!r} is read-only, and the database keeps its log there."
+            )
         return
     try:
         Path(file).parent.mkdir(parents=True, exist_ok=True)

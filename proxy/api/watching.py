@@ -40,6 +40,8 @@ class Watch:
     traces: Traces | None = None
     content: bool = False
     """Whether bodies are logged."""
+    names: bool = True
+    """Whether names that clients gave are told: those of trees and of helpers' tasks."""
     aside_kinds: frozenset[str] = frozenset()
     """What asides are counted as."""
     closing: bool = False
@@ -50,6 +52,8 @@ class Watch:
     def end(self, entry: Entry) -> None:
         """A request has been answered."""
         figures, model = self.figures, entry.model
+        if not self.names:
+            entry.tree, entry.aside = "", self._aside_kind(entry.aside) if entry.aside else ""
         figures.count("graft_requests_total", entry.route, entry.method, str(entry.status), entry.lane)
         figures.observe("graft_request_seconds", entry.spent_ms / 1000, entry.route)
         if entry.limit:

@@ -72,7 +72,7 @@ def create_app(
         settings.storage.url, durability=settings.storage.durability, cipher=settings.storage.cipher(env)
     )
     traces = traces or traces_of(settings.traces)
-    watch = Watch(traces=traces, content=settings.server.log_content)
+    watch = Watch(traces=traces, content=settings.server.log_content, names=not store.is_encrypted)
     store.figures = watch.figures
     parts = assemble(settings, store, configured, watch.figures, traces)
     watch.aside_kinds = aside_kinds(settings.clients)

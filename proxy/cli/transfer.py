@@ -6,15 +6,16 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from proxy.cli.common import config_option, tree_named, with_store
 from proxy.cli.progress import shown
+from proxy.config import load
 from proxy.domain.archive import Imported, Progress, Target
 from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
 from proxy.transfer import formats
@@ -110,7 +111,8 @@ def import_tree(
     personality of yours is not touched by one of the same name.
     """
     target = Target(name, None if node_id is None else NodeId(node_id), keeps_ids=True)
-    with _input(file) as source, shown("Checking") as tell:
+    kept = tempfile.SpooledTemporaryFile if load(config_file).storage.encryption else tempfile.TemporaryFile
+    with _input(file, kept) as source, shown("Checking") as tell:
         checked = check(source, form, tell)
 
         async def work(store: SqliteStore) -> Imported:
@@ -163,10 +165,10 @@ def _output(file: Path | None) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _input(file: Path) -> Iterator[BinaryIO]:
-    """A file that can be read twice."""
+def _input(file: Path, keep: Callable[[], AbstractContextManager[Any]]) -> Iterator[BinaryIO]:
+    """A file that can be read twice; what comes from elsewhere is kept meanwhile, in memory where nothing readable may be left."""
     if str(file) == "-":
-        with tempfile.TemporaryFile() as kept:
+        with keep() as kept:
             shutil.copyfileobj(sys.stdin.buffer, kept)
             yield kept
         return

@@ -23,7 +23,9 @@ from urllib.request import urlopen
 import aiohttp
 import click
 
+from proxy.config import load
 from proxy.store import SqliteStore
+from proxy.store.sealing.keys import new_key
 from tests.crash.clients import Client
 from tests.crash.ledger import Broken, Told, check
 from tests.doubles.running import running_upstream
@@ -95,7 +97,9 @@ class Nursery:
         return self._process.stdout.readline().strip()
 
 
-async def crash(folder: Path, rounds: int, servers: int, clients: int, seed: int) -> Counter[str]:
+async def crash(
+    folder: Path, rounds: int, servers: int, clients: int, seed: int, *, encrypted: bool = False
+) -> Counter[str]:
     """All rounds; returns what happened. Raises Broken."""
     chance = random.Random(seed)
     database = f"sqlite:///{folder}/graft.db"
@@ -106,11 +110,16 @@ async def crash(folder: Path, rounds: int, servers: int, clients: int, seed: int
         entry = {"model_name": "gpt-test", "litellm_params": params, "model_info": {"lane": "raw"}}
         settings = {
             "model_list": [entry],
-            "storage": {"url": database, "checkpoint_s": CHECKPOINT_S},
+            "storage": {
+                "url": database,
+                "checkpoint_s": CHECKPOINT_S,
+                "encryption": keys_in(folder) if encrypted else [],
+            },
             "routing": {"embedder": "static"},
             "server": {"log_level": "warning"},
         }
         (folder / "config.json").write_text(json.dumps(settings))
+        cipher = load(str(folder / "config.json"), {}).storage.cipher()
         playing = [Client(number, chance, ledger) for number in range(clients)]
         with Nursery(folder / "config.json", folder / "server.log") as nursery:
             for number in range(1, servers + 1):
@@ -121,12 +130,20 @@ async def crash(folder: Path, rounds: int, servers: int, clients: int, seed: int
                 await play(nursery, playing, killed, chance, ledger)
                 happened["kills"] += 1
                 await restart(nursery, killed, chance, happened)
-                async with SqliteStore(database, recover=False) as store:
+                async with SqliteStore(database, recover=False, cipher=cipher) as store:
                     counts = await check(store, ledger, CHECKPOINT_S)
                 upstream.reset()
     happened.update(counts)
     happened["requests"] = len(ledger)
     return happened
+
+
+def keys_in(folder: Path) -> list[dict[str, str]]:
+    """A new key in a file of its own, as the configuration names it."""
+    file = folder / "storage.key"
+    file.touch(0o600)
+    file.write_text(new_key())
+    return [{"key_file": str(file)}]
 
 
 async def play(nursery: Nursery, clients: list[Client], killed: int, chance: random.Random, ledger: list[Told]) -> None:
@@ -171,14 +188,15 @@ async def restart(nursery: Nursery, number: int, chance: random.Random, happened
 @click.option("--servers", default=1, show_default=True, help="Servers on one database; each round kills one of them.")
 @click.option("--clients", default=8, show_default=True)
 @click.option("--seed", default=0, show_default=True)
+@click.option("--encrypted", is_flag=True, help="With encryption of what is stored.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="An empty folder for database and log.")
-def main(rounds: int, servers: int, clients: int, seed: int, keep: Path | None) -> None:
+def main(rounds: int, servers: int, clients: int, seed: int, encrypted: bool, keep: Path | None) -> None:
     """Kill servers at random moments and check that every promise was kept."""
     with tempfile.TemporaryDirectory(prefix="graft-crash-") as passing:
         folder = keep or Path(passing)
         folder.mkdir(exist_ok=True)
         try:
-            happened = asyncio.run(crash(folder, rounds, servers, clients, seed))
+            happened = asyncio.run(crash(folder, rounds, servers, clients, seed, encrypted=encrypted))
         except Broken as exc:
             raise click.ClickException(str(exc)) from exc
     click.echo(f"Sound after {rounds} rounds: " + ", ".join(f"{count} {what}" for what, count in happened.items()))

@@ -12,9 +12,9 @@ from tests.store.client import Client
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(("servers", "rounds"), [(1, 3), (2, 2)])
-async def test_no_promise_is_broken_by_a_kill(tmp_path: Path, servers: int, rounds: int) -> None:
-    happened = await crash(tmp_path, rounds, servers, clients=4, seed=servers)
+@pytest.mark.parametrize(("servers", "rounds", "encrypted"), [(1, 3, False), (2, 2, True)])
+async def test_no_promise_is_broken_by_a_kill(tmp_path: Path, servers: int, rounds: int, encrypted: bool) -> None:
+    happened = await crash(tmp_path, rounds, servers, clients=4, seed=servers, encrypted=encrypted)
     assert happened["kills"] >= rounds
     assert happened["requests"] >= happened["acknowledged"] > 0
 

@@ -23,6 +23,7 @@ import openai
 import pytest
 
 from proxy.api.auth import digest, new_key
+from proxy.config import load
 from proxy.domain.tree import Node
 from proxy.store.sqlite import SqliteStore
 from tests.doubles.running import UpstreamDouble
@@ -102,7 +103,8 @@ class Served:
         """Run something on the server's database, from this process."""
 
         async def run() -> T:
-            async with SqliteStore(f"sqlite:///{self.database}", recover=False) as store:
+            cipher = load(str(self.config), {}).storage.cipher()
+            async with SqliteStore(f"sqlite:///{self.database}", recover=False, cipher=cipher) as store:
                 return await work(store)
 
         with ThreadPoolExecutor(1) as pool:  # a loop of its own, also below a running one

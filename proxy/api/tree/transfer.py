@@ -159,7 +159,7 @@ def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRout
         Nodes that are not in the tree yet get ids of their own, always the same ones for the same file; on a server without keys they
         keep the file's.
         """
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as kept:
+        with tempfile.SpooledTemporaryFile(max_size=0 if store.is_encrypted else IN_MEMORY) as kept:
             async for piece in request.stream():
                 kept.write(piece)
             alone = caller == LOCAL  # on a server without keys, which has an operator and nobody else

@@ -39,6 +39,9 @@ PERMIT = "graft_permit"
 LIMITS = "graft_limits"
 """Where a request's state holds what tells how much of its key's limits is left."""
 
+LONGEST_NAME = 500
+"""Characters of a sub-user's name."""
+
 KNOWN_FOR_S = 2.0
 """How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
 
@@ -181,6 +184,13 @@ class Gatekeeper:
         return key
 
     def _sub_user(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
+        """Who is named, letter for letter: names that only look alike are different people. Raises InvalidRequest."""
+        named = self._named(headers, body)
+        if named is not None and len(named) > LONGEST_NAME:
+            raise InvalidRequest(f"The name of a user is longer than {LONGEST_NAME} characters.", param="user")
+        return named
+
+    def _named(self, headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
         if self._signed is not None:
             return self._signed.user(headers)
         for name in self._user_headers:

@@ -24,6 +24,11 @@ from proxy.operations.entry import current
 
 _PACKINGS: Final = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 """What zlib must be told to read each coding."""
+_HARMLESS: Final = {
+    b"x-content-type-options": b"nosniff",
+    b"content-security-policy": b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+}
+"""The page that describes the API has a style sheet in it, and nothing else that a browser would load or run."""
 _STEP: Final = 256 * 1024
 
 
@@ -133,13 +138,17 @@ def _bodiless(send: Send) -> Send:
 
 
 def _told(scope: Scope, send: Send) -> Send:
-    """Answers that say what is left of the key's limits, where it has any."""
+    """Answers that say what is left of the key's limits, where it has any, and that no browser takes for a page of ours.
+
+    What users have stored goes out again as JSON or as a file; a browser that is led to it shall neither guess another type nor run it.
+    """
 
     def sent(message: Message) -> Any:
-        if message["type"] == "http.response.start" and (limits := scope.get("state", {}).get(LIMITS)) is not None:
-            told = {name.encode(): value.encode() for name, value in limits().items()}
-            others = [(name, value) for name, value in message["headers"] if name.lower() not in told]
-            message = cast("Message", {**message, "headers": [*others, *told.items()]})
+        if message["type"] == "http.response.start":
+            told = {} if (limits := scope.get("state", {}).get(LIMITS)) is None else limits()
+            own = _HARMLESS | {name.encode(): value.encode() for name, value in told.items()}
+            others = [(name, value) for name, value in message["headers"] if name.lower() not in own]
+            message = cast("Message", {**message, "headers": [*others, *own.items()]})
         return send(message)
 
     return cast("Send", sent)

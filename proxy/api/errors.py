@@ -79,7 +79,9 @@ def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Resp
     """An error that Graft raised on purpose."""
     status = status_of(exc)
     if status >= 500:
-        log.warning("%s %s: %s: %s", request.method, request.url.path, type(exc).__name__, exc.message)
+        log.warning(
+            "%s %s: %s: %s", request.method, in_one_line(request.url.path), type(exc).__name__, in_one_line(exc.message)
+        )
     return Response(body_of(exc), status_code=status, headers=headers_of(exc), media_type=MediaType.JSON)
 
 
@@ -102,7 +104,7 @@ def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[
 def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
     """Anything else: logged once, here, and told without its details."""
     current.get().failure = type(exc).__name__
-    log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+    log.error("%s %s failed", request.method, in_one_line(request.url.path), exc_info=exc)
     return _refused(500, "Graft failed on this request. The server's log has the details.")
 
 
@@ -133,6 +135,11 @@ def refusal(status: int, message: str) -> dict[str, Any]:
     """OpenAI's error body for what none of Graft's errors stands for."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
+
+
+def in_one_line(text: str) -> str:
+    """Foreign text as it may stand in a log: nothing in it begins a line, moves a cursor or turns the direction of writing."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _refused(status: int, message: str) -> Response[dict[str, Any]]:

@@ -39,6 +39,8 @@ _LITELLM = frozenset(
     retry_strategy roles routing_strategy rpm rust search_tool_name secret_fields self shared_session silent_model ssl_verify
     stream_chunk_size stream_response stream_timeout stream_timeout_by_service_tier supports_system_message tag_regex tags
     tenant_id text_completion thinking tiered_pricing timeout timeout_by_service_tier together_ai tpm ttl
+    api_type apikey applied_guardrails batch_models cache_hit logging model_id predibase_tenant_id prompt_integration token url
+    wx_credentials
     turn_off_message_logging use_chat_completions_api use_client use_in_pass_through use_litellm_proxy use_xai_oauth
     user_continue_message vector_store_id verbose weight
     """.split()  # noqa: SIM905  # a hundred quotes and commas hide the words

@@ -31,7 +31,7 @@ from proxy.upstream.shapes import readable
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, StreamReader
 
-_NO_USAGE = re.compile(rb'\s*"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
+_NO_USAGE = re.compile(rb'(?:(?<!\s)\s+)?"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
 """Cannot match inside a JSON string: a quote in there is escaped. Slow, for it is tried at every byte."""
 _NO_USAGE_SPELLED = (b',"usage":null', b', "usage": null')
 """As most servers write it."""

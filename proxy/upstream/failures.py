@@ -32,7 +32,7 @@ _LITELLM_NOTICE = "This looks like a bug in LiteLLM"
 """Where LiteLLM begins to ask for a bug report, stack frames included."""
 
 _URL_SECRET = re.compile(r"([?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s'\"]+", re.IGNORECASE)
-_URL_USER = re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@")
+_URL_USER = re.compile(r"((?<!\w)\w+://)[^/\s:@]+:[^/\s@]+@")
 _BEARER = re.compile(r"\b(Bearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _TOO_LONG = re.compile(
     r"maximum (context|prompt|input|model) length|context[ _](length|window|size|limit)|prompt is too long"

@@ -85,12 +85,29 @@ def _prepare(litellm: Any) -> None:
 
 def _rehearse(litellm: Any) -> None:
     """Answer a made-up request without any connection: what LiteLLM imports and builds at first use is then at hand."""
+    _block_gigachat()
     request = {"model": "openai/gpt-4.1", "messages": [{"role": "user", "content": "Hello"}], "api_key": "none"}
     litellm.completion(**request, mock_response="Hello")
     for _ in litellm.completion(**request, mock_response="Hello", stream=True):
         pass
     importlib.import_module("anyio._backends._asyncio")
     importlib.import_module("openai").AsyncOpenAI(api_key="none").chat.completions  # noqa: B018  # resources load lazily
+
+
+def _block_gigachat() -> None:
+    """GigaChat's adapter fetches pictures past LiteLLM's own check, and swallows what goes wrong: it gets data URLs only.
+
+    A test asks every provider that LiteLLM knows to look at a picture, so another of this kind does not go unseen.
+    """
+    chat: Any = importlib.import_module("litellm.llms.gigachat.chat.transformation")
+    files: Any = importlib.import_module("litellm.llms.gigachat.file_handler")
+    upload = chat.GigaChatConfig._upload_image  # noqa: SLF001
+
+    def upload_image(self: Any, image_url: str) -> Any:
+        return upload(self, image_url) if image_url.startswith("data:") else _refuse_url(image_url)
+
+    chat.GigaChatConfig._upload_image = upload_image  # noqa: SLF001
+    files._download_image_sync = files._download_image_async = _refuse_url  # noqa: SLF001
 
 
 def _refuse_url(url: str) -> NoReturn:

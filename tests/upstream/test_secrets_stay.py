@@ -1,100 +1,14 @@
 """Nothing in a request chooses where the server's key goes, what it fetches, or whom it asks."""
 
 import contextlib
-import socket
-import threading
 
 import pytest
 
 from proxy.errors import InvalidRequest, UpstreamError
+from tests.doubles.acting import attacks
 from tests.upstream.conftest import KEY, entry
 
 pytestmark = pytest.mark.anyio
-
-
-class Listener:
-    """A loopback port that must never be called; it remembers who did."""
-
-    def __init__(self):
-        self.calls = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-
-    def _listen(self):
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(1)
-                self.calls.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-    def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join()
-
-
-@pytest.fixture
-def elsewhere():
-    listener = Listener()
-    yield listener
-    listener.close()
-
-
-def attacks(url):
-    """Parameters that make LiteLLM, its transport or a provider act, were they to reach it."""
-    base = f"{url}/v1"
-    return {
-        "api_base": base,
-        "base_url": base,
-        "api_key": "sk-mine",
-        "api_version": "2024",
-        "extra_headers": {"Host": url, "x-stolen": "1"},
-        "headers": {"x-stolen": "1"},
-        "provider_specific_header": {"custom_llm_provider": "openai", "extra_headers": {"x-stolen": "1"}},
-        "fallbacks": [{"model": "openai/x", "api_base": base}],
-        "context_window_fallback_dict": {"gpt-double": "openai/x"},
-        "model_list": [{"model_name": "m", "litellm_params": {"model": "openai/x", "api_base": base}}],
-        "custom_llm_provider": "ollama",
-        "deployment_id": "other",
-        "organization": "org-mine",
-        "mock_response": "mocked",
-        "mock_tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
-        "mock_delay": 60,
-        "mock_timeout": True,
-        "timeout": 0.000001,
-        "request_timeout": 0.000001,
-        "stream_timeout": 0.000001,
-        "num_retries": 5,
-        "max_retries": 5,
-        "caching": True,
-        "cache": {"no-cache": False},
-        "success_callback": ["webhook"],
-        "logger_fn": "print",
-        "azure": True,
-        "azure_ad_token": "t",
-        "aws_bedrock_runtime_endpoint": url,
-        "vertex_credentials": "{}",
-        "prompt_id": "p",
-        "guardrails": ["x"],
-        "litellm_credential_name": "c",
-        "litellm_metadata": {"api_base": base},
-        "allowed_openai_params": ["api_base"],
-        "shared_session": "s",
-        "client": "c",
-        "proxy_server_request": {"url": base},
-        "use_litellm_proxy": True,
-        "ssl_verify": False,
-        "drop_params": False,
-        "input_cost_per_token": -1,
-        "hf_model_name": "x/y",
-        "thinking": {"type": "enabled", "budget_tokens": 9},
-    }
 
 
 NAMES = sorted(attacks(""))

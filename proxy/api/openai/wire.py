@@ -8,6 +8,7 @@ Source: OpenAI API reference, create chat completion; the refusals follow the an
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def decode(body: bytes) -> dict[str, Any]:
     try:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidRequest(f"The body is not JSON: {exc}") from exc
+        raise InvalidRequest(f"The body is not JSON: {_half(body) or exc}") from exc
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(decoded):
         raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if not isinstance(decoded, dict):
@@ -211,6 +212,18 @@ def _check_last(messages: Sequence[InMessage]) -> None:
     last = next((m for m in reversed(messages) if m.role not in ("system", "developer")), None)
     if last is not None and last.role == "user" and _is_empty(last.content):
         raise InvalidRequest("The user's message is empty.", param=f"messages[{len(messages) - 1}].content")
+
+
+def _half(body: bytes) -> str | None:
+    """What to say of a body that is JSON but for half a character: the decoder calls it cut off, wherever it stands."""
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        half = exc.object[exc.start : exc.start + 1].encode("unicode_escape").decode()
+        return f"it holds half a character ({half}), one of a pair of surrogates without the other."
+    except (ValueError, RecursionError):
+        return None
+    return None
 
 
 def _is_deep(value: object) -> bool:

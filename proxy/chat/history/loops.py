@@ -25,7 +25,7 @@ _PAIRS: Final = (
         r"<(tool_call|function_call|function|invoke|action)\b",
     ),
     (r"EXECUTION RESULT of \[", r"<(function=|execute_)"),  # OpenHands
-    (r"(?i)observation:", r"(?im)^\W*action( input)?\W*:|```"),  # ReAct, SWE-agent
+    (r"(?i)observation:", r"(?im)^[^\w\n]*action( input)?[^\w\n]*:|```"),  # ReAct, SWE-agent
 )
 _RESULTS: Final = tuple((re.compile(result), re.compile(call)) for result, call in _PAIRS)
 """How a result opens, and what the call before it holds."""

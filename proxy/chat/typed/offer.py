@@ -48,7 +48,9 @@ TITLE_MAX = 60
 """Letters of an offered conversation that are told."""
 
 _MARK = "(Graft: this looks like "
-_LINE = re.compile(r"\s*\(Graft: this looks like [^\n]*\. Answer yes to (move it there|open it)\.\)\s*\Z")
+_LINE = re.compile(
+    r"(?:(?<!\s)\s+)?\(Graft: this looks like [^\n]{1,400}\. Answer yes to (move it there|open it)\.\)\s*\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)

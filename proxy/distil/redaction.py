@@ -41,6 +41,11 @@ ENTROPY: Final = 4.5
 LENGTH: Final = 24
 """Letters of the shortest string that is looked at for that."""
 
+PIECE: Final = 2_000
+"""Letters of a line that are looked at together."""
+OVERLAP: Final = 600
+"""Letters that one piece shares with the next, so that a secret stands whole in one of them."""
+
 _KEY_BLOCK: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\Z)", re.DOTALL
 )
@@ -77,11 +82,19 @@ def redact_all(texts: Sequence[str]) -> tuple[list[str], int]:
 def _line(line: str) -> tuple[str, int]:
     count = 0
     # The longest first: a token must not be left with the half that another detector does not see.
-    for secret, kind in sorted(set(_secrets(line)), key=lambda found: -len(found[0])):
+    found_in = {one for piece in _pieces(line) for one in _secrets(piece)}
+    for secret, kind in sorted(found_in, key=lambda found: -len(found[0])):
         if secret in line:
             line = line.replace(secret, f"[redacted: {kind}]")
             count += 1
     return line, count
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """A line as it is, or, where it is very long, in pieces that overlap: some detectors take the square of what they look at."""
+    yield line[:PIECE]
+    for start in range(PIECE - OVERLAP, len(line) - OVERLAP, PIECE - OVERLAP):
+        yield line[start : start + PIECE]
 
 
 def _secrets(line: str) -> Iterator[tuple[str, str]]:

@@ -234,10 +234,24 @@ READERS: dict[str, Callable[[str], object]] = {
     "how a program's result opens": lambda said: is_result(Message({"role": "user", "content": said}), HELLO),
     "placed text taken off": without_placed,
     "sentences": extract.sentences,
-    "secrets": redaction.redact,
     "keys in errors": lambda said: redact(said, ["sk-upstream-secret"]),
     "thinking": lambda said: Message({"role": "assistant", "content": said}).spoken,
 }
+
+
+def test_secrets_in_a_very_long_line_take_time_that_grows_with_it() -> None:
+    """The library's detectors take the square of what they look at, so a line is read in pieces: beyond two of them, growth is linear."""
+    redaction.redact("password is hunter22")
+    for seed in ("`", "a", "password=", "a b"):
+        short, long = seed * (12_000 // len(seed)), seed * (48_000 // len(seed))
+        base, later = min(spent(redaction.redact, short) for _ in range(2)), spent(redaction.redact, long)
+        assert base < QUICK_S or later / base < MOST_GROWTH, (seed, base, later)
+
+
+def test_a_secret_across_two_pieces_of_a_long_line_is_found() -> None:
+    for place in range(redaction.PIECE - 200, redaction.PIECE + 100, 37):
+        line = "word " * (place // 5) + "ghp_" + "a1B2c3D4" * 4 + "abcd" + " word" * 900
+        assert "ghp_" not in redaction.redact(line).text
 
 
 @pytest.mark.parametrize("reader", READERS)

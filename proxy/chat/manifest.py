@@ -73,6 +73,8 @@ def manifest(request: Request, prepared: Prepared, new: Mapping[int, int], *, wi
             items.append({"turn": new[id(line.message)]})
         elif line.message is alone and isinstance(alone.wire["content"], str):
             items.append("system")
+        elif id(line.message) in prepared.buried:
+            items.append({"wire": GONE})
         else:
             items.append({"wire": _without_bytes(line.message.wire, pictures)})
     return zlib.compress(_spelt(items), LEVEL)
@@ -92,7 +94,7 @@ def _followed(prepared: Prepared, items: list[Item]) -> Sequence[Line]:
     if run < 2 or placed or known[run - 1] - known[0] != run - 1:
         return lines
     first, end = known[0], known[run - 1]
-    items += [{"wire": dict(line.message.wire)} for line in lines[:first]]
+    items += [{"wire": GONE if id(line.message) in prepared.buried else line.message.wire} for line in lines[:first]]
     items.append({"path": lines[end].node_id, "messages": run})
     return lines[end + 1 :]
 

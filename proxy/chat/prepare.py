@@ -188,7 +188,9 @@ class Preparation:
         lines = verbatim(messages, standing.pieces, self._zones(request.turn.model), nodes)
         context = Context(lines, sum(line.tokens for line in lines), (), 0)
         names = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
-        return Prepared(attachment, None, context, list(names), standing.pieces)
+        said_again = request.turn.said
+        buried = frozenset(id(said_again[i]) for i in cursor.skipped - cursor.commands if i < len(said_again))
+        return Prepared(attachment, None, context, list(names), standing.pieces, buried)
 
     def _zones(self, model: str) -> ZonesAs:
         if self._zones_as != "auto":

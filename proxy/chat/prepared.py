@@ -35,6 +35,8 @@ class Prepared:
     """The conversations that contributed, each once."""
     pieces: Sequence[Piece] = ()
     """What Graft placed of its own."""
+    buried: frozenset[int] = frozenset()
+    """Messages, by `id()`, that the client sent again although they were deleted: they go out as they came, and are not kept."""
 
     @property
     def loose(self) -> list[Message]:

@@ -45,7 +45,9 @@ async def test_what_a_user_asks_takes_no_more_steps_beside_many_others(store: Sq
         await store.search(other.user.id, "how", None, None, 1)
     beside = {what: await steps.of(deed) for what, deed in deeds(person).items()}
     for what, taken in alone.items():
-        parts = 3 if what.startswith("search") else 1.1  # the index of words is in more parts: a few, however large it is
+        parts = (
+            3 if what.startswith("search") else 1.1
+        )  # the index of words is in more parts: a few, however large it is
         assert beside[what] <= parts * taken + 2 * size.EVERY, what
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
 from proxy.chat.request import new_nodes
@@ -96,3 +98,20 @@ async def test_what_stands_around_deleted_words_is_adopted_in_one_line(road: Roa
     messages = [(user if i % 2 == 0 else assistant)(text) for i, text in enumerate(history)]
     cursor = await road.cursor(*messages, user("Go on"))
     assert (cursor.node_id, cursor.skipped) == (told.node, {2, 3})
+
+
+async def test_what_is_sent_again_under_follow_goes_out_and_is_kept_nowhere(road: Road) -> None:
+    """The client's own list goes to the model as it came; the account of what was sent says that something was deleted."""
+    words = ["My pin?", "It is 4711.", "And the other?", "It is 4712.", "Boats?", "Float."]
+    history = await chat_of_short_words(road, *words)
+    await road.store.delete(ANN, (await road.nodes())[2].id)
+    told = await road.ask(*history, NEW, policy="follow")
+    assert road.upstream.texts == [*words, "And what else?"]
+    [body, *_] = await road.store._read(
+        lambda db: db.execute("SELECT body FROM sent ORDER BY rowid DESC LIMIT 1").fetchone()
+    )
+    kept = zlib.decompress(body).decode()
+    assert "4712" not in kept
+    assert "Boats" not in kept
+    assert "deleted since" in kept
+    assert told.text in await road.said()

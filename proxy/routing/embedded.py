@@ -68,6 +68,9 @@ AT_ONCE = 48
 AHEAD = 12
 """Pairs whose vectors are computed at a time where nobody waits: a request that comes meanwhile waits for these."""
 
+HURRIED = 3
+"""Pairs whose vectors are computed at a time where a request waits: a third of a second, for texts of any length."""
+
 SHOWN = 3
 """Other branches named among the candidates."""
 
@@ -182,8 +185,8 @@ class EmbeddedScorer:
             index.refresh(self._embedder, AT_ONCE)
             return
         until = time.monotonic() + self._waits_s
-        for _ in range(AT_ONCE // AHEAD):
-            if not index.refresh(self._embedder, AHEAD) or time.monotonic() > until:
+        for _ in range(AT_ONCE // HURRIED):
+            if not index.refresh(self._embedder, HURRIED) or time.monotonic() > until:
                 return
 
     def _index(self, model: TreeModel) -> PairIndex:

@@ -100,6 +100,7 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     named = _holders(index.name_postings, sorted(text.names(turn[:READ]))[:12], part)
     depth, opens = part.of(index.depth), part.of(index.open)
     logs = np.log1p(np.stack([depth, _after(part)]), dtype=np.float32)
+    path_max, path_max_asked = _max_on_path(np.stack([nearest, asked]), part, 1.0)
     columns = np.empty((len(PLACE), len(part)), np.float32)
     for column, values in zip(
         columns,
@@ -107,8 +108,8 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
             asked,
             both,
             tail,
-            _max_on_path(nearest, part, 1.0),
-            _max_on_path(asked, part, 1.0),
+            path_max,
+            path_max_asked,
             _sum_on_path(both, part) / (part.steps + 1),
             _max_on_path(nearest, part, FADE),
             both[part.root],
@@ -187,9 +188,11 @@ def _spread_out(held: Bits, count: int) -> Rows:
 
 
 def _max_on_path(values: Row, part: Part, fade: float) -> Row:
+    """The highest value above each place and there, of one row of values or of several."""
     best = values
     for step, ancestor in enumerate(part.jumps):
-        best = np.maximum(best, best[ancestor] * np.float32(fade ** (1 << step)))
+        above = best[..., ancestor]
+        best = np.maximum(best, above if fade == 1 else above * np.float32(fade ** (1 << step)))
     return best
 
 

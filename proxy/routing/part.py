@@ -50,6 +50,8 @@ class Part:
     """The first pair of each one's conversation, by its place in the part."""
     known: int
     """Pairs of the whole tree."""
+    depth: Ints | None = None
+    """How many pairs stand above each, where that is known."""
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -91,6 +93,8 @@ class Part:
     @cached_property
     def steps(self) -> Ints:
         """How many pairs of the part stand above each on its path."""
+        if self.depth is not None:
+            return self.depth
         steps: Ints = (self.parent != np.arange(len(self))).astype(np.int32)
         for ancestor in self.jumps:
             steps = steps + steps[ancestor]
@@ -99,7 +103,7 @@ class Part:
 
 def whole(index: PairIndex) -> Part:
     """All of a tree."""
-    return Part(None, index.parent, index.root, len(index))
+    return Part(None, index.parent, index.root, len(index), index.depth)
 
 
 def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, tips: Ints) -> tuple[Part, Ints]:

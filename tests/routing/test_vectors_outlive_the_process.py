@@ -9,7 +9,7 @@ import pytest
 from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.routing.decision import Weights
-from proxy.routing.embedded import AHEAD, EmbeddedScorer
+from proxy.routing.embedded import HURRIED, EmbeddedScorer
 from proxy.routing.grove import Grove
 from proxy.routing.keeping import Keeping
 from proxy.routing.limits import RoutingLimits
@@ -170,10 +170,10 @@ async def test_a_request_waits_for_few_vectors_where_time_is_short():
     book = Book(60)
     hurried, embedder = process(book, Stored(), waits_s=0.0)
     await hurried.attach(asked(book))
-    assert len(embedder.asked) <= 3 * AHEAD + 1
+    assert len(embedder.asked) <= 3 * HURRIED + 1
     patient, embedder = process(book, Stored(), waits_s=60.0)
     await patient.attach(asked(book))
-    assert len(embedder.asked) > 3 * AHEAD + 1
+    assert len(embedder.asked) > 3 * HURRIED + 1
 
 
 async def test_nobody_waits_behind_what_is_computed_ahead_for_others():

@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.doubles.pictures import PNG
 
-OPEN = {"/health", "/ready"}
-"""Routes without anything of anybody; those of the API's description, below `/api/docs`, are open too."""
+OPEN = {"/health", "/ready", "/metrics"}
+"""Routes without anything of anybody (that of the figures has a rule of its own, see tests/operations); those of the API's description, below `/api/docs`, are open too."""
 
 MESSAGES = [{"role": "user", "content": "Why is that?"}]
 FILE = {

@@ -49,7 +49,7 @@ FICKLE = re.compile(
     r"\b(n|t|c|a|i|m|s|call|k|chatcmpl-mirror)[_-][A-Za-z0-9]{18,22}\b"
     r'|"(at|created|created_at|updated_at|removed_at|started_at|decided_at|spent_ms|overhead_ms|find|place|context|store)":[\d.e+-]+'
 )
-FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence"}
+FICKLE_HEADERS = {"date", "content-length", "x-graft-overhead-ms", "x-graft-confidence", "x-request-id"}
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ class EmbeddedScorer:
                 chances[[CONTINUE, FORK]] = 0
         if question.fresh is not None and brings_its_text(question.new_turn):
             chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
-        if question.fresh is None and works_on_the_answer_alone(question.new_turn):
+        if question.fresh is None and works_on_the_answer_alone(question.new_turn, index.texts(active)[1]):
             chances *= OF_THE_ANSWER
         if len(index) <= SMALL:
             chances[FORK] *= FORKS_IN_A_SMALL_TREE

@@ -1,7 +1,7 @@
 """Fitting the embedded scorer's weights on labelled cases, and saying honestly how good they are.
 
 `train(folder, out, embedder)` reads `cases.jsonl` and, where present, `train/cases.jsonl`, draws further decisions from the same
-dialogues, cross-validates by source dialogue (`learn/folds.py`), fits on everything and writes one JSON file with the figures in its
+dialogues and from some of our own making, cross-validates by source dialogue (`learn/folds.py`), fits on everything and writes one JSON file with the figures in its
 `report`. The same data give the same file. It needs the dependency group `train` (LightGBM, scikit-learn); the scorer does not.
 
 The costs of mistakes and the trust in choices are settled on cross-validated verdicts. So that no figure in the report profits from
@@ -26,10 +26,12 @@ from proxy.routing.evidence import COLUMNS, Ranker
 from proxy.routing.features import Row, Rows
 from proxy.routing.learn import cache, fitting
 from proxy.routing.learn.dialogues import Dialogue, collect, concerned, confined
-from proxy.routing.learn.draws import draw
+from proxy.routing.learn.draws import draw_all
+from proxy.routing.learn.errands import errands
 from proxy.routing.learn.examples import measure
 from proxy.routing.learn.fitting import Flat
 from proxy.routing.learn.folds import deal
+from proxy.routing.learn.lessons import lessons
 from proxy.routing.learn.lived import Scorers, lived_with
 from proxy.routing.learn.report import figures
 from proxy.routing.learn.shape import text_only
@@ -39,7 +41,14 @@ from proxy.routing.reading.cues import read_cues
 
 FOLDS = 8
 SHARE = 0.6
-DRAWN_WEIGHT = 0.4
+DRAWN_WEIGHT, MIXED_WEIGHT = 0.4, 0.25
+"""Of decisions drawn from the dialogues alone, and of those that hold dialogues of our own making, where a labelled one weighs 1."""
+
+STAYS_WEIGHT = 0.15
+"""Of the follow-ups drawn in small trees and in chats where forks are learned: no labelled tree is as small as those."""
+
+OURS = -1
+"""The fold of dialogues of our own making, which are in every fit."""
 
 STAYS, GOES, OPENS = range(3)
 STEP = np.array([STAYS, GOES, OPENS, STAYS])
@@ -71,6 +80,8 @@ class Corpus:
     """Labelled decisions first, then drawn ones; nothing here has met a source that is left out."""
     labelled: int
     """How many of those learned from are labelled."""
+    mixed: int
+    """Where among them the decisions begin that hold dialogues of our own making."""
     turns: Rows
     """Vectors of all distinct turns of the dialogues that are learned from."""
     cues: Rows
@@ -140,24 +151,24 @@ def gather(folder: Path, embedder: Embedder, kept: Path | None, without: Sequenc
     fold = deal(cases, list(dialogues), FOLDS)
     open_to = _open(cases, dialogues, without)
     labelled = confined(cases, open_to) if without else cases
-    drawn = draw(open_to)
+    alone, mixed = draw_all(open_to, {**errands(), **lessons()})
     remembering = cache.Remembering(embedder, kept)
     data = [file.read_bytes() for file in files]
 
     def measured(name: str, found: Sequence[Case]) -> Measured:
         told = cache.table(kept, f"{embedder.name}-{name}", data, lambda: Table.of(measure(found, remembering)))
         names = [concerned(case) for case in found]
-        return Measured(
-            told, np.array([fold[own] for own, _ in names]), np.array([fold[active] for _, active in names])
-        )
+        own, active = (np.array([fold.get(pair[at], OURS) for pair in names]) for at in (0, 1))
+        return Measured(told, own, active)
 
     turns = _turns(open_to)
     said = [turn for _, turn, _ in turns]
     corpus = Corpus(
         cases=cases,
         judged=measured("judged", cases),
-        learned=measured("-".join(["learned", *sorted(without)]), [*labelled, *drawn]),
+        learned=measured("-".join(["learned", *sorted(without)]), [*labelled, *alone, *mixed]),
         labelled=len(labelled),
+        mixed=len(labelled) + len(alone),
         turns=remembering.embed(said),
         cues=np.array([read_cues(turn) for turn in said], np.float32),
         first=np.array([first for _, _, first in turns]),
@@ -206,8 +217,9 @@ def fit(corpus: Corpus, away: int | None, chosen: Ints) -> Flat:
     earlier = fitting.ranker(*table.earlier_of(labelled[table.kinds[labelled] == FORK]), ridge=10)
     weighed = table.weigh(_opens_unseen(corpus, away), Ranker.read(others), Ranker.read(earlier))
     rows, steps = weighed.rows[chosen], STEP[table.kinds[chosen]]
-    weights = np.where(chosen < corpus.labelled, 1.0, DRAWN_WEIGHT)
-    staying = labelled[(STEP[table.kinds[labelled]] == STAYS) & (table.earlier_counts[labelled] > 0)]
+    weights = np.select([chosen < corpus.labelled, chosen < corpus.mixed], [1.0, DRAWN_WEIGHT], MIXED_WEIGHT)
+    told_apart = chosen[(chosen < corpus.labelled) | (chosen >= corpus.mixed)]
+    staying = told_apart[(STEP[table.kinds[told_apart]] == STAYS) & (table.earlier_counts[told_apart] > 0)]
     return {
         "columns": list(COLUMNS),
         "opens": _opener(corpus, [away]),
@@ -216,7 +228,11 @@ def fit(corpus: Corpus, away: int | None, chosen: Ints) -> Flat:
         "linear": fitting.regression(rows, steps, weights, 0.05),
         "forest": fitting.forest(rows, steps, weights),
         "share": SHARE,
-        "forks": fitting.forks(weighed.rows[staying], table.kinds[staying] == FORK),
+        "forks": fitting.forks(
+            weighed.rows[staying],
+            table.kinds[staying] == FORK,
+            np.where(staying < corpus.labelled, 1.0, STAYS_WEIGHT),
+        ),
     }
 
 

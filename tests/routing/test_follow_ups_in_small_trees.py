@@ -53,7 +53,7 @@ def scorer(request: pytest.FixtureRequest) -> EmbeddedScorer:
     return EmbeddedScorer(Remembering(embedder(request.param)), Weights.shipped(request.param))
 
 
-LEAST_CHANGES = {"minilm": 80, "static": 45}
+LEAST_CHANGES = {"minilm": 105, "static": 45}
 """Of the 180 changes of subject, how many must leave, with each embedder."""
 
 READ = ("en", "de", "fr", "es", "ru", "zh")

@@ -20,7 +20,7 @@ from proxy.routing.bench.cases import Case, Prefix, read_cases
 from proxy.routing.decision import Weights
 from proxy.routing.embedder import unit
 from proxy.routing.evidence import COLUMNS, weigh
-from proxy.routing.learn import cache, fitting
+from proxy.routing.learn import cache, draws, fitting
 from proxy.routing.learn.cache import Remembering
 from proxy.routing.learn.dialogues import collect, confined, named
 from proxy.routing.learn.draws import draw
@@ -236,7 +236,9 @@ def test_one_command_trains_and_reports(folder: Path, tmp_path: Path, monkeypatc
     pytest.importorskip("lightgbm")
     pytest.importorskip("sklearn")
     monkeypatch.setattr(training, "FOLDS", 3)
-    monkeypatch.setattr(training, "draw", lambda dialogues: draw(dialogues)[:150])
+    monkeypatch.setattr(draws, "PLAN", ((4, 4, 24), (2, 16, 27)))
+    monkeypatch.setattr(draws, "MIXED", ((10, 1, 6),))
+    monkeypatch.setattr(draws, "CHATS", (1, 20))
     monkeypatch.setattr(fitting, "ROUNDS", 8)
     bags = Bags()
     steps = []

@@ -1,14 +1,14 @@
 """Further labelled placements, drawn from the same dialogues: nothing made accuracy grow like more decisions.
 
 A drawn stream weaves dialogues as the benchmark's streams do: some conversations first, then turn after turn that goes on, returns
-(half of the draws favour what was used recently) or opens a dialogue that the tree does not hold. Forks cannot be drawn: the
-source dialogues are paths.
+(half of the draws favour what was used recently) or opens a dialogue that the tree does not hold. A chat is woven from an empty tree
+and goes on more often, as people do; how often differs between chats. Forks cannot be drawn: the source dialogues are paths.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from proxy.domain.placement import FeedNode
@@ -21,6 +21,21 @@ from proxy.routing.reading.cues import ENGLISH
 PLAN = ((90, 4, 24), (70, 16, 40), (40, 64, 80), (16, 256, 150))
 """Streams, conversations at their start, decisions."""
 
+MIXED = ((160, 1, 6), (30, 4, 24), (24, 16, 40), (10, 64, 80), (3, 256, 150))
+"""The same for streams that hold errands too; most of them begin with a single conversation."""
+
+CHATS = (60, 80)
+"""Chats, and turns in each."""
+
+CHAT_LEAST, CHAT_TOGETHER = 3, (6, 40)
+"""Exchanges that a dialogue needs for a chat, and dialogues in one."""
+
+CHAT_GOES_ON = (0.6, 0.95)
+"""Chance that a turn of a chat goes on: one of these for a whole chat."""
+
+CHAT_FOLLOW_UPS = 0.4
+"""Share of the follow-ups of a chat that are learned from, for they are many and alike."""
+
 CONTINUES, RETURNS = 0.42, 0.75
 """Cumulative shares; the rest opens something new."""
 
@@ -28,14 +43,43 @@ LEAST_TOPICAL = 3
 """Words that a returning turn needs, for a turn that could follow anything has no right place."""
 
 
-def draw(dialogues: Mapping[str, Sequence[Dialogue]], seed: int = 0) -> list[Case]:
+def draw(
+    dialogues: Mapping[str, Sequence[Dialogue]], plan: Sequence[tuple[int, int, int]] = PLAN, seed: int = 0
+) -> list[Case]:
     """Cases in streams of their own."""
     cases: list[Case] = []
-    for streams, size, steps in PLAN:
+    for streams, size, steps in plan:
         for stream in range(streams):
             name = f"d{size}-{stream}"
             cases += _Weaver(dialogues, random.Random(f"{seed}-{name}"), name).weave(size, steps)  # noqa: S311 - no secret
     return cases
+
+
+def draw_all(
+    dialogues: Mapping[str, Sequence[Dialogue]], own: Mapping[str, Sequence[Dialogue]]
+) -> tuple[list[Case], list[Case]]:
+    """Streams of the dialogues alone, and streams and chats that hold those of our own making too."""
+    both = {**dialogues, **own}
+    return draw(dialogues, PLAN), [*draw(both, MIXED), *draw_chats(both)]
+
+
+def draw_chats(dialogues: Mapping[str, Sequence[Dialogue]], seed: int = 0) -> list[Case]:
+    """Cases in chats; none where all dialogues are short."""
+    return [case for weaver, steps in _chats(dialogues, seed) for case in weaver.chat(steps)]
+
+
+def _chats(dialogues: Mapping[str, Sequence[Dialogue]], seed: int) -> Iterator[tuple[_Weaver, int]]:
+    """Weavers, each with its turns, over some of the longer dialogues."""
+    long = {
+        name: kept
+        for name, paths in dialogues.items()
+        if (kept := [path for path in paths if len(path) >= 2 * CHAT_LEAST])
+    }
+    chats, steps = CHATS if long else (0, 0)
+    for chat in range(chats):
+        rng = random.Random(f"{seed}-c{chat}")  # noqa: S311 - no secret
+        some = rng.sample(sorted(long), min(len(long), rng.randint(*CHAT_TOGETHER)))
+        yield _Weaver({name: long[name] for name in some}, rng, f"c{chat}", rng.uniform(*CHAT_GOES_ON)), steps
 
 
 @dataclass(slots=True, eq=False)
@@ -50,8 +94,12 @@ class _Talk:
 
 
 class _Weaver:
-    def __init__(self, dialogues: Mapping[str, Sequence[Dialogue]], rng: random.Random, name: str) -> None:
+    def __init__(
+        self, dialogues: Mapping[str, Sequence[Dialogue]], rng: random.Random, name: str, goes_on: float = CONTINUES
+    ) -> None:
         self._dialogues, self._rng, self._name = dialogues, rng, name
+        self._goes_on = goes_on
+        self._goes_back = goes_on + (1 - goes_on) * (RETURNS - CONTINUES) / (1 - CONTINUES)
         self._unused = sorted(dialogues)
         rng.shuffle(self._unused)
         self._nodes: list[FeedNode] = []
@@ -61,6 +109,15 @@ class _Weaver:
     def weave(self, size: int, steps: int) -> list[Case]:
         for _ in range(min(size, len(self._unused))):
             self._begin()
+        return self._decisions(steps)
+
+    def chat(self, steps: int) -> list[Case]:
+        """From an empty tree; most follow-ups are left out."""
+        self._say(self._open())
+        decisions = self._decisions(steps)
+        return [case for case in decisions if case.kind != "continue" or self._rng.random() < CHAT_FOLLOW_UPS]
+
+    def _decisions(self, steps: int) -> list[Case]:
         cases = []
         for step in range(steps):
             drawn = self._next()
@@ -100,9 +157,9 @@ class _Weaver:
 
     def _next(self) -> tuple[str, _Talk] | None:
         drawn, active = self._rng.random(), self._talks[-1]
-        if drawn < CONTINUES and active.turn is not None:
+        if drawn < self._goes_on and active.turn is not None:
             return "continue", active
-        if drawn < RETURNS:
+        if drawn < self._goes_back:
             talk = self._returning([talk for talk in self._talks[:-1] if talk.turn is not None])
             if talk is not None:
                 return "return", talk

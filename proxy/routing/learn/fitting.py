@@ -77,10 +77,11 @@ def regression(rows: Rows, labels: Labels, weights: Row, ridge: float) -> Flat:
     return _linear(mean, scale, coefficients, bias)
 
 
-def forks(rows: Rows, forked: Flags) -> Flat:
+def forks(rows: Rows, forked: Flags, weights: Row) -> Flat:
     """Whether a turn that stays in its conversation forks; strictly held back, for the dialogues with forks are few."""
     mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-6
-    even = np.where(forked, 0.5 / max(1, forked.sum()), 0.5 / max(1, (~forked).sum())) * len(forked)
+    halves = np.where(forked, 0.5 / max(1, weights[forked].sum()), 0.5 / max(1, weights[~forked].sum()))
+    even = halves * weights * len(forked)
     coefficients, bias = _logistic(_scaled(rows, mean, scale), forked.astype(np.int64), even, 0.003)
     return _linear(mean, scale, coefficients, bias + np.log(FORK_SHARE / (1 - FORK_SHARE)))
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from proxy.domain.placement import Attachment, FeedNode, Question
 from proxy.domain.tree import NodeId, TreeId, UserId
@@ -39,7 +42,7 @@ def topics(stream: Sequence[FeedNode]) -> dict[NodeId, str]:
     return found
 
 
-def lived_with(cases: Sequence[Case], scorers: Scorers) -> dict[str, dict[str, dict[str, float]]]:
+def lived_with(cases: Sequence[Case], scorers: Scorers) -> dict[str, dict[str, dict[str, Any]]]:
     """All of it for some of the benchmark's own cases, under the names by which it stands in the report."""
     names = {case.id: concerned(case)[0] for case in cases}
     figures = summary(placed(cases, scorers, names))
@@ -89,7 +92,7 @@ REPLAYS: Mapping[str, tuple[tuple[str, ...], Mix]] = {
 """What is replayed: the streams of cases with one of some tags, and how they are woven."""
 
 
-def replays(cases: Sequence[Case], scorers: Scorers) -> dict[str, dict[str, float]]:
+def replays(cases: Sequence[Case], scorers: Scorers) -> dict[str, dict[str, Any]]:
     """What a user would have lived with, per 100 turns; see `bench.run.Replay`."""
     told = {}
     for name, (tags, mix) in REPLAYS.items():
@@ -110,7 +113,18 @@ async def _replay(played: Played, scorers: Scorers) -> run.Replay:
     return accounts[-1]
 
 
-def _told(accounts: Sequence[tuple[Played, run.Replay]]) -> dict[str, float]:
+DRAWS = 1000
+
+
+def _interval(streams: Sequence[tuple[int, int]]) -> list[float]:
+    """95 % of what a count per 100 turns comes to when whole streams are drawn anew; each stream is its count and its turns."""
+    drawn = np.random.default_rng(7).multinomial(len(streams), np.full(len(streams), 1 / len(streams)), DRAWS)
+    counts, turns = np.array(streams, np.float64).T
+    rates = 100 * (drawn @ counts) / (drawn @ turns)
+    return [round(float(end), 1) for end in np.quantile(rates, (0.025, 0.975))]
+
+
+def _told(accounts: Sequence[tuple[Played, run.Replay]]) -> dict[str, Any]:
     total = accounts[0][1]
     for _, account in accounts[1:]:
         total += account
@@ -119,7 +133,9 @@ def _told(accounts: Sequence[tuple[Played, run.Replay]]) -> dict[str, float]:
         "turns": total.turns,
         "follow-ups": round(total.per_100(1) * follow_ups),
         "wrong joins": round(total.per_100(total.wrong_joins), 1),
+        "wrong joins, 95 %": _interval([(account.wrong_joins, account.turns) for _, account in accounts]),
         "torn": round(total.per_100(total.torn), 1),
+        "torn, 95 %": _interval([(account.torn, account.turns) for _, account in accounts]),
         "needless roots": round(total.per_100(total.needless_roots), 1),
         "whole": total.whole,
         "conversations": total.conversations,

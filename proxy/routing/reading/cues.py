@@ -179,12 +179,18 @@ LEFT_OVER = 2
 """Words that other languages' lists of common words leave over in such a turn."""
 
 
-def works_on_the_answer_alone(turn: str) -> bool:
-    """Whether a turn asks something of the answer just given and names no subject of its own: `Shorter, please.`."""
+def works_on_the_answer_alone(turn: str, answer: str = "") -> bool:
+    """Whether a turn asks something of the answer just given and names no subject of its own: `Shorter, please.`.
+
+    It is read in its own language and in the one of the answer, for few words hardly tell a language.
+    """
     said = turn.strip()
     if len(said) > _ASKED_OF_AN_ANSWER or "\n" in said:
         return False
-    phrases = spoken(said)
+    return _works_alone(said, spoken(said)) or _works_alone(said, spoken(answer[-_ASKED_OF_AN_ANSWER:]))
+
+
+def _works_alone(said: str, phrases: Phrases) -> bool:
     if any(phrases.holds[name].search(said) for name in ("opens something new", "points back")):
         return False
     patterns = [phrases.holds["works on the answer"], phrases.holds["asks why"]]

@@ -65,7 +65,12 @@ class MeDeleted(Out):
     deleted: bool = True
 
 
-_ARCHIVE = ResponseSpec(bytes, description="A zip file: one file of JSON lines a table, and bodies as they are.")
+_ARCHIVE = ResponseSpec(
+    bytes,
+    description="A zip file: one file of JSON lines a table, and bodies as they are.",
+    media_type="application/zip",
+    generate_examples=False,
+)
 
 
 def routes(store: SqliteStore, chat: Chat) -> list[HTTPRouteHandler]:

@@ -1,7 +1,8 @@
 """The load, a process of its own: clients that chat, each on a connection of its own, sending their history again every time.
 
 It reads one JSON job a line and answers in lines: `warm` when every client has sent its turns for warming up, then, after a
-line that says go, the job's outcome. What it measures is its own wall time; the CPU time of the server is read outside.
+line that says go, the job's outcome. What it measures is its own wall time; the CPU time of the server is read outside. A job may
+name a server to be asked the same beside each request: then what counts is how much longer the first takes, pair by pair.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httptools
 import msgspec
@@ -35,6 +36,7 @@ class Connection(asyncio.Protocol):
         """Status and whole body."""
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
+        self.began_at = 0.0
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
@@ -43,6 +45,7 @@ class Connection(asyncio.Protocol):
         self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
+        self.began_at = self.began_at or time.perf_counter()
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -61,6 +64,18 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
 
+class Timed(NamedTuple):
+    body: bytes
+    ms: float
+    """To its end; of a stream, to its first bytes."""
+
+
+async def _connected(connection: Connection | None, port: int) -> Connection:
+    if connection is None or connection.closed:
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+    return connection
+
+
 class Client:
     """Somebody who chats: after `CHAT_TURNS` turns a new chat is begun."""
 
@@ -69,36 +84,52 @@ class Client:
         self._stream: int | None = job["stream"]
         user = job["users"][number % len(job["users"])]
         headers = f"authorization: Bearer {job['key']}\r\nx-graft-user: {user}\r\n"
+        headers += "".join(f"{name}: {value}\r\n" for name, value in job["headers"].items())
         self._head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{job['port']}\r\n{headers}"
             "content-type: application/json\r\naccept: */*\r\nuser-agent: bench\r\ncontent-length: "
         )
         self._port: int = job["port"]
+        self._beside: int | None = job["beside"]
         self._connection: Connection | None = None
+        self._other: Connection | None = None
         self._history: list[dict[str, Any]] = []
         self._topic = ""
         self.took_ms: list[float] = []
+        self.added_ms: list[float] = []
+        """Over the server beside: to the end of an answer, of a stream to its first bytes."""
 
     async def open(self) -> None:
         """Connect, again where the server has closed what was idle."""
-        if self._connection is None or self._connection.closed:
-            loop = asyncio.get_running_loop()
-            _, self._connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
+        self._connection = await _connected(self._connection, self._port)
+        if self._beside is not None:
+            self._other = await _connected(self._other, self._beside)
 
     async def chat(self, turns: int) -> None:
         assert self._connection is not None
-        for _ in range(turns):
+        for number in range(turns):
             request = self._request()
-            began = time.perf_counter()
-            status, body = await self._connection.ask(request)
-            self.took_ms.append((time.perf_counter() - began) * 1000)
-            if status != 200:
-                raise SystemExit(f"The server answered {status}: {body[:500]!r}")
-            self._history.append({"role": "assistant", "content": reply_of(body, streamed=self._stream is not None)})
+            theirs = await self._asked(self._other, request) if self._other is not None and number % 2 else None
+            mine = await self._asked(self._connection, request)
+            if self._other is not None:
+                theirs = theirs or await self._asked(self._other, request)
+                self.added_ms.append(mine.ms - theirs.ms)
+            self.took_ms.append(mine.ms)
+            said = reply_of(mine.body, streamed=self._stream is not None)
+            self._history.append({"role": "assistant", "content": said})
+
+    async def _asked(self, connection: Connection, request: bytes) -> Timed:
+        began = time.perf_counter()
+        status, body = await connection.ask(request)
+        ended = connection.began_at if self._stream is not None else time.perf_counter()
+        if status != 200:
+            raise SystemExit(f"The server answered {status}: {body[:500]!r}")
+        return Timed(body, (ended - began) * 1000)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        for connection in (self._connection, self._other):
+            if connection is not None:
+                connection.close()
 
     def _request(self) -> bytes:
         if len(self._history) >= 2 * CHAT_TURNS or not self._history:
@@ -130,6 +161,7 @@ async def run(job: Mapping[str, Any]) -> dict[str, Any]:
     await asyncio.gather(*(client.chat(job["warm"]) for client in clients))
     for client in clients:
         client.took_ms.clear()
+        client.added_ms.clear()
     print("warm", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     await asyncio.gather(*(client.open() for client in clients))
@@ -139,7 +171,8 @@ async def run(job: Mapping[str, Any]) -> dict[str, Any]:
     for client in clients:
         client.close()
     took = [ms for client in clients for ms in client.took_ms]
-    return {"requests": len(took), "seconds": seconds, "took_ms": took}
+    added = [ms for client in clients for ms in client.added_ms]
+    return {"requests": len(took), "seconds": seconds, "took_ms": took, "added_ms": added}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,7 +12,8 @@ from statistics import median
 from typing import Any
 
 from tests.bench.processes import Failed, Load, Process, cores, free_port
-from tests.bench.rows import Place, Row, Server
+from tests.bench.rows import Row
+from tests.bench.servers import Place, Server
 
 CLIENTS = 16
 STREAMS = 4
@@ -50,10 +51,10 @@ class Figures:
     cpu_ms: list[float] = field(default_factory=list)
     """CPU time of the server for a request, 16 clients, not streamed; work behind the reply included."""
     per_s: list[float] = field(default_factory=list)
-    alone_ms: list[float] = field(default_factory=list)
-    """The one client's median waiting time."""
     added_ms: list[float] = field(default_factory=list)
-    """The same, less the bare upstream's in the same round."""
+    """What one client waits longer than for the bare upstream, which is asked the same in turn: the median over pairs."""
+    first_ms: list[float] = field(default_factory=list)
+    """The same to the first bytes of a stream."""
     chunk_us: list[float] = field(default_factory=list)
     rss_mib: float | None = None
     """Idle, after all load."""
@@ -67,12 +68,12 @@ class Figures:
         return None if values is None else float(values)
 
 
-FIGURES = ("cpu_ms", "per_s", "added_ms", "chunk_us", "rss_mib", "health_cpu_s", "ready_cpu_s")
+FIGURES = ("cpu_ms", "per_s", "added_ms", "first_ms", "chunk_us", "rss_mib", "health_cpu_s", "ready_cpu_s")
 
 
 def users_needed(size: Size) -> int:
     """Each block talks to people whose trees have not grown yet."""
-    return CLIENTS + size.rounds * (CLIENTS + 1 + 2 * STREAMS)
+    return CLIENTS + size.rounds * (CLIENTS + 2 + 2 * STREAMS)
 
 
 def measure(rows: Sequence[Row], size: Size, folder: Path) -> list[Figures]:
@@ -93,6 +94,7 @@ def measure(rows: Sequence[Row], size: Size, folder: Path) -> list[Figures]:
             if told.missing is None and (server := _start(row, place, told)) is not None:
                 stack.callback(server.process.stop)
                 running.append((told, server))
+        bench.bare = next((server for told, server in running if told.name == "upstream"), None)
         for told, server in running:
             _say(f"warming {told.name}")
             bench.warm(server)
@@ -102,7 +104,6 @@ def measure(rows: Sequence[Row], size: Size, folder: Path) -> list[Figures]:
                 bench.round(told, server)
         for told, server in running:
             told.rss_mib = server.process.rss_mib()
-    _compare(figures)
     return figures
 
 
@@ -113,12 +114,15 @@ class Bench:
         self._load = load
         self._size = size
         self._seeds = count()
+        self.bare: Server | None = None
+        """The upstream itself, which others are compared with."""
 
     def warm(self, server: Server) -> None:
         """The first requests pay for imports, caches and, under `auto`, for the vectors of what is stored."""
         self.block(server, clients=1, turns=1, users=server.next_users(CLIENTS))
         self.block(server, clients=CLIENTS, turns=2, users=server.users[:1])
-        self.block(server, clients=1, turns=1, users=server.users[:1], stream=self._size.short)
+        if server.streams:
+            self.block(server, clients=1, turns=1, users=server.users[:1], stream=self._size.short)
 
     def round(self, told: Figures, server: Server) -> None:
         """All blocks of one row in one round."""
@@ -126,14 +130,26 @@ class Bench:
         cpu_s, outcome = self.block(server, CLIENTS, size.turns, server.next_users(CLIENTS))
         told.cpu_ms.append(cpu_s * 1000 / outcome["requests"])
         told.per_s.append(outcome["requests"] / outcome["seconds"])
-        _, outcome = self.block(server, 1, size.alone, server.next_users(1))
-        told.alone_ms.append(median(outcome["took_ms"]))
+        if self.bare is not None and self.bare is not server:
+            _, outcome = self.block(server, 1, size.alone, server.next_users(1), beside=self.bare)
+            told.added_ms.append(median(outcome["added_ms"]))
+        if not server.streams:
+            return
+        if self.bare is not None and self.bare is not server:
+            _, outcome = self.block(server, 1, size.alone, server.next_users(1), size.short, beside=self.bare)
+            told.first_ms.append(median(outcome["added_ms"]))
         short, _ = self.block(server, STREAMS, size.streams, server.next_users(STREAMS), size.short)
         long, _ = self.block(server, STREAMS, size.streams, server.next_users(STREAMS), size.long)
         told.chunk_us.append((long - short) * 1e6 / (STREAMS * size.streams * (size.long - size.short)))
 
     def block(
-        self, server: Server, clients: int, turns: int, users: Sequence[str], stream: int | None = None
+        self,
+        server: Server,
+        clients: int,
+        turns: int,
+        users: Sequence[str],
+        stream: int | None = None,
+        beside: Server | None = None,
     ) -> tuple[float, dict[str, Any]]:
         """CPU seconds of the server, and what the clients saw."""
         job = {
@@ -145,6 +161,8 @@ class Bench:
             "turns": turns,
             "warm": 1,
             "stream": stream,
+            "headers": dict(server.headers),
+            "beside": beside.port if beside is not None else None,
         }
         self._load.warm(job)
         server.process.quiet()
@@ -164,15 +182,6 @@ def _start(row: Row, place: Place, told: Figures) -> Server | None:
     told.health_cpu_s, told.ready_cpu_s = server.health_cpu_s, server.ready_cpu_s
     server.process.quiet()
     return server
-
-
-def _compare(figures: Iterable[Figures]) -> None:
-    """What a row adds to the bare upstream, round by round."""
-    rows = list(figures)
-    bare = next((row for row in rows if row.name == "upstream"), None)
-    for row in rows:
-        if bare is not None and row is not bare:
-            row.added_ms = [mine - its for mine, its in zip(row.alone_ms, bare.alone_ms, strict=False)]
 
 
 def _say(text: str) -> None:

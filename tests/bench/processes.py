@@ -29,12 +29,19 @@ class Failed(Exception):
 class Process:
     """A child of this process on one core."""
 
-    def __init__(self, command: Sequence[str], core: int, log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        core: int,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        root: Path = REPOSITORY,
+    ) -> None:
+        """Start it in a checkout, whose sources it runs."""
         self.log = log
+        env = {**clean_environment(), "PYTHONPATH": str(root), **(env or {})}
         with _on_core(core), log.open("ab") as out:
-            self._child = subprocess.Popen(
-                command, stdout=out, stderr=out, cwd=REPOSITORY, env={**clean_environment(), **(env or {})}
-            )
+            self._child = subprocess.Popen(command, stdout=out, stderr=out, cwd=root, env=env)
         self.pid = self._child.pid
 
     def cpu_s(self) -> float:

@@ -17,7 +17,8 @@ from rich.table import Table
 
 from tests.bench.measure import CLIENTS, Bench, Size, users_needed
 from tests.bench.processes import Failed, Load, Process, cores, free_port
-from tests.bench.rows import Place, Row
+from tests.bench.rows import Row
+from tests.bench.servers import Place
 
 _LINE = re.compile(r":\d+\)$")
 

@@ -261,4 +261,5 @@ def _safetensors(path: Path) -> NDArray[np.floating[Any]]:
         start = file.tell()
     tensor = next(entry for name, entry in header.items() if name != "__metadata__")
     kind = {"F16": np.float16, "F32": np.float32}[tensor["dtype"]]
-    return np.memmap(path, kind, "r", start + tensor["data_offsets"][0], tuple(tensor["shape"]))
+    rows = np.memmap(path, kind, "r", start + tensor["data_offsets"][0], tuple(tensor["shape"]))
+    return np.asarray(rows)  # the same bytes, still in the file; a `memmap` makes another of itself at every look-up

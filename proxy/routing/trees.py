@@ -63,9 +63,9 @@ class Forest:
 
     def _depth(self) -> int:
         """Steps from a root to the farthest leaf."""
-        at, steps = np.unique(self._roots[self._roots >= 0]), 0
-        while len(at):
-            below = np.unique(self._children[:, at])
+        at, steps = self._roots[self._roots >= 0], 0
+        while len(at):  # no node is the child of two
+            below = self._children[:, at].ravel()
             at, steps = below[below >= 0], steps + 1
         return steps
 

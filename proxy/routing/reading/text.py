@@ -10,6 +10,8 @@ from types import MappingProxyType
 from proxy.routing.reading.tongues import HAN, STOP, TONGUES, tongue_of
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9]+(?:'[a-z]{1,2}\b)?")
+"""The same in ASCII, in less time."""
 _NAME = re.compile(
     r"(?<![.!?:\n] )(?<!^)\b[A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f][\w-]+|\b\d[\d.,:/-]*\b",
     re.MULTILINE,
@@ -46,8 +48,8 @@ def stem(word: str) -> str:
 def words(text: str) -> Iterator[str]:
     """The words of a text in order, lower case, the commonest of its language left out, stemmed."""
     tongue = TONGUES.get(tongue_of(text) or "")
-    for match in _WORD.finditer(spread(text)):
-        word = match[0].lower().replace("\u2019", "'")
+    for said in (_PLAIN_WORD if text.isascii() else _WORD).findall(spread(text)):
+        word = said.lower().replace("\u2019", "'")
         if tongue is None:
             if word not in STOP and (len(word) > 1 or not word.isascii()):
                 yield stem(word)

@@ -7,7 +7,7 @@ carry over much of what was learned. The names of cues are those of `cues.py`; w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,6 +31,8 @@ class Tongue:
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]{1,2}\b)?", re.UNICODE)
+_PLAIN_WORD = re.compile(r"[a-z]+(?:'[a-z]{1,2}\b)?")
+"""The same in lower-case ASCII, in half the time."""
 _HEAD = 600
 """Characters that a language is told from."""
 
@@ -44,18 +46,27 @@ def said(words: str) -> frozenset[str]:
 def tongue_of(text: str) -> str | None:
     """The language of a text by its script and its commonest words; `None` is English, and whatever is not told."""
     head = text[:_HEAD].lower().replace("\u2019", "'")
-    letters = max(1, sum(map(str.isalpha, head)))
-    if 4 * sum(1 for _ in HAN.finditer(head)) > letters:
-        return "zh"
-    if 2 * sum(1 for _ in _CYRILLIC.finditer(head)) > letters:
-        return "ru"
-    found = [word for word in _WORD.findall(head) if len(word) > 1]
-    counts = {name: sum(word in stop for word in found) for name, stop in _TOLD_BY.items()}
-    for name, letters_of in _LETTERS.items():
-        counts[name] += 2 * any(letter in head for letter in letters_of)
+    is_ascii = head.isascii()
+    if not is_ascii and (script := _told_by_script(head)) is not None:
+        return script
+    found = [word for word in (_PLAIN_WORD if is_ascii else _WORD).findall(head) if len(word) > 1]
+    counts = dict.fromkeys(_TOLD_BY, 0)
+    for word in found:
+        for name in _HELD_BY.get(word, ()):
+            counts[name] += 1
+    if not is_ascii:
+        for name, letters_of in _LETTERS.items():
+            counts[name] += 2 * any(letter in head for letter in letters_of)
     best = max(counts, key=lambda name: (counts[name], name == "en"))
     sure = counts[best] > counts["en"] and counts[best] >= min(2, len(found))
     return best if sure and best != "en" else None
+
+
+def _told_by_script(head: str) -> str | None:
+    letters = max(1, sum(map(str.isalpha, head)))
+    if 4 * sum(1 for _ in HAN.finditer(head)) > letters:
+        return "zh"
+    return "ru" if 2 * sum(1 for _ in _CYRILLIC.finditer(head)) > letters else None
 
 
 TONGUES: Mapping[str, Tongue] = {
@@ -302,5 +313,10 @@ _TOLD_BY: Mapping[str, frozenset[str]] = {
     "en": STOP,
     **{name: tongue.stop for name, tongue in TONGUES.items() if name not in ("ru", "zh")},
 }
+_HELD_BY: Mapping[str, Sequence[str]] = {
+    word: [name for name, stop in _TOLD_BY.items() if word in stop]
+    for word in frozenset[str]().union(*_TOLD_BY.values())
+}
+"""Each common word's languages."""
 _LETTERS = {"de": "ß", "es": "ñ¿¡", "tr": "ğış", "fr": "œ"}
-"""Letters that hardly another of these languages has."""
+"""Letters that hardly another of these languages has; none of them is ASCII."""

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 KEPT_EVERY_S = 5.0
 MINUTE_S = 60.0
 _BUSY_RETRY_S = 1.0
+_DAY_S = 86_400
 
 
 class Ledger(Protocol):
@@ -76,7 +77,8 @@ class Meter:
         self._clock = clock
         self._running = 0
         self._accounts: dict[str, _Account] = {}
-        self._day = self._today()
+        self._day_number, self._day = -1, ""
+        self._turn_day()
 
     def admit(self, caller: Caller) -> Permit:
         """Let a request in that will ask a model.
@@ -206,13 +208,10 @@ class Meter:
         return told
 
     def _turn_day(self) -> None:
-        if (today := self._today()) != self._day:
-            self._day = today
+        if (number := int(self._clock() // _DAY_S)) != self._day_number:
+            self._day_number, self._day = number, datetime.fromtimestamp(number * _DAY_S, UTC).date().isoformat()
             for account in self._accounts.values():
                 account.tokens = account.unkept = 0
-
-    def _today(self) -> str:
-        return datetime.fromtimestamp(self._clock(), UTC).date().isoformat()
 
     def _until_tomorrow_s(self) -> float:
         now = datetime.fromtimestamp(self._clock(), UTC)

@@ -1,31 +1,49 @@
-"""The `graft` command. Each command imports what it needs when it is called, so that `graft --help` answers at once."""
+"""The `graft` command. Each command is imported when it is called, so that one does not wait for what another needs."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import click
 
 from proxy import __version__
-from proxy.cli.backup import backup, migrate, restore
-from proxy.cli.demo import demo
-from proxy.cli.doctor.command import doctor
-from proxy.cli.evaluate import evaluate
-from proxy.cli.expire import expire
-from proxy.cli.keys import keys
-from proxy.cli.optimize import optimize
-from proxy.cli.serve import serve
-from proxy.cli.transfer import export_tree, import_tree
-from proxy.cli.tree import tree
-from proxy.cli.users import users
-from proxy.cli.vacuum import vacuum
-from proxy.cli.verify import verify
 from proxy.errors import ProxyError
+
+COMMANDS: Final = {
+    "serve": "serve:serve",
+    "demo": "demo:demo",
+    "tree": "tree:tree",
+    "export": "transfer:export_tree",
+    "import": "transfer:import_tree",
+    "keys": "keys:keys",
+    "users": "users:users",
+    "eval": "evaluate:evaluate",
+    "optimize": "optimize:optimize",
+    "verify": "verify:verify",
+    "doctor": "doctor.command:doctor",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "migrate": "backup:migrate",
+    "vacuum": "vacuum:vacuum",
+    "expire": "expire:expire",
+}
+"""Where each command stands in this package."""
 
 
 class _Group(click.Group):
-    """Shows our own errors as one line instead of a traceback."""
+    """Finds commands when they are asked for, and shows our own errors as one line instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(f"proxy.cli.{module}"), name)
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -38,27 +56,6 @@ class _Group(click.Group):
 @click.version_option(__version__, prog_name="graft")
 def graft() -> None:
     """Graft keeps every user's conversations as one growing tree, behind a plain OpenAI base_url."""
-
-
-for command in (
-    serve,
-    demo,
-    tree,
-    export_tree,
-    import_tree,
-    keys,
-    users,
-    evaluate,
-    optimize,
-    verify,
-    doctor,
-    backup,
-    restore,
-    migrate,
-    vacuum,
-    expire,
-):
-    graft.add_command(command)
 
 
 def main() -> None:

@@ -88,6 +88,7 @@ def create_app(
     _gauges(watch.figures, parts, meter)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
+        plugins=[PydanticPlugin(prefer_alias=True)],  # a field is described by the name under which it is sent
         route_handlers=[
             Router(
                 "/v1/chat/completions",

@@ -60,6 +60,9 @@ FIELDS: Mapping[Kind, frozenset[str]] = {
 }
 """Every documented field."""
 
+_FRAMING = frozenset({"stream", "stream_options"})
+"""Fields that make a stream of an answer: where a kind has none of its own, the answer would be no JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
@@ -106,7 +109,9 @@ class Forwarding:
                 return Forwarded(prompted.pieces(self._chat(asked)), dropped, asked.served)
             dropped = sorted(field for field in body if field not in FIELDS[kind])
         else:
-            dropped = sorted(field for field in body if field not in FIELDS[kind] and acts(field))
+            dropped = sorted(
+                field for field in body if field not in FIELDS[kind] and (acts(field) or field in _FRAMING)
+            )
         sent = {field: value for field, value in body.items() if field not in dropped}
         served = Served()
         pieces = self._care.ask(name, (), lambda one: self._pieces(kind, one, sent, stream=stream), served)

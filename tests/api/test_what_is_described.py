@@ -68,6 +68,22 @@ def test_every_body_has_an_example_that_its_schema_allows(document: dict[str, An
     assert seen > 100
 
 
+def test_a_field_is_described_by_the_name_under_which_it_is_sent(document: dict[str, Any], house: House):
+    ada = house.person()
+    path = f"/api/artefacts/{ada.ok('POST', f'{ada.tree().path}/artefacts', {'title': 'Plan', 'text': 'x'})['id']}"
+    told = ada.get(f"{path}/diff?from=1")
+    answer = document["paths"]["/api/artefacts/{artefact_id}/diff"]["get"]["responses"]["200"]
+    content = answer["content"]["application/json"]
+    assert complaints(document, {**content, "example": told}) == []
+    assert {"from", "to"} <= set(content["example"]) & set(told)
+
+
+@pytest.mark.parametrize("status", ["413", "429", "503"])
+def test_what_may_happen_to_any_request_is_described(document: dict[str, Any], status: str):
+    for endpoint, operation in operations(document):
+        assert status in operation["responses"] or endpoint == "GET /api/asides", endpoint
+
+
 def test_an_example_that_breaks_its_schema_is_noticed(document: dict[str, Any]):
     content = document["paths"]["/api/trees"]["post"]["requestBody"]["content"]["application/json"]
     assert complaints(document, {**content, "example": {"name": 7}})

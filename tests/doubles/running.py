@@ -67,9 +67,15 @@ class UpstreamDouble:
 
 
 @contextmanager
-def running_upstream() -> Iterator[UpstreamDouble]:
-    """Start the server, wait for its port, and end it with the block."""
-    process = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def running_upstream(*, quiet: bool = False) -> Iterator[UpstreamDouble]:
+    """Start the server, wait for its port, and end it with the block; `quiet` keeps what it says of scripted failures to itself."""
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
+        text=True,
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:

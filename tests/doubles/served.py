@@ -38,6 +38,9 @@ MODELS = ("gpt-test", "other-model", "slow", "cut", "hang", "small-window", "sta
 class Served:
     """A running Graft, its database and its users."""
 
+    program = ("proxy", "serve")
+    """The module that is run, and its command."""
+
     def __init__(self, folder: Path, upstream: UpstreamDouble, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.database = folder / "graft.db"
@@ -63,7 +66,7 @@ class Served:
         self.config.write_text(json.dumps({**base, **(settings or {})}))
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "proxy", "serve", "--config", str(self.config), "--port", "0"]
+        command = [sys.executable, "-m", *self.program, "--config", str(self.config), "--port", "0"]
         began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=clean_environment())
@@ -83,6 +86,12 @@ class Served:
             self._process.send_signal(how)
             self._process.wait(timeout=30)
             self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The server's process. Raises AssertionError when none runs."""
+        assert self._process is not None, "The server does not run."
+        return self._process.pid
 
     def log(self) -> str:
         return self._log.read_text()

@@ -48,6 +48,14 @@ async def test_where_the_body_is_ours_the_servers_own_bytes_come_back(forward, u
     assert dropped == ["api_base"]
 
 
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
+async def test_embeddings_cannot_be_asked_for_as_a_stream(forward, upstream, lane):
+    body = {"input": "ab", "stream": True, "stream_options": {"include_usage": True}}
+    _, dropped = await forward("embeddings", body, lane=lane)
+    assert dropped == ["stream", "stream_options"]
+    assert not {"stream", "stream_options"} & upstream.requests()[0]["body"].keys()
+
+
 async def test_into_litellm_nothing_passes_that_openai_does_not_document(forward, upstream):
     body = {"input": "ab", "api_base": "http://127.0.0.1:9", "mock_response": "x", "truncate": "end"}
     _, dropped = await forward("embeddings", body, lane="litellm")

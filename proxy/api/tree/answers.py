@@ -16,7 +16,7 @@ from proxy.api.metering import Permit
 from proxy.api.openai.chat_completions import Fields, answer_headers, streamed
 from proxy.api.openai.models import Catalogue, alone
 from proxy.api.tree.messages import NodeOut
-from proxy.api.tree.wire import ERRORS, NODE_ID, Admit, Asker, Body, InPath, Out, Parent, parent_of
+from proxy.api.tree.wire import ASKED, NODE_ID, Admit, Asker, Body, InPath, Out, Parent, parent_of
 from proxy.chat import reanswer, undo
 from proxy.chat.answer import Chat
 from proxy.chat.reanswer import AskAgain, StoredTurn
@@ -69,8 +69,8 @@ class Moved(Out):
 
 
 _STREAM = "With `stream`, the answer as server-sent events, as `/v1/chat/completions` sends it."
-REPLY = {200: ResponseSpec(NodeOut, description=f"The new reply. {_STREAM}", generate_examples=False), **ERRORS}
-MOVED = {200: ResponseSpec(Moved, description=f"The new place. {_STREAM}", generate_examples=False), **ERRORS}
+REPLY = {200: ResponseSpec(NodeOut, description=f"The new reply. {_STREAM}", generate_examples=False), **ASKED}
+MOVED = {200: ResponseSpec(Moved, description=f"The new place. {_STREAM}", generate_examples=False), **ASKED}
 
 
 def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) -> list[HTTPRouteHandler]:

@@ -188,9 +188,9 @@ class VersionDeleted(Out):
 class DiffOut(Out):
     """Two versions compared."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, serialize_by_alias=True, validate_by_name=True)
+    model_config = ConfigDict(frozen=True, defer_build=True, serialize_by_alias=True)
 
     object: Literal["artefact.diff"] = "artefact.diff"
-    old: int = Field(serialization_alias="from", examples=[1])
-    new: int = Field(serialization_alias="to", examples=[2])
+    old: int = Field(alias="from", examples=[1])
+    new: int = Field(alias="to", examples=[2])
     diff: str = Field(examples=["--- Packing list@1\n+++ Packing list@2\n@@ -1 +1,2 @@\n Passport\n+Walking shoes\n"])

@@ -156,7 +156,7 @@ def in_versions(store: SqliteStore) -> list[HTTPRouteHandler]:
         ]
         title = (await store.artefact(caller.user_id, artefact_id)).title
         told = await asyncio.to_thread(difference, title, old_text, new_text, (before.number, after.number))
-        return DiffOut(old=before.number, new=after.number, diff=told)
+        return DiffOut.model_validate({"from": before.number, "to": after.number, "diff": told})
 
     @post("/artefacts/{artefact_id:str}/revert", status_code=200, summary="Bring a version back", responses=ERRORS)
     async def revert(artefact_id: InPath, data: JSONBody[RevertIn], caller: Asker) -> ArtefactOut:

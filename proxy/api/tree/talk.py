@@ -21,7 +21,7 @@ from proxy.api.openai.chat_completions import Fields, answer_headers, streamed
 from proxy.api.openai.models import Catalogue, split
 from proxy.api.tree.answers import OPTIONS_OF_OURS, Asking
 from proxy.api.tree.messages import MessageIn, NodeOut, SaidIn
-from proxy.api.tree.wire import ERRORS, Admit, Asker, InPath, Out, Parent
+from proxy.api.tree.wire import ASKED, Admit, Asker, InPath, Out, Parent
 from proxy.chat.answer import Chat
 from proxy.chat.collect import Fold
 from proxy.chat.terms import Answer
@@ -82,7 +82,7 @@ TALK = {
         description="Both messages. With `stream`, the answer as server-sent events, as `/v1/chat/completions` sends it.",
         generate_examples=False,
     ),
-    **ERRORS,
+    **ASKED,
 }
 
 

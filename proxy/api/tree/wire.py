@@ -70,8 +70,26 @@ ERRORS: Final[Mapping[int, ResponseSpec]] = {
         (400, "A field is missing, unknown or not allowed; `param` names it."),
         (401, "No API key, or one that is not known."),
         (404, "The tree or node is unknown here, or another user's: nobody is told which."),
+        (413, "The body is larger than `server.max_body_mb` allows."),
+        (429, "The key has asked too much; `Retry-After` says when to ask again."),
+        (503, "The server is busy, or its store cannot be used; `Retry-After` says when to ask again."),
     )
 }
+
+ASKED: Final[Mapping[int, ResponseSpec]] = {
+    **ERRORS,
+    **{
+        status: ResponseSpec(ErrorOut, description=description, generate_examples=False)
+        for status, description in (
+            (
+                502,
+                "The model's provider failed, or answered with what cannot be read; where it sent a status, that one.",
+            ),
+            (504, "The model's provider did not answer in time."),
+        )
+    },
+}
+"""Of routes that ask a model."""
 
 
 def _checked_metadata(items: dict[str, Any]) -> dict[str, Any]:

@@ -233,6 +233,8 @@ class UpstreamSettings(Section):
     """Longest wait for an answer that is not streamed."""
     stream_s: float = Field(default=3600.0, gt=0)
     """Longest answer that is streamed."""
+    answer_mb: float = Field(default=64.0, gt=0)
+    """Largest answer, unpacked, streamed or not."""
     trust_env: bool = True
     """Providers are asked through the proxies that the environment names, as LiteLLM and httpx do."""
     retries: int = Field(default=0, ge=0, le=10)

@@ -88,7 +88,6 @@ def create_app(
     _gauges(watch.figures, parts, meter)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(
-        plugins=[PydanticPlugin(prefer_alias=True)],  # a field is described by the name under which it is sent
         route_handlers=[
             Router(
                 "/v1/chat/completions",
@@ -141,7 +140,9 @@ def create_app(
         cors_config=_cors(settings.server.cors_origins),
         request_max_body_size=max_body,
         openapi_config=docs.config(),
-        plugins=[PydanticPlugin(validate_strict=True)],  # "1" and true are no numbers
+        plugins=[
+            PydanticPlugin(validate_strict=True, prefer_alias=True)
+        ],  # "1" and true are no numbers; names as they are sent
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
     app.asgi_handler = Watched(Doorway(app.asgi_handler, max_body, patience(settings.server)), watch)

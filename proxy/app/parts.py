@@ -174,7 +174,12 @@ def lanes_of(
     """The door to some models."""
     waits = settings.upstream
     timeouts = Timeouts(
-        waits.connect_s, waits.first_token_s, waits.idle_s, whole_s=waits.whole_s, stream_s=waits.stream_s
+        connect_s=waits.connect_s,
+        first_token_s=waits.first_token_s,
+        idle_s=waits.idle_s,
+        whole_s=waits.whole_s,
+        stream_s=waits.stream_s,
+        answer_bytes=int(waits.answer_mb * 2**20),
     )
     for name in {*waits.fallbacks, *(name for names in waits.fallbacks.values() for name in names)}:
         if name not in configured:

@@ -19,13 +19,20 @@ class EventReader:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._pieces: list[bytes] = []
+        """What came of a line before `_rest`; joined once its end has come, however large it grows."""
         self._lines: list[bytes] = []
         self._begun = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that are complete with `data`."""
-        if self._rest:
-            data = self._rest + data
+        if self._begun and b"\n" not in data and b"\r" not in data and not self._rest.endswith(b"\r"):
+            self._pieces += (self._rest, data)
+            self._rest = b""
+            return []
+        if self._rest or self._pieces:
+            data = b"".join((*self._pieces, self._rest, data))
+            self._pieces.clear()
         if not self._begun:
             if len(data) < len(_BOM) and _BOM.startswith(data):  # the rest of the mark may be on its way
                 self._rest = data

@@ -24,6 +24,7 @@ from proxy.domain.turn import Chunk
 from proxy.errors import UpstreamError
 from proxy.upstream import failures
 from proxy.upstream.events import DONE, EventReader
+from proxy.upstream.guarded import TooLarge
 from proxy.upstream.models import Model
 from proxy.upstream.session import Session, Timeouts
 from proxy.upstream.shapes import readable
@@ -36,6 +37,8 @@ _NO_USAGE = re.compile(rb'(?:(?<!\s)\s+)?"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\
 _NO_USAGE_SPELLED = (b',"usage":null', b', "usage": null')
 """As most servers write it."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_ERROR_BYTES = 1 << 20
+"""Of an answer that is an error."""
 _ERROR_FIELDS = ("error", "message", "detail")
 
 _decode = msgspec.json.Decoder().decode
@@ -80,7 +83,7 @@ async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: T
     try:
         async with asyncio.timeout(timeouts.whole_s):
             response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
-            body = await response.read()
+            body = await _body(response, timeouts)
     except Exception as exc:  # noqa: BLE001  # aiohttp's errors, told apart by `failures`
         raise _unanswered(exc, model, "answer", timeouts.whole_s, timeouts) from None
     finally:
@@ -102,7 +105,7 @@ async def stream(
     began = loop.time()
     first_by = began + timeouts.first_token_s
     response = await _opened(session, outgoing, model, timeouts, first_by)
-    watch = Watch(response.content, first_by, timeouts.idle_s, began + timeouts.stream_s)
+    watch = Watch(response.content, first_by, timeouts.idle_s, began + timeouts.stream_s, timeouts.answer_bytes)
     finished = False
     try:
         data = await watch.read()
@@ -136,12 +139,21 @@ async def stream(
 class Watch:
     """Ends a read that waits too long. One timer a stream, however many chunks come: it looks again instead of being set anew."""
 
-    def __init__(self, reader: StreamReader, first_by: float, idle_s: float, last_by: float = math.inf) -> None:
+    def __init__(
+        self,
+        reader: StreamReader,
+        first_by: float,
+        idle_s: float,
+        last_by: float = math.inf,
+        most_bytes: float = math.inf,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._reader = reader
         self._idle_s = idle_s
         self._first_by = first_by
         self._last_by = last_by
+        self._most_bytes = most_bytes
+        self._size = 0
         self._due: float | None = None
         """When the present read is overdue; `None` between reads, for a client that is slow to take is no silent provider."""
         self.started = False
@@ -150,7 +162,7 @@ class Watch:
         self._timer = self._loop.call_at(min(first_by, self._loop.time() + idle_s), self._look)
 
     async def read(self) -> bytes:
-        """Some bytes, or none at the end. Raises TimeoutError."""
+        """Some bytes, or none at the end. Raises TimeoutError and TooLarge."""
         now = self._loop.time()
         if now >= self._last_by:  # a busy stream never waits long enough to be looked at
             self.expired = True
@@ -158,6 +170,9 @@ class Watch:
         self._due = min(now + self._idle_s, self._last_by) if self.started else self._first_by
         data = await self._reader.readany()
         self._due = None
+        self._size += len(data)
+        if self._size > self._most_bytes:
+            raise TooLarge(int(self._most_bytes))
         return data
 
     async def rest(self) -> bytes:
@@ -194,7 +209,7 @@ async def _opened(
             response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
             if response.status == 200:
                 return response
-            body = await response.read()
+            body = await _body(response, timeouts)
     except BaseException as exc:
         if response is not None:
             response.close()
@@ -202,6 +217,18 @@ async def _opened(
             raise
         raise _unanswered(exc, model, "first chunk", timeouts.first_token_s, timeouts) from None
     raise failures.answered(model, response.status, response.headers, body)
+
+
+async def _body(response: ClientResponse, timeouts: Timeouts) -> bytes:
+    """All of an answer, unpacked; of an error as much as can be of use. Raises TooLarge."""
+    parts, size, fails = list[bytes](), 0, response.status != 200
+    most_bytes = _ERROR_BYTES if fails else timeouts.answer_bytes
+    while size <= most_bytes and (data := await response.content.readany()):
+        parts.append(data)
+        size += len(data)
+    if size > most_bytes and not fails:
+        raise TooLarge(most_bytes)
+    return b"".join(parts)[:most_bytes]
 
 
 def _unanswered(exc: Exception, model: Model, waited_for: str, after_s: float, timeouts: Timeouts) -> UpstreamError:
@@ -221,7 +248,7 @@ def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> U
     if watch.expired:
         told = ("further chunk", timeouts.idle_s) if watch.started else ("first chunk", timeouts.first_token_s)
         return failures.timed_out(model, *told)
-    return failures.cut(model) if failures.broke(exc) else failures.translate(exc, model)
+    return failures.cut(model) if failures.broke(exc) and not failures.garbled(exc) else failures.translate(exc, model)
 
 
 def _chunk(payload: bytes, model: Model, *, usage_wanted: bool, last: bool) -> Chunk:

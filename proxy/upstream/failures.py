@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proxy.errors import ContextLengthExceeded, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.upstream.guarded import Redirected, TooLarge
 from proxy.upstream.models import Model
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ PASSED_ON = re.compile(r"^(x-ratelimit-[\w-]+|anthropic-ratelimit-[\w-]+|retry-a
 REDACTED = "[redacted]"
 
 _LITELLM_PREFIX = re.compile(r"^(\s*(litellm\.)?\w*(Error|Exception|Timeout)\b\s*(:|-)\s*)+")
+_REFUSED = re.compile(r"Invalid (user )?message at index \d+\. Please ensure [\w ]+\.")
+"""What LiteLLM says of a message that it does not send."""
 _LITELLM_NOTICE = "This looks like a bug in LiteLLM"
 """Where LiteLLM begins to ask for a bug report, stack frames included."""
 
@@ -63,6 +66,8 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     message = redact(str((body or {}).get("message") or _message(exc)), model.secrets)
     if any(_is(link, "ImageFetchError") or _is(link, "SSRFError") for link in chain):
         return url_not_fetched(model)
+    if (found := _of_litellms(chain, model)) is not None:
+        return found
     facts: dict[str, Any] = {
         "model": model.name,
         "code": _text(body, "code"),
@@ -73,7 +78,7 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     }
     if body is None and any(_timed_out(link) for link in chain):
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
-    if any(_is(link, "ClientResponseError", library="aiohttp") for link in chain):
+    if garbled(exc) or any(_is(link, "ClientResponseError", library="aiohttp") for link in chain):
         return UpstreamError(
             f"The answer of model {model.name!r} cannot be unpacked, or is no HTTP. Check its api_base.",
             model=model.name,
@@ -125,6 +130,15 @@ def timed_out(model: Model, waited_for: str, after_s: float) -> UpstreamTimeout:
     )
 
 
+def too_large(model: Model, most_bytes: int) -> UpstreamError:
+    return UpstreamError(
+        f"The answer of model {model.name!r} is larger than {most_bytes / 2**20:g} MB (upstream.answer_mb).",
+        model=model.name,
+        status=502,
+        code="answer_too_large",
+    )
+
+
 def url_not_fetched(model: Model) -> UpstreamError:
     return UpstreamError(
         f"The model {model.name!r} takes no URLs, and the server does not fetch them. Send the content as a data URL.",
@@ -162,6 +176,25 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 def connecting(exc: BaseException) -> bool:
     """Whether the time ran out before there was a connection."""
     return _is(exc, "ServerTimeoutError", library="aiohttp")
+
+
+def _of_litellms(chain: Iterable[BaseException], model: Model) -> UpstreamError | None:
+    """What the guard of LiteLLM's connections has stopped, and what LiteLLM itself would not send."""
+    for link in chain:
+        if isinstance(link, TooLarge):
+            return too_large(model, link.most_bytes)
+        if isinstance(link, Redirected):
+            return answered(model, link.status, {}, b"")
+        if refused := _REFUSED.search(_message(link)):
+            return UpstreamError(
+                refused[0], model=model.name, status=400, type="invalid_request_error", param="messages"
+            )
+    return None
+
+
+def garbled(exc: BaseException) -> bool:
+    """Whether an answer was packed, and not as it says."""
+    return any(_is(link, "ContentEncodingError", library="aiohttp") for link in _chain(exc))
 
 
 def broke(exc: BaseException) -> bool:

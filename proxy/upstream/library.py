@@ -2,7 +2,8 @@
 
 The import takes seconds, so it never happens where a module is imported: `warm` starts it when the port is open, and a request
 that comes first waits for it. LiteLLM is told beforehand to use the prices and windows that come with it, to read no `.env`
-file, and to fetch nothing: no tokenizers, and no URL that a client put into a message.
+file, and to fetch nothing: no tokenizers, and no URL that a client put into a message. Its connections follow no redirect and bring
+no answer without end (`guarded.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 import warnings
 from types import ModuleType
 from typing import Any, NoReturn
+
+from proxy.upstream import guarded
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -81,6 +84,8 @@ def _prepare(litellm: Any) -> None:
     urls: Any = importlib.import_module("litellm.litellm_core_utils.url_utils")
     urls.validate_url = _refuse_url  # every fetch of a client's URL goes through this check
     litellm.user_url_validation = True
+    transport: Any = importlib.import_module("litellm.llms.custom_httpx.aiohttp_transport")
+    guarded.guard(transport.LiteLLMAiohttpTransport)
 
 
 def _rehearse(litellm: Any) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError
-from proxy.upstream import failures, fields, library, shapes
+from proxy.upstream import failures, fields, guarded, library, shapes
 from proxy.upstream.models import Model
 from proxy.upstream.session import Timeouts
 
@@ -46,6 +46,7 @@ class LiteLLMLane:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
         passed, _ = fields.split(asked.options)
         litellm = await library.warm(rehearsed=True)
+        guarded.MOST_BYTES.set(self._timeouts.answer_bytes)
         call = self._call(litellm, model, asked, copy.deepcopy(passed))
         if asked.stream:
             async with aclosing(self._stream(litellm, model, asked, call)) as chunks:

@@ -45,6 +45,8 @@ class Timeouts:
     """A whole answer that is not streamed."""
     stream_s: float = 3600.0
     """A whole answer that is streamed, however busily."""
+    answer_bytes: int = 64 * 2**20
+    """No wait, but the other end that an endless answer has: its size, unpacked."""
 
 
 class Session:

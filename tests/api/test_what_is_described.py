@@ -78,6 +78,16 @@ def test_a_field_is_described_by_the_name_under_which_it_is_sent(document: dict[
     assert {"from", "to"} <= set(content["example"]) & set(told)
 
 
+def test_every_kind_of_file_is_described(document: dict[str, Any], house: House):
+    path = "/api/trees/{tree_id}/export"
+    operation = document["paths"][path]["get"]
+    (form,) = [one for one in operation["parameters"] if one["name"] == "format"]
+    tree = house.person().tree()
+    for name in form["schema"]["enum"]:
+        answer = tree.person.send("GET", f"{tree.path}/export?format={name}")
+        assert answer.headers["content-type"].partition(";")[0] in operation["responses"]["200"]["content"], name
+
+
 @pytest.mark.parametrize("status", ["413", "429", "503"])
 def test_what_may_happen_to_any_request_is_described(document: dict[str, Any], status: str):
     for endpoint, operation in operations(document):

@@ -17,7 +17,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 
-from tests.fuzz.judge import Answer, Book, judge
+from tests.fuzz.judge import NO_HTTP, Answer, Book, judge
 from tests.fuzz.people import Somebody
 
 load_all_checks()
@@ -98,7 +98,7 @@ class Described:
         answer = Answer(response.status_code, headers, response.content)
         may_fail = isinstance(case.body, dict) and case.body.get("model") in ("broken", "gone")
         judge(self._book, label, _shown(case), answer, other.marker, may_fail=may_fail)
-        if response.status_code >= 500:
+        if response.status_code >= 500 or answer.body == NO_HTTP:
             return
         try:
             case.validate_response(response, checks=CHECKED)

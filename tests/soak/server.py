@@ -16,11 +16,27 @@ from collections import Counter
 from pathlib import Path
 from types import FrameType
 
+from proxy.chat.counting import Counting
 from proxy.cli.main import main
+from proxy.domain.fingerprint import Memo
+from proxy.routing.grove import Grove, TreeModel
+from proxy.store import connection
 from tests.soak.gauges import ACCOUNT
 
 TRACED = "SOAK_TRACE"
 SHOWN = 25
+
+
+def small_caches() -> None:
+    """Bound what a server keeps for later by a hundredth, so that all of it is full when the warm-up ends.
+
+    Else half an hour of growth would be no sign of a leak: pages of the database, hashes of messages and trees are kept until there
+    are very many of them.
+    """
+    connection.CACHE_KB = 500  # type: ignore[misc]
+    Memo.__init__.__defaults__ = (160_000,)
+    Counting.__init__.__defaults__ = (80_000,)
+    Grove.__init__.__defaults__ = (TreeModel, 8, None, 10_000)
 
 
 def tell(_signal: int, _frame: FrameType | None) -> None:
@@ -50,5 +66,6 @@ def _grown() -> list[str]:
 
 
 if __name__ == "__main__":
+    small_caches()
     signal.signal(signal.SIGUSR1, tell)
     main()

@@ -48,6 +48,16 @@ async def test_each_status_arrives_with_the_providers_own_body(lanes_for, ask, p
 
 
 @pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_message_that_litellm_does_not_send_is_the_clients_mistake(lanes_for, ask, upstream, stream):
+    lanes = lanes_for({**entry(), "model_info": {"lane": "litellm"}})
+    messages = [{"role": "user", "content": [{"type": "hologram", "text": "Hi"}]}]
+    with pytest.raises(UpstreamError, match="Invalid user message at index 0") as caught:
+        await ask(lanes, messages=messages, stream=stream)
+    assert (caught.value.status, caught.value.type, caught.value.param) == (400, "invalid_request_error", "messages")
+    assert upstream.requests() == []
+
+
 async def test_one_status_means_one_request(lanes_for, ask, upstream):
     lanes = lanes_for(entry("m", "openai/status-503"))
     with pytest.raises(UpstreamError):

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from litestar import MediaType, Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -98,6 +98,17 @@ class TakesFile(Operation):
         )
 
 
+@dataclass
+class GivesFile(Operation):
+    """An operation that answers with a file: JSON, or a text for reading."""
+
+    def __post_init__(self) -> None:
+        file = (self.responses or {}).get("200")
+        if isinstance(file, OpenAPIResponse):
+            text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
+            file.content = {**dict.fromkeys(formats.MEDIA_TYPES.values(), text), **(file.content or {})}
+
+
 class ImportOut(Out):
     """What an import has done."""
 
@@ -130,7 +141,12 @@ class ImportOut(Out):
 def routes(store: SqliteStore, grown: Callable[[Tree], object]) -> list[HTTPRouteHandler]:
     """The routes over a store; `grown` is told of a tree that an import has changed."""
 
-    @get("/trees/{tree_id:str}/export", summary="A tree, or a branch, as a file", responses={200: _FILE, **ERRORS})
+    @get(
+        "/trees/{tree_id:str}/export",
+        summary="A tree, or a branch, as a file",
+        operation_class=GivesFile,
+        responses={200: _FILE, **ERRORS},
+    )
     async def export_tree(tree_id: InPath, caller: Asker, form: Form = "native", node_id: Tip = None) -> Stream:
         """Streamed, as the tree is at this moment. `native` comes back by `POST /api/trees/import` exactly as it was; of the ids,
         see there.

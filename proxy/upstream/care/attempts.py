@@ -154,7 +154,7 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
         answer: AsyncGenerator[T, None] | None = None
         try:
             answer = self._ask(model)
-            first = await anext(answer)
+            first = await _first_of(answer, model)
         except BaseException as exc:
             if isinstance(exc, UpstreamError) and self._counts(exc):
                 breaker.failed(exc)
@@ -210,6 +210,13 @@ def _kind(exc: UpstreamError) -> str:
             return "context_length"
         case _:
             return f"{exc.status // 100}xx" if exc.status != 429 else "429"
+
+
+async def _first_of(answer: AsyncGenerator[T, None], model: Model) -> T:
+    """The first piece of an answer. Raises what the answer raises, and UpstreamError where it has none."""
+    async for piece in answer:
+        return piece
+    raise UpstreamError(f"The model {model.name!r} ended its answer before it began.", model=model.name)
 
 
 def _elsewhere(exc: UpstreamError) -> bool:

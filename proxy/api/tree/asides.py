@@ -6,7 +6,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from pydantic import Field
 
-from proxy.api.tree.wire import ERRORS, Asker, Out
+from proxy.api.tree.wire import BUSY, Asker, Out
 from proxy.store.sqlite import SqliteStore
 
 
@@ -31,7 +31,7 @@ class AsidesOut(Out):
 def routes(store: SqliteStore) -> list[HTTPRouteHandler]:
     """The route over a store."""
 
-    @get("/asides", summary="What was answered and not remembered", responses={401: ERRORS[401]})
+    @get("/asides", summary="What was answered and not remembered", responses=BUSY)
     async def asides(caller: Asker) -> AsidesOut:
         """Helper requests of the caller's clients, and what came under the policy `off`. Nothing of their text is kept."""
         found = await store.asides(caller.user_id)

@@ -15,7 +15,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 from pydantic import Field
 
-from proxy.api.tree.wire import ERRORS, Asker, Out
+from proxy.api.tree.wire import BUSY, ERRORS, Asker, Out
 from proxy.chat.answer import Chat
 from proxy.domain.turn import Caller
 from proxy.errors import Forbidden, InvalidRequest, NotFound
@@ -76,7 +76,7 @@ _ARCHIVE = ResponseSpec(
 def routes(store: SqliteStore, chat: Chat) -> list[HTTPRouteHandler]:
     """The routes over a store; what was begun is finished by the road's tasks."""
 
-    @get("/me", summary="Who asks, and how much is stored of them", responses={401: ERRORS[401]})
+    @get("/me", summary="Who asks, and how much is stored of them", responses=BUSY)
     async def get_me(caller: Asker) -> MeOut:
         """Under an `app` key: the person that it names."""
         try:

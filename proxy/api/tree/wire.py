@@ -76,6 +76,8 @@ ERRORS: Final[Mapping[int, ResponseSpec]] = {
     )
 }
 
+BUSY: Final[Mapping[int, ResponseSpec]] = {status: ERRORS[status] for status in (401, 413, 429, 503)}
+"""Of routes that take nothing that could be wrong."""
 ASKED: Final[Mapping[int, ResponseSpec]] = {
     **ERRORS,
     **{

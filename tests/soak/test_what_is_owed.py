@@ -1,37 +1,17 @@
-"""Half a minute of mixed traffic; `python -m tests.soak` serves for as long as one likes."""
+"""What the soak takes for broken or grown; `python -m tests.soak` serves the traffic."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.doubles.running import running_upstream
-from tests.soak.__main__ import Lap, grown, settings, soak
-from tests.soak.gauges import Gauges, Watched
+from tests.soak.__main__ import Lap, grown
+from tests.soak.gauges import Gauges
 from tests.soak.promises import Broken, Told, kept
 
 pytestmark = pytest.mark.anyio
-
-SECONDS, LAPS, CLIENTS = 36, 3, 4
-
-
-async def test_nothing_is_held_behind_the_warm_up_and_every_promise_is_kept(tmp_path: Path) -> None:
-    with running_upstream(quiet=True) as upstream:
-        server = Watched(tmp_path, upstream, settings(upstream, "static"))
-        server.start()
-        try:
-            laps = await soak(server, upstream, SECONDS, LAPS, CLIENTS, random.Random(11))
-        finally:
-            server.stop()
-    happened = laps[-1].happened
-    assert grown(laps) == []
-    assert happened["turns kept"] >= happened["turns"] > 20
-    assert happened["left"] > 0
-
 
 BASE = Gauges(rss_mib=300, descriptors=20, threads=10, tasks=1, objects=9000)
 

@@ -3,7 +3,8 @@
 Whoever asks too much is told so before anything is done, with the time after which asking makes sense again; what is running goes on.
 Requests of a minute are counted smoothly (the generic cell rate algorithm): a key that rests may send its whole minute at once, and from
 then on as fast as the minute fills again. Tokens are counted as the provider reports them, over a day in UTC, and kept in the database every
-few seconds, so a limit holds over a restart and for several servers on one database within that time.
+few seconds, so a limit holds over a restart and for several servers on one database within that time. What a key asks at once and in a
+minute is counted by `operations.counts`, together for all processes of a server.
 
 Source: OpenAI API, rate limits: the status, the types and the `x-ratelimit-` headers.
 """
@@ -20,6 +21,7 @@ from typing import Protocol
 
 from proxy.domain.turn import Caller, Limits
 from proxy.errors import Overloaded, RateLimited, StoreError
+from proxy.operations.counts import Count, Counts, OwnCounts
 from proxy.operations.entry import current
 
 log = logging.getLogger(__name__)
@@ -44,11 +46,8 @@ class Ledger(Protocol):
 
 @dataclass(slots=True)
 class _Account:
-    """One key's use."""
+    """The tokens that one key has used."""
 
-    running: int = 0
-    full_at: float = 0.0
-    """When the minute's allowance is whole again."""
     tokens: int = 0
     """Of this day, as far as it is known here."""
     unkept: int = 0
@@ -56,7 +55,7 @@ class _Account:
 
 
 class Meter:
-    """Counts for one process."""
+    """Lets requests in, and counts them."""
 
     def __init__(
         self,
@@ -64,15 +63,18 @@ class Meter:
         usual: Limits,
         now: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
         """Set the limits.
 
         Args:
-            at_once: Requests that models may be asked at the same time, in all.
+            at_once: Requests that models may be asked at the same time, in all, by this process.
             usual: What holds for keys that carry no limits of their own.
+            counts: Where keys' requests are counted; by default for this process alone.
         """
         self._at_once = at_once
         self._usual = usual
+        self._counts = counts or OwnCounts()
         self._now = now
         self._clock = clock
         self._running = 0
@@ -90,14 +92,15 @@ class Meter:
         self.expect()
         self._turn_day()
         limits, account = caller.limits.over(self._usual), self._accounts.setdefault(caller.key_id, _Account())
-        if limits.at_once is not None and account.running >= limits.at_once:
-            raise RateLimited(
-                f"This key may ask {limits.at_once} requests at once, and so many are being answered.",
-                kind="requests",
-                retry_after_s=_BUSY_RETRY_S,
-            )
-        told = {**self._tokens_left(limits, account), **self._requests_left(limits, account)}
-        account.running += 1
+        with self._counts.held(caller.key_id) as count:
+            if limits.at_once is not None and count.running >= limits.at_once:
+                raise RateLimited(
+                    f"This key may ask {limits.at_once} requests at once, and so many are being answered.",
+                    kind="requests",
+                    retry_after_s=_BUSY_RETRY_S,
+                )
+            told = {**self._tokens_left(limits, account), **self._requests_left(limits, count)}
+            count.running += 1
         self._running += 1
         return Permit(self, caller.key_id, told)
 
@@ -121,8 +124,8 @@ class Meter:
         if (tokens := limits.tokens_per_day) is not None:
             told |= _told("tokens", tokens, max(0, tokens - account.tokens), self._until_tomorrow_s())
         if (requests := limits.requests_per_minute) is not None:
-            now = self._now()
-            wait_s = max(account.full_at - now, 0.0)
+            with self._counts.held(key_id) as count:
+                wait_s = max(count.full_at - self._now(), 0.0)
             told |= _told("requests", requests, _whole(requests, wait_s), wait_s)
         return told
 
@@ -132,16 +135,15 @@ class Meter:
         account.unkept += tokens
 
     def release(self, key_id: str) -> None:
-        self._accounts[key_id].running -= 1
+        with self._counts.held(key_id) as count:
+            count.running -= 1
         self._running -= 1
 
     def forget(self, key_id: str) -> None:
-        """A key was deleted: what it has used is forgotten, unless something is still being answered under it."""
-        account = self._accounts.get(key_id)
-        if account is not None and not account.running:
-            del self._accounts[key_id]
-        elif account is not None:
-            account.tokens = account.unkept = 0
+        """A key was deleted: what it has used is forgotten; what is still being answered under it goes on counting."""
+        self._accounts.pop(key_id, None)
+        with self._counts.held(key_id) as count:
+            count.full_at = 0.0
 
     @property
     def running(self) -> int:
@@ -159,7 +161,7 @@ class Meter:
             return
         for key_id, tokens in (await ledger.spend(day, unkept)).items():
             if day == self._day:
-                account = self._accounts[key_id]
+                account = self._accounts.setdefault(key_id, _Account(unkept=unkept[key_id]))
                 account.unkept -= unkept[key_id]
                 account.tokens = tokens + account.unkept
 
@@ -172,22 +174,22 @@ class Meter:
             except StoreError as exc:
                 log.warning("What keys have spent could not be written down: %s", exc)
 
-    def _requests_left(self, limits: Limits, account: _Account) -> dict[str, str]:
+    def _requests_left(self, limits: Limits, count: Count) -> dict[str, str]:
         """Count a request; tells how many are left. Raises RateLimited."""
         if limits.requests_per_minute is None:
             return {}
         now, share_s = self._now(), MINUTE_S / limits.requests_per_minute
-        full_at = max(account.full_at, now) + share_s
+        full_at = max(count.full_at, now) + share_s
         wait_s = full_at - now - MINUTE_S
         if wait_s > share_s * 1e-6:
-            told = _told("requests", limits.requests_per_minute, 0, account.full_at - now)
+            told = _told("requests", limits.requests_per_minute, 0, count.full_at - now)
             raise RateLimited(
                 f"This key may send {limits.requests_per_minute} requests in a minute.",
                 kind="requests",
                 retry_after_s=wait_s,
                 headers=told,
             )
-        account.full_at = full_at
+        count.full_at = full_at
         left = _whole(limits.requests_per_minute, full_at - now)
         return _told("requests", limits.requests_per_minute, left, full_at - now)
 

@@ -39,6 +39,7 @@ from proxy.distil.remembering import Remembering
 from proxy.domain.turn import Limits
 from proxy.errors import ProxyError
 from proxy.operations import logs
+from proxy.operations.counts import SharedCounts
 from proxy.operations.figures import Figures
 from proxy.operations.sharing import Shared
 from proxy.operations.traces import Traces
@@ -51,7 +52,7 @@ def create_app(
     *,
     when_warm: Callable[[], None] = lambda: None,
     worker: int | None = None,
-    figures_in: Path | None = None,
+    shared_in: Path | None = None,
     traces: Traces | None = None,
 ) -> Litestar:
     """The application; nothing is opened before it starts.
@@ -60,7 +61,7 @@ def create_app(
         settings: What the operator chose.
         env: Where keys and providers are looked up.
         worker: The number of this process among several.
-        figures_in: A folder that all processes of this server share, for their figures.
+        shared_in: A folder that all processes of this server share, for their figures and counts.
         traces: Where requests are traced to; else where `settings` say.
         when_warm: Called once the libraries are loaded, on the event loop; for whoever owns the whole process.
 
@@ -77,14 +78,15 @@ def create_app(
     parts = assemble(settings, store, configured, watch.figures, traces)
     watch.aside_kinds = aside_kinds(settings.clients)
     logs.redact.learn([secret for model in configured.all() for secret in model.secrets])
-    meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()))
+    counts = SharedCounts(shared_in, worker, settings.server.workers) if shared_in and worker else None
+    meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()), counts=counts)
     gatekeeper = Gatekeeper(
         store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
     )
     learned = Path(settings.routing.personal) if settings.routing.personal is not None else None
     forgetting = Forgetting(parts, gatekeeper, meter, learned)
     warm = Warm(parts, settings, when_warm)
-    shared = Shared(watch.figures, figures_in)
+    shared = Shared(watch.figures, shared_in)
     _gauges(watch.figures, parts, meter)
     max_body = int(settings.server.max_body_mb * 1_000_000)
     app = Litestar(

@@ -85,7 +85,7 @@ def serve_on(
     url: str | None = None,
     worker: int | None = None,
     when_up: Callable[[], None] = lambda: None,
-    figures_in: Path | None = None,
+    shared_in: Path | None = None,
 ) -> None:
     """Serve with this process until stopped.
 
@@ -93,7 +93,7 @@ def serve_on(
         url: Told in the log, where it was not yet.
         worker: This process's number among several.
         when_up: Called on the event loop once requests are answered.
-        figures_in: A folder that several processes share for their figures.
+        shared_in: A folder that several processes share for their figures and counts.
     """
     heap.limit()
     heap.one_thread()
@@ -104,7 +104,7 @@ def serve_on(
     from proxy.app.bounds import of_connection
     from proxy.cli.stopping import Server
 
-    app = create_app(settings, when_warm=heap.settle, worker=worker, figures_in=figures_in)
+    app = create_app(settings, when_warm=heap.settle, worker=worker, shared_in=shared_in)
     config = uvicorn.Config(
         app,
         http=connection.within(of_connection(settings.server)),

@@ -1,8 +1,8 @@
 """Several processes that serve one database on one port, and the one that looks after them.
 
 The parent binds the port and answers nothing itself. Each worker is a fresh process with the same socket, so a connection waits for
-whichever is free, also while one is being started anew. Workers share nothing but the database: `store.tenancy` says how they tell
-each other apart, and a worker that takes a dead one's place ends what that left open.
+whichever is free, also while one is being started anew. Workers share the database, and a folder for their figures and counts of
+requests; `store.tenancy` says how they tell each other apart, and a worker that takes a dead one's place ends what that left open.
 
 A worker that loses its parent stops, so that no port stays taken behind a killed server.
 """
@@ -27,7 +27,7 @@ from pathlib import Path
 from proxy.cli.common import AT_ONCE
 from proxy.config import Settings
 from proxy.errors import ProxyError
-from proxy.operations import sharing
+from proxy.operations import counts, sharing
 
 log = logging.getLogger("graft")
 
@@ -62,8 +62,8 @@ class Supervisor:
     _failures: dict[int, int] = field(default_factory=dict)
     """How often in a row a worker ended before it was up."""
     _was_up: bool = False
-    _figures: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="graft-figures-")))
-    """Where the workers put their figures, for each other."""
+    _shared: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="graft-workers-")))
+    """Where the workers put their figures and counts, for each other."""
 
     def run(self) -> bool:
         """Serve until a signal says stop; false where the first workers could not even start."""
@@ -76,7 +76,7 @@ class Supervisor:
             return self._look_after(waked)
         finally:
             self._stop(waked)
-            shutil.rmtree(self._figures, ignore_errors=True)
+            shutil.rmtree(self._shared, ignore_errors=True)
             signal.set_wakeup_fd(-1)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -106,7 +106,7 @@ class Supervisor:
 
     def _started(self, number: int) -> Worker:
         told, tell = _fresh.Pipe(duplex=False)
-        given = (self.settings, self.bound, number, tell, self._figures)
+        given = (self.settings, self.bound, number, tell, self._shared)
         process = _fresh.Process(target=work, args=given, name=f"graft-{number}")
         process.start()
         tell.close()
@@ -126,7 +126,8 @@ class Supervisor:
         worker.process.join()
         worker.told.close()
         if worker.process.pid is not None:
-            sharing.ended(self._figures, worker.process.pid)
+            sharing.ended(self._shared, worker.process.pid)
+            counts.ended(self._shared, worker.number, self.settings.server.workers)
         failures = 0 if worker.is_up else self._failures.get(worker.number, 0) + 1
         self._failures[worker.number] = failures
         pause = min(LONGEST_PAUSE_S, 2.0**failures) if failures else 0.0
@@ -172,7 +173,7 @@ def _noted(*_: object) -> None:
     """The signal's number is in the pipe already."""
 
 
-def work(settings: Settings, bound: socket.socket, number: int, tell: Connection, figures_in: Path) -> None:
+def work(settings: Settings, bound: socket.socket, number: int, tell: Connection, shared_in: Path) -> None:
     """The life of a worker, in a process of its own."""
     from proxy.cli.serve import serve_on, start_log
 
@@ -192,7 +193,7 @@ def work(settings: Settings, bound: socket.socket, number: int, tell: Connection
         tell.close()
 
     try:
-        serve_on(settings, bound, worker=number, when_up=up, figures_in=figures_in)
+        serve_on(settings, bound, worker=number, when_up=up, shared_in=shared_in)
     except ProxyError as exc:
         log.error("%s", exc.message)  # noqa: TRY400 - an operator can act on the message
         raise SystemExit(1) from None

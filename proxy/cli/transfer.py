@@ -18,6 +18,7 @@ from proxy.cli.progress import shown
 from proxy.config import load
 from proxy.domain.archive import Imported, Progress, Target
 from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
+from proxy.store.connection import file_of
 from proxy.transfer import formats
 from proxy.transfer.formats import READABLE, WRITTEN, Readable, Written
 from proxy.transfer.moving import check
@@ -68,6 +69,7 @@ def export_tree(
         _tell_everything(user_id, archive, config_file)
         return
     node = None if node_id is None else NodeId(node_id)
+    _spare(file, config_file)
 
     async def work(store: SqliteStore) -> int:
         if node is not None and name is None:
@@ -84,7 +86,17 @@ def export_tree(
         click.echo(f"Wrote {size:,} bytes to {file}.", err=True)
 
 
+def _spare(file: Path | None, config_file: str | None) -> None:
+    """Raises ConfigError where the file to be written is the database's own."""
+    from proxy.store.backup import spare
+
+    if file is not None:
+        spare(file, file_of(load(config_file).storage.url))
+
+
 def _tell_everything(user_id: UserId, archive: Path, config_file: str | None) -> None:
+    _spare(archive, config_file)
+
     async def work(store: SqliteStore) -> int:
         with _output(archive) as out, shown("Writing") as tell:
             return await store.tell_everything(user_id, out, tell)

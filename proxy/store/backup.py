@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ Copied = Callable[[int, int], None]
 PAGES: Final = 1_000
 """Copied between two calls of `Copied`: 4 MB."""
 _BUSY_S: Final = 15.0
+_BESIDE: Final = re.compile(r"(-wal|-shm|-journal|\.lock(\.\d+)?)?")
+"""What a database's name ends with in the names of the files that belong to it."""
 
 
 def _untold(done: int, total: int) -> None:
@@ -56,13 +59,30 @@ def looked_at(file: str) -> tuple[int, int]:
         return version_of(db), pending(db)
 
 
+def spare(target: Path, file: str) -> None:
+    """Raises ConfigError where a file that is to be written is the database itself, or one of those that belong to it."""
+    if file == MEMORY:
+        return
+    for path in (_in_full(target), target.resolve()):
+        for own in (_in_full(Path(file)), Path(file).resolve()):
+            if path.parent == own.parent and _BESIDE.fullmatch(path.name.removeprefix(own.name)):
+                raise ConfigError(f"{str(target)!r} belongs to the database that is in use here. Name another file.")
+
+
+def _in_full(path: Path) -> Path:
+    """A path whose folder is told in full; what the name itself may point to is left open."""
+    return path.parent.resolve() / path.name
+
+
 def back_up(file: str, target: Path, tell: Copied = _untold, *, replaces: bool = False) -> None:
     """Copy a database into a file; servers may go on meanwhile.
 
     Raises:
-        ConfigError: There is no database, the target is there already, or it cannot be written.
+        ConfigError: There is no database, or nothing in it; the target is there already, belongs to the database itself, or cannot
+            be written.
         StoreError: The database cannot be read, or is damaged.
     """
+    spare(target, file)
     if target.exists() and not replaces:
         raise ConfigError(f"{str(target)!r} is there already; --force replaces it.")
     with _beside(target) as part:
@@ -76,7 +96,7 @@ def restore(
     """Put a copy in a database's place, once it is found sound and brought up to date; nobody may use the database.
 
     Raises:
-        ConfigError: There is a database already, or somebody uses it; the copy is of another program, of a newer Graft,
+        ConfigError: There is a database already, or somebody uses it; the copy is empty, of another program, of a newer Graft,
             sealed with keys that are not at hand, or unsound.
         StoreError: The copy cannot be read, or is damaged.
     """
@@ -111,6 +131,8 @@ def _copy(file: str, part: Path, tell: Copied) -> None:
     """One commit's state of a database, as a file that stands for itself. Raises ConfigError, StoreError."""
     with _database(file) as source, closing(sqlite3.connect(part, isolation_level=None)) as copy:
         pending(source)  # refuses what is not ours to read
+        if not version_of(source):
+            raise ConfigError(f"{file!r} is empty: there is no database in it.")
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees this commit alone
         try:

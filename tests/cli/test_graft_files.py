@@ -85,6 +85,8 @@ def test_a_branch_is_exported_by_its_node_and_hung_under_another(run: Run):
         (["export", "--user", "eve"], "It has none yet."),
         (["export", "--node", "n_7"], "'n_7' does not exist"),
         (["export", "--tree", "lessons", "-o", "missing/out.json"], "'missing/out.json' cannot be written"),
+        (["export", "--tree", "lessons", "-o", "graft.db"], "'graft.db' belongs to the database"),
+        (["export", "graft.db"], "'graft.db' belongs to the database"),
         (["import", "missing.json"], "'missing.json' cannot be read: No such file"),
         (["import", "."], "cannot be read"),
         (["import", "lessons.json", "--format", "native"], "not Graft's own format"),

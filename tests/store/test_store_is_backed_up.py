@@ -108,6 +108,30 @@ async def test_a_file_that_is_there_is_not_written_over_unasked(file: Path, tmp_
     assert looked_at(str(tmp_path / "copy.db")) == (len(MIGRATIONS), 0)
 
 
+@pytest.mark.parametrize(
+    "name", ["graft.db", "graft.db-wal", "graft.db-shm", "graft.db.lock", "graft.db.lock.1", "link.db"]
+)
+async def test_a_copy_never_takes_the_place_of_its_own_database(file: Path, tmp_path: Path, name: str):
+    await filled(file, "Stay")
+    (tmp_path / "link.db").symlink_to(file)
+    for database in (str(file), str(tmp_path / "link.db")):
+        with pytest.raises(ConfigError, match="belongs to the database"):
+            back_up(database, tmp_path / name, replaces=True)
+    assert await said_in(file) == ["Stay"]
+
+
+async def test_an_empty_file_is_no_copy_of_a_database(file: Path, tmp_path: Path):
+    await filled(file, "Stay")
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(ConfigError, match="is empty"):
+        restore(empty, str(file), replaces=True)
+    with pytest.raises(ConfigError, match="is empty"):
+        back_up(str(empty), tmp_path / "copy.db")
+    assert await said_in(file) == ["Stay"]
+    assert names(tmp_path, "copy.db") == []
+
+
 async def test_a_database_in_use_is_not_replaced(file: Path, tmp_path: Path):
     await filled(file, "One")
     back_up(str(file), tmp_path / "copy.db")

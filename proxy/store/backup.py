@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from proxy.errors import ConfigError
-from proxy.store.connection import MEMORY, is_passing, prepare, translated
+from proxy.store.connection import MEMORY, prepare
 from proxy.store.migrations import migrate, pending, version_of
 from proxy.store.records import Violation
 from proxy.store.sqlite import SqliteStore
 from proxy.store.tenancy import Tenancy
+from proxy.store.troubles import is_passing, translated
 
 if TYPE_CHECKING:
     from proxy.store.sealing.cipher import Cipher

@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from proxy.store.connection import CACHED_STATEMENTS, configure, is_passing, on_one_snapshot
+from proxy.store.connection import CACHED_STATEMENTS, configure, on_one_snapshot
 from proxy.store.sealing.values import Connection
+from proxy.store.troubles import is_passing
 
 if TYPE_CHECKING:
     from proxy.store.sealing.cipher import Cipher

@@ -18,11 +18,13 @@ import aiosqlite
 
 from proxy.errors import ConfigError
 from proxy.operations.figures import Figures
-from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, Writer, connect, file_of, prepare, translated, whole
+from proxy.store.committing import Writer
+from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, connect, file_of, prepare, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrations import migrate, pending, version_of
 from proxy.store.sealing import registered
 from proxy.store.tenancy import Tenancy
+from proxy.store.troubles import translated
 from proxy.store.turns import writing
 
 if TYPE_CHECKING:

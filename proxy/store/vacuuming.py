@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from proxy.errors import ConfigError, StoreUnavailable
-from proxy.store.connection import MEMORY, configure, translated
+from proxy.store.connection import MEMORY, configure
 from proxy.store.migrations import pending
+from proxy.store.troubles import translated
 
 Stage = Literal["words", "file", "log"]
 Told = Callable[[Stage, int], object]

@@ -15,13 +15,13 @@ from proxy.domain import fingerprint
 from proxy.domain.message import Message
 from proxy.errors import StoreError
 from proxy.store import hanging, vectors
-from proxy.store.connection import is_passing
 from proxy.store.records import Violation
 from proxy.store.rows import from_json
 from proxy.store.sealing import checking
 from proxy.store.sealing.checking import Check
 from proxy.store.sealing.values import opened, opened_bytes
 from proxy.store.shelf import rules
+from proxy.store.troubles import is_passing
 from proxy.store.turns.planting import system_hash
 
 PAGE: Final = 1_000

@@ -22,11 +22,12 @@ from proxy.domain.beside import Body
 from proxy.domain.ports import User
 from proxy.domain.tree import UserId
 from proxy.store import trees
-from proxy.store.connection import CACHE_KB, configure, translated
+from proxy.store.connection import CACHE_KB, configure
 from proxy.store.files import importing
 from proxy.store.migrations import migrate
 from proxy.store.sealing.values import Connection, unmarked
 from proxy.store.shelf import forgetting
+from proxy.store.troubles import translated
 from proxy.store.turns import buried
 
 if TYPE_CHECKING:

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from proxy.errors import ConfigError
-from proxy.store.connection import configure, translated
+from proxy.store.connection import configure
 from proxy.store.sealing import pages, registered
 from proxy.store.sealing.checking import row_of
 from proxy.store.sealing.cipher import EMPTY, SIGN, Cipher
 from proxy.store.sealing.places import TABLES, Table
 from proxy.store.sealing.values import Connection, cipher_of
+from proxy.store.troubles import translated
 
 BATCH: Final = 200
 """Rows of one transaction at most."""

@@ -1,6 +1,6 @@
 """The transactions of a turn: history adopted, a turn opened, its reply kept on the way, the turn closed.
 
-Each function here is one transaction; `connection.Writer` runs it whole.
+Each function here is one transaction; `committing.Writer` runs it whole.
 """
 
 from __future__ import annotations

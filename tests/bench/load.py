@@ -24,6 +24,9 @@ from tests.bench import texts
 CHAT_TURNS = 11
 """A chat's last turn comes with ten exchanges, the average one with five."""
 
+STALE_S = 3.0
+"""After so long an idle connection is left for a new one."""
+
 
 class Connection(asyncio.Protocol):
     """One keep-alive connection; one request at a time."""
@@ -31,6 +34,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is one in all but its class
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._used_at = time.monotonic()
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and whole body."""
@@ -50,6 +54,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         assert self._answer is not None
+        self._used_at = time.monotonic()
         self._answer.set_result((self._parser.get_status_code(), b"".join(self._body)))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -57,8 +62,9 @@ class Connection(asyncio.Protocol):
             self._answer.set_exception(exc or ConnectionError("The server closed the connection."))
 
     @property
-    def closed(self) -> bool:
-        return self._transport.is_closing()
+    def is_stale(self) -> bool:
+        """Whether the server has closed it, or may do so at any moment: many do after five idle seconds."""
+        return self._transport.is_closing() or time.monotonic() - self._used_at > STALE_S
 
     def close(self) -> None:
         self._transport.close()
@@ -71,7 +77,10 @@ class Timed(NamedTuple):
 
 
 async def _connected(connection: Connection | None, port: int) -> Connection:
-    if connection is None or connection.closed:
+    if connection is not None and connection.is_stale:
+        connection.close()
+        connection = None
+    if connection is None:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
     return connection
 

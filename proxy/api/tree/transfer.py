@@ -81,6 +81,14 @@ _NOTEBOOK: Final = {
 }  # fmt: skip
 
 
+def _json_file() -> OpenAPIMediaType:
+    """A file as JSON: an object, or the list of messages that a branch is."""
+    return OpenAPIMediaType(
+        schema=Schema(type=[OpenAPIType.OBJECT, OpenAPIType.ARRAY]),
+        examples={"notebook": Example(summary="A notebook's tree", value=_NOTEBOOK)},
+    )
+
+
 @dataclass
 class TakesFile(Operation):
     """An operation whose body is a file: it is read as it comes, so Litestar does not see its type."""
@@ -89,12 +97,7 @@ class TakesFile(Operation):
         self.request_body = RequestBody(
             description="A file in one of the formats that are exported, those for reading apart.",
             required=True,
-            content={
-                "application/json": OpenAPIMediaType(
-                    schema=Schema(type=[OpenAPIType.OBJECT, OpenAPIType.ARRAY]),
-                    examples={"notebook": Example(summary="A notebook's tree", value=_NOTEBOOK)},
-                )
-            },
+            content={"application/json": _json_file()},
         )
 
 
@@ -107,6 +110,7 @@ class GivesFile(Operation):
         if isinstance(file, OpenAPIResponse):
             text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
             file.content = {**dict.fromkeys(formats.MEDIA_TYPES.values(), text), **(file.content or {})}
+            file.content["application/json"] = _json_file()
 
 
 class ImportOut(Out):

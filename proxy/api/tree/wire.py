@@ -70,13 +70,16 @@ ERRORS: Final[Mapping[int, ResponseSpec]] = {
         (400, "A field is missing, unknown or not allowed; `param` names it."),
         (401, "No API key, or one that is not known."),
         (404, "The tree or node is unknown here, or another user's: nobody is told which."),
+        (408, "The request took longer to arrive than `server.head_s` and `server.body_s` allow."),
         (413, "The body is larger than `server.max_body_mb` allows."),
+        (414, "The URL is longer than `server.max_url_kb` allows."),
         (429, "The key has asked too much; `Retry-After` says when to ask again."),
+        (431, "There are more headers than `server.max_headers` and `server.max_headers_kb` allow."),
         (503, "The server is busy, or its store cannot be used; `Retry-After` says when to ask again."),
     )
 }
 
-BUSY: Final[Mapping[int, ResponseSpec]] = {status: ERRORS[status] for status in (401, 413, 429, 503)}
+BUSY: Final[Mapping[int, ResponseSpec]] = {status: ERRORS[status] for status in ERRORS if status not in (400, 404)}
 """Of routes that take nothing that could be wrong."""
 ASKED: Final[Mapping[int, ResponseSpec]] = {
     **ERRORS,

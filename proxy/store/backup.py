@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, StoreUnavailable
 from proxy.store.connection import MEMORY, prepare
 from proxy.store.migrations import migrate, pending, version_of
 from proxy.store.records import Violation
 from proxy.store.sqlite import SqliteStore
 from proxy.store.tenancy import Tenancy
-from proxy.store.troubles import is_passing, translated
+from proxy.store.troubles import found_no_room, is_passing, translated
 
 if TYPE_CHECKING:
     from proxy.store.sealing.cipher import Cipher
@@ -87,7 +87,7 @@ def back_up(file: str, target: Path, tell: Copied = _untold, *, replaces: bool =
     if target.exists() and not replaces:
         raise ConfigError(f"{str(target)!r} is there already; --force replaces it.")
     with _beside(target) as part:
-        _copy(file, part, tell)
+        _copy(file, part, target, tell)
         _placed(part, target)
 
 
@@ -106,13 +106,14 @@ def restore(
         raise ConfigError("A database in memory cannot be restored: name a file under storage.url.")
     if target.is_file() and target.stat().st_size and not replaces:
         raise ConfigError(f"There is a database at {file!r} already; --force puts the copy in its place.")
+    was_there = target.is_file()
     prepare(file)
     alone = Tenancy.claim(file)
     try:
         if not alone.is_first:
             raise ConfigError(f"A server uses {file!r}. Stop it first.")
         with _beside(target) as part:
-            _copy(str(source), part, tell)
+            _copy(str(source), part, target, tell)
             with _database(str(part)) as db:
                 migrate(db)
             if violations := asyncio.run(_violations(part, cipher)):
@@ -120,6 +121,8 @@ def restore(
             _unused(file)
             _placed(part, target)
     finally:
+        if not was_there and alone.is_first and not target.stat().st_size:
+            target.unlink()  # made above, to be claimed, and nothing came into it
         alone.leave()
 
 
@@ -128,8 +131,8 @@ async def _violations(part: Path, cipher: Cipher | None) -> list[Violation]:
         return await store.verify()
 
 
-def _copy(file: str, part: Path, tell: Copied) -> None:
-    """One commit's state of a database, as a file that stands for itself. Raises ConfigError, StoreError."""
+def _copy(file: str, part: Path, target: Path, tell: Copied) -> None:
+    """One commit's state of a database, as a file that stands for itself and is to become `target`. Raises ConfigError, StoreError."""
     with _database(file) as source, closing(sqlite3.connect(part, isolation_level=None)) as copy:
         pending(source)  # refuses what is not ours to read
         if not version_of(source):
@@ -141,9 +144,13 @@ def _copy(file: str, part: Path, tell: Copied) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")
             found = [message for (message,) in copy.execute("PRAGMA quick_check(1)")]
         except sqlite3.Error as exc:
+            if found_no_room(exc):
+                raise StoreUnavailable(f"{str(target)!r} cannot be written: {exc}. Make room on its disk.") from exc
             raise translated(exc, file) from exc
         if found != ["ok"]:
-            raise translated(sqlite3.DatabaseError(found[0]), file)
+            damage = sqlite3.DatabaseError(" ".join(found[0].split()))
+            damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise translated(damage, file)
 
 
 @contextmanager

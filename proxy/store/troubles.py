@@ -20,6 +20,12 @@ _PASSING: Final = frozenset(
 )
 """Result codes that say "not now" and leave the database sound."""
 _DAMAGED: Final = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_ADVICE: Final[dict[int | None, str]] = {
+    sqlite3.SQLITE_FULL: " Make room on its disk.",
+    sqlite3.SQLITE_BUSY: " Another program holds it.",
+    sqlite3.SQLITE_IOERR: " Its disk may be full, or failing.",
+    sqlite3.SQLITE_READONLY: " Its file, its folder or its disk is read-only.",
+}
 REPAIRED_S: Final = 60.0
 """When to ask again what a damaged page kept from being answered; what stands on other pages is answered meanwhile."""
 
@@ -28,13 +34,20 @@ def translated(exc: sqlite3.Error, file: str | None = None) -> StoreError:
     """The error that callers see in place of SQLite's."""
     where = f" {file!r}" if file else ""
     if is_passing(exc):
-        return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.")
+        advice = _ADVICE.get(_code(exc), "")
+        return StoreUnavailable(f"The database{where} cannot be used for the moment: {exc}.{advice}")
     if _code(exc) in _DAMAGED:
         return StoreUnavailable(
             f"The database{where} is damaged: {exc}. `graft verify` says where, `graft restore` puts a backup in its place.",
             retry_after_s=REPAIRED_S,
         )
     return StoreError(f"The database{where} refused: {exc}.")
+
+
+def found_no_room(exc: sqlite3.Error) -> bool:
+    """Whether something could not be written: the disk is full, or a quota is used up."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
 def is_passing(exc: Exception) -> bool:

@@ -21,7 +21,7 @@ from typing import Final, Literal
 from proxy.errors import ConfigError, StoreUnavailable
 from proxy.store.connection import MEMORY, configure
 from proxy.store.migrations import pending
-from proxy.store.troubles import translated
+from proxy.store.troubles import found_no_room, translated
 
 Stage = Literal["words", "file", "log"]
 Told = Callable[[Stage, int], object]
@@ -67,6 +67,10 @@ def vacuum(file: str, tell: Told = lambda *_: None, *, pause: Callable[[float], 
             _write_anew(db, file, tell)
             _cut_log(db, tell, pause)
     except sqlite3.Error as exc:
+        if found_no_room(exc):
+            raise StoreUnavailable(
+                f"The disk of {file!r} is too full to write it anew, which takes {_size(file):,} bytes twice. Nothing is lost; make room there."
+            ) from exc
         raise translated(exc, file) from exc
     return Vacuumed(before, _size(file))
 

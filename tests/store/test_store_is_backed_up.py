@@ -1,6 +1,7 @@
 """Copies of a database that is in use, and copies put back."""
 
 import asyncio
+import resource
 import sqlite3
 import stat
 from pathlib import Path
@@ -118,6 +119,22 @@ async def test_a_copy_never_takes_the_place_of_its_own_database(file: Path, tmp_
         with pytest.raises(ConfigError, match="belongs to the database"):
             back_up(database, tmp_path / name, replaces=True)
     assert await said_in(file) == ["Stay"]
+
+
+async def test_without_room_for_a_copy_its_file_is_named_and_not_the_database(file: Path, tmp_path: Path):
+    """The disk is full for this process: no file may grow any more."""
+    await filled(file, "Stay")
+    back_up(str(file), tmp_path / "copy.db")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        with pytest.raises(StoreError, match=r"next\.db' cannot be written: .* Make room"):
+            back_up(str(file), tmp_path / "next.db")
+        with pytest.raises(StoreError, match=r"new\.db' cannot be written: .* Make room"):
+            restore(tmp_path / "copy.db", str(tmp_path / "new.db"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert names(tmp_path, "ne") == ["new.db.lock"]
 
 
 async def test_an_empty_file_is_no_copy_of_a_database(file: Path, tmp_path: Path):

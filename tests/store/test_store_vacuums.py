@@ -1,5 +1,6 @@
 """What was deleted is gone from the disk: before a deletion every planted text is in the bytes of the files, after vacuuming none is."""
 
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -174,6 +175,17 @@ async def test_a_reader_of_an_old_state_is_waited_for_and_then_told_of(tmp_path:
     vacuum(f"{tmp_path}/graft.db", pause=pause)
     assert pauses == TRIES
     reader.close()
+
+
+async def test_without_room_for_a_new_file_it_says_how_much_is_needed(tmp_path: Path) -> None:
+    await planted_in(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        with pytest.raises(StoreUnavailable, match=r"takes [\d,]+ bytes twice.*make room"):
+            vacuum(str(tmp_path / "graft.db"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_there_must_be_a_database(tmp_path: Path) -> None:

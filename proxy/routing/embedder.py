@@ -238,6 +238,10 @@ def _tokenizer(path: Path) -> Any:
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length=MAX_TOKENS)
+    if hasattr(tokenizer.model, "_resize_cache"):
+        # Byte-pair encoding keeps the pieces of 10,000 words for each thread, and without a rule for where words end, a word is a
+        # whole text: 5 kB that are hardly ever asked for again.
+        tokenizer.model._resize_cache(0)  # noqa: SLF001 - named so by its makers as the way to turn it off
     return tokenizer
 
 

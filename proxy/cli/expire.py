@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +34,8 @@ def expire(days: float | None, yes: bool, config_file: str | None) -> None:
     limit = days or load(config_file).storage.expire_days
     if limit is None:
         raise ConfigError("Say how old: --days, or storage.expire_days in the configuration.")
+    if not isfinite(limit):
+        raise ConfigError(f"{limit:g} is no number of days.")
     before = now() - limit * DAY_S
 
     async def work(store: SqliteStore) -> list[tuple[Old, str]]:

@@ -23,6 +23,7 @@ from proxy.domain.turn import Caller, Limits
 from proxy.errors import Overloaded, RateLimited, StoreError
 from proxy.operations.counts import Count, Counts, OwnCounts
 from proxy.operations.entry import current
+from proxy.operations.usage import tokens_of
 
 log = logging.getLogger(__name__)
 
@@ -239,8 +240,8 @@ class Permit:
         if not isinstance(usage, Mapping):
             return
         current.get().usage = usage
-        total = usage.get("total_tokens")
-        if isinstance(total, int) and total != self._spent:
+        total = tokens_of(usage.get("total_tokens"))
+        if total is not None and total != self._spent:
             self._meter.spend(self._key_id, total - self._spent)
             self._spent = total
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from proxy.domain.message import Wire
 from proxy.domain.placement import Attachment
 from proxy.domain.turn import Price, Receipt
+from proxy.operations.usage import tokens_of
 
 CACHED_FROM = 1_024
 """Prompts shorter than this are not cached (OpenAI, prompt caching)."""
@@ -64,11 +64,11 @@ def bill(receipt: Receipt, usage: Wire | None, prices: Prices) -> Wire:
 def cached_of(usage: Wire) -> int | None:
     """Prompt tokens that came from the provider's cache; `None` where it does not say (OpenAI, the usage object)."""
     details = usage.get("prompt_tokens_details")
-    if isinstance(details, Mapping) and isinstance(details.get("cached_tokens"), int):
-        return cast("int", details["cached_tokens"])
+    if isinstance(details, Mapping) and (cached := tokens_of(details.get("cached_tokens"))) is not None:
+        return cached
     for name in ("cache_read_input_tokens", "prompt_cache_hit_tokens"):  # Anthropic's and DeepSeek's names
-        if isinstance(usage.get(name), int):
-            return cast("int", usage[name])
+        if (cached := tokens_of(usage.get(name))) is not None:
+            return cached
     return None
 
 
@@ -87,5 +87,4 @@ def _scorer(prices: Prices) -> float | None:
 
 
 def _number(usage: Wire, name: str) -> int:
-    value = usage.get(name)
-    return value if isinstance(value, int) else 0
+    return tokens_of(usage.get(name)) or 0

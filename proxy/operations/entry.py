@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.operations.usage import tokens_of
+
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=+@-]{0,127}")
 """A client's own id that can stand in a log line and in a header: nothing that could end either."""
 
@@ -96,4 +98,4 @@ def sane_id(named: str) -> str:
 
 
 def _whole(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return tokens_of(value) or 0

@@ -304,7 +304,7 @@ def _object(payload: bytes, model: Model) -> dict[str, Any]:
     """The JSON object in an answer. Raises UpstreamError when it is none, or one that tells of an error."""
     try:
         value = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = _lenient(payload)
     if not isinstance(value, dict):
         raise UpstreamError(

@@ -44,6 +44,9 @@ _TOO_LONG = re.compile(
 )
 """How OpenAI, vLLM, llama.cpp, Groq, Mistral, xAI, Together and LM Studio say that a context does not fit."""
 _TOO_LONG_STATUSES = frozenset({200, 400, 413, 422, 500})
+_LAST_STATUS = 599
+"""Numbers above it are no statuses (RFC 9110, 15), and are not passed on."""
+_STATUS = re.compile(r"[45][0-9]{2}")
 _SHOWN = 500
 """Characters of an error page that are shown."""
 _DEEPEST = 8
@@ -66,6 +69,8 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
     message = redact(str((body or {}).get("message") or _message(exc)), model.secrets)
     if any(_is(link, "ImageFetchError") or _is(link, "SSRFError") for link in chain):
         return url_not_fetched(model)
+    if any(isinstance(link, RecursionError) for link in chain):  # JSON of absurd depth
+        return unreadable(model)
     if (found := _of_litellms(chain, model)) is not None:
         return found
     facts: dict[str, Any] = {
@@ -121,7 +126,7 @@ def answered(model: Model, status: int, headers: Mapping[str, str], body: bytes)
         message = (
             f"The provider of model {model.name!r} answered with a redirect, which is not followed. Check its api_base."
         )
-    return UpstreamError(message, **facts, status=status if status >= 400 else _status_told(error))
+    return UpstreamError(message, **facts, status=status if 400 <= status <= _LAST_STATUS else _status_told(error))
 
 
 def timed_out(model: Model, waited_for: str, after_s: float) -> UpstreamTimeout:
@@ -263,7 +268,7 @@ def _error_in(body: bytes) -> Mapping[str, Any]:
     """
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = " ".join(body.decode("utf-8", "replace").split())
         return {"message": "" if text.startswith("<") else text[:_SHOWN]}
     value = value[0] if isinstance(value, list) and value else value
@@ -281,8 +286,8 @@ def _error_in(body: bytes) -> Mapping[str, Any]:
 def _status_told(error: Mapping[str, Any]) -> int:
     """The status that an error names although its answer had another; 502 where it names none."""
     for name in ("code", "status", "status_code"):
-        if str(error.get(name)).isdigit() and 400 <= int(error[name]) <= 599:
-            return int(error[name])
+        if _STATUS.fullmatch(told := str(error.get(name))):
+            return int(told)
     return 502
 
 
@@ -291,7 +296,7 @@ def _json_in(text: str) -> Mapping[str, Any]:
     start = text.find("{")
     try:
         value = json.loads(text[start:]) if start >= 0 else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, Mapping) else {}
 

@@ -13,6 +13,7 @@ from proxy.domain.turn import Asked, Chunk, Price
 from proxy.errors import ConfigError, UpstreamError
 from proxy.operations.figures import Figures
 from proxy.operations.traces import Traces
+from proxy.operations.usage import tokens_of
 from proxy.upstream import fields, library, mirror, spans, tokens
 from proxy.upstream.care.attempts import Care, CareRules
 from proxy.upstream.forwarding import Forwarding
@@ -224,7 +225,7 @@ def _reply(wire: Mapping[str, Any]) -> ScorerReply:
     usage = wire.get("usage") or {}
     return ScorerReply(
         text=(choice.get("message") or {}).get("content") or "",
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
+        prompt_tokens=tokens_of(usage.get("prompt_tokens")) or 0,
+        completion_tokens=tokens_of(usage.get("completion_tokens")) or 0,
         finish_reason=choice.get("finish_reason"),
     )

@@ -17,6 +17,7 @@ from proxy.domain.message import Wire
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError, UpstreamTimeout
 from proxy.operations.traces import Traces
+from proxy.operations.usage import tokens_of
 from proxy.upstream.models import Model
 
 PROVIDERS: Mapping[str, str] = {
@@ -140,7 +141,7 @@ def _usage(usage: Mapping[str, Any]) -> dict[str, int]:
         "gen_ai.usage.cache_read.input_tokens": cached.get("cached_tokens") if isinstance(cached, Mapping) else None,
         "gen_ai.usage.reasoning.output_tokens": spent.get("reasoning_tokens") if isinstance(spent, Mapping) else None,
     }
-    return {name: value for name, value in figures.items() if isinstance(value, int)}
+    return {name: told for name, value in figures.items() if (told := tokens_of(value)) is not None}
 
 
 def _message(wire: Wire) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from proxy.api.metering import Meter
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, Limits
 from proxy.errors import Overloaded, RateLimited, StoreError
+from proxy.store import SqliteStore
 
 pytestmark = pytest.mark.anyio
 
@@ -146,11 +147,26 @@ def test_of_several_reports_of_one_answer_the_last_counts(meter_for):
     assert meter.admit(who).headers["x-ratelimit-remaining-tokens"] == "65"
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": "9"}, [], 7])
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"total_tokens": None}, {"total_tokens": "9"}, [], 7, {"total_tokens": -40}]
+)
 def test_a_report_that_says_nothing_counts_nothing(meter_for, usage):
     meter, who = meter_for(), caller(tokens_per_day=100)
     meter.admit(who).spent(usage)
     assert meter.admit(who).headers["x-ratelimit-remaining-tokens"] == "100"
+
+
+@pytest.mark.parametrize("total", [-(10**30), 2**63, 10**30])
+async def test_an_impossible_report_of_one_provider_does_not_end_the_count_of_other_keys(meter_for, tmp_path, total):
+    async with await SqliteStore.open(f"sqlite:///{tmp_path}/graft.db") as store:
+        meter = meter_for()
+        meter.admit(caller("local")).spent({"total_tokens": 7})
+        meter.admit(caller("local")).spent({"total_tokens": total})
+        await meter.keep(store)
+        later = meter_for()
+        await later.recall(store)
+    who = caller("local", tokens_per_day=100)
+    assert later.admit(who).headers["x-ratelimit-remaining-tokens"] == "93"
 
 
 async def test_what_was_used_is_known_after_a_restart_and_to_other_processes(meter_for):

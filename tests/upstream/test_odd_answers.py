@@ -224,6 +224,35 @@ async def test_a_plain_answer_that_is_no_completion_is_a_bad_gateway(lanes_for, 
     assert caught.value.status == 502
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_of_absurd_depth_is_a_bad_gateway_that_tells_nothing_of_python(lanes_for, ask, lane, stream):
+    deep = b'{"choices": [], "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    pieces = [b"data: " + deep + b"\n\n", DONE] if stream else [deep]
+    async with server(*pieces, headers={} if stream else {"content-type": "application/json"}) as base:
+        with pytest.raises(UpstreamError) as caught:
+            await asked(lanes_for, ask, base, stream=stream)
+    assert caught.value.status == 502
+    assert "recursion" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"error": ' + b"[" * 5000 + b"]" * 5000 + b"}", '{"error": {"code": "²"}}'.encode()]
+)
+async def test_an_odd_error_body_keeps_its_status(lanes_for, ask, body):
+    async with server(body, status="503 Busy", headers={"content-type": "application/json"}) as base:
+        with pytest.raises(UpstreamError) as caught:
+            await asked(lanes_for, ask, base, stream=False)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize("status", ["999 Odd", "600 Odd"])
+async def test_a_status_that_is_none_is_a_bad_gateway(lanes_for, ask, lane, status):
+    async with server(b'{"error": {"message": "odd", "code": "\xc2\xb2"}}', status=status) as base:
+        with pytest.raises(UpstreamError) as caught:
+            await asked(lanes_for, ask, base, stream=False)
+    assert caught.value.status == 502
+
+
 UNREADABLE = {
     "content that is a number": {"content": 5},
     "content that is an object": {"content": {"a": 1}},

@@ -84,7 +84,7 @@ class Served:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=START_S)
             self._process = None
 
     @property

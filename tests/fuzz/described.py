@@ -36,7 +36,8 @@ ID_FIELDS = {
     "id": "node_id",
 }
 """Fields of bodies and queries in which an id may stand, and of what."""
-LONGEST_S = 30
+LONGEST_S = 120
+"""No answer may take longer, on a slow and busy machine either."""
 OUR_MODELS = ("native", "raw", "litellm", "broken", "gone")
 
 

@@ -13,7 +13,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from tests.soak.promises import Broken
 
 LONGEST_S = 120
 """No request may take longer."""
+WARM_ACTS = 100
+"""The first lap lasts until there were so many, however slow the machine is: each of the ways to chat, over each of the lanes."""
 GROWTH_MIB = 24.0
 """By how much resident memory may grow behind the warm-up; libraries and SQLite fill their caches for a while."""
 
@@ -43,7 +45,7 @@ class Lap:
     gauges: Gauges
 
 
-def settings(upstream: UpstreamDouble, embedder: str) -> dict[str, object]:
+def settings(upstream: UpstreamDouble, embedder: str, lanes: Sequence[str] = MODELS) -> dict[str, object]:
     """A model for each lane, tried again soon when it failed; who left a provider that hangs is missed within a second."""
     entries = [
         {
@@ -51,7 +53,7 @@ def settings(upstream: UpstreamDouble, embedder: str) -> dict[str, object]:
             "litellm_params": {"model": "openai/gpt", "api_base": upstream.base_url, "api_key": UPSTREAM_KEY},
             "model_info": {"lane": lane, "max_input_tokens": 32_000},
         }
-        for lane in MODELS
+        for lane in lanes
     ]
     return {
         "model_list": entries,
@@ -61,8 +63,8 @@ def settings(upstream: UpstreamDouble, embedder: str) -> dict[str, object]:
     }
 
 
-async def lap(server: Watched, people: list[Somebody], until: float, tell: Callable[[], None]) -> None:
-    """Let everybody chat until a time on the monotonic clock, and see them off. Raises Broken."""
+async def lap(server: Watched, people: list[Somebody], is_over: Callable[[], bool], tell: Callable[[], None]) -> None:
+    """Let everybody chat until it is over, and see them off. Raises Broken."""
     stop = asyncio.Event()
     timeout = aiohttp.ClientTimeout(total=LONGEST_S)
     async with AsyncExitStack() as stack:
@@ -70,7 +72,7 @@ async def lap(server: Watched, people: list[Somebody], until: float, tell: Calla
         for somebody in people:
             http = await stack.enter_async_context(aiohttp.ClientSession(server.url, timeout=timeout))
             tasks.append(asyncio.create_task(somebody.live(http, stop)))
-        while time.monotonic() < until and not any(task.done() for task in tasks):
+        while not is_over() and not any(task.done() for task in tasks):
             await asyncio.wait(tasks, timeout=1, return_when=asyncio.FIRST_EXCEPTION)
             tell()
         stop.set()
@@ -80,19 +82,26 @@ async def lap(server: Watched, people: list[Somebody], until: float, tell: Calla
 
 
 async def soak(
-    server: Watched, upstream: UpstreamDouble, seconds: float, laps: int, clients: int, chance: random.Random
+    server: Watched,
+    upstream: UpstreamDouble,
+    seconds: float,
+    laps: int,
+    clients: int,
+    chance: random.Random,
+    lanes: Sequence[str] = MODELS,
 ) -> list[Lap]:
     """Serve for a time and read the gauges after each of its laps, the first of which is the warm-up. Raises Broken."""
     happened: Counter[str] = Counter()
     people = [
-        Somebody(number, server.key(f"user{number % 4}")[0], random.Random(chance.random()), happened)
+        Somebody(number, server.key(f"user{number % 4}")[0], random.Random(chance.random()), happened, lanes)
         for number in range(clients)
     ]
     began, done = time.monotonic(), list[Lap]()
     with shown("Soaking, seconds", int(seconds)) as tell:
         for _ in range(laps):
             until = time.monotonic() + seconds / laps
-            await lap(server, people, until, lambda: tell(int(time.monotonic() - began)))
+            is_over = lambda until=until: time.monotonic() >= until and happened["acts"] >= WARM_ACTS  # noqa: E731
+            await lap(server, people, is_over, lambda: tell(int(time.monotonic() - began)))
             upstream.reset()
             gauges = await asyncio.to_thread(server.settled, done[0].gauges if done else None)
             done.append(Lap(time.monotonic() - began, happened.copy(), gauges))
@@ -115,7 +124,7 @@ def described(lap: Lap) -> str:
     held = lap.gauges
     return (
         f"{lap.seconds:6.0f} s  {lap.happened['acts']:7} acts  {lap.happened['turns kept']:6} turns kept  "
-        f"{held.rss_mib:6.1f} MiB  {held.objects:8} objects  {held.descriptors:4} descriptors  "
+        f"{held.rss_mib:6.1f} MiB  {held.malloc_mib:6.1f} in malloc  {held.objects:8} objects  {held.blocks:8} blocks  {held.descriptors:4} descriptors  "
         f"{held.threads:3} threads  {held.tasks:3} tasks"
     )
 
@@ -127,19 +136,24 @@ def described(lap: Lap) -> str:
 )
 @click.option("--clients", default=8, show_default=True)
 @click.option("--embedder", default="static", show_default=True)
+@click.option(
+    "--lane", "lanes", multiple=True, type=click.Choice(MODELS), default=MODELS, help="One alone; all without."
+)
 @click.option("--seed", type=int, help="Of all that is drawn by lot; printed where none is given.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="An empty folder for database and log.")
-def main(minutes: float, laps: int, clients: int, embedder: str, seed: int | None, keep: Path | None) -> None:
+def main(
+    minutes: float, laps: int, clients: int, embedder: str, lanes: Sequence[str], seed: int | None, keep: Path | None
+) -> None:
     """Soak a server, and fail where it holds more than before or breaks a promise."""
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
     click.echo(f"Seed {seed}", err=True)
     with tempfile.TemporaryDirectory(prefix="graft-soak-") as passing, running_upstream(quiet=True) as upstream:
         folder = keep or Path(passing)
         folder.mkdir(exist_ok=True)
-        server = Watched(folder, upstream, settings(upstream, embedder))
+        server = Watched(folder, upstream, settings(upstream, embedder, lanes))
         server.start()
         try:
-            done = asyncio.run(soak(server, upstream, minutes * 60, laps, clients, random.Random(seed)))
+            done = asyncio.run(soak(server, upstream, minutes * 60, laps, clients, random.Random(seed), lanes))
         except Broken as exc:
             raise click.ClickException(str(exc)) from exc
         finally:

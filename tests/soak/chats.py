@@ -11,7 +11,7 @@ import itertools
 import json
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -58,11 +58,14 @@ WORDS = [
 class Somebody:
     """One client under one key."""
 
-    def __init__(self, number: int, key: str, chance: random.Random, happened: Counter[str]) -> None:
+    def __init__(
+        self, number: int, key: str, chance: random.Random, happened: Counter[str], lanes: Sequence[str] = MODELS
+    ) -> None:
         self._number = number
         self._headers = {"authorization": f"Bearer {key}"}
         self._chance = chance
         self._happened = happened
+        self._lanes = lanes
         self._count = itertools.count()
         self._begin("", "")
 
@@ -177,7 +180,7 @@ class Somebody:
 
     async def talking(self, http: aiohttp.ClientSession) -> None:
         """A turn by the tree API, and now and then another reply to it."""
-        said, model = self._words(), self._chance.choice(MODELS)
+        said, model = self._words(), self._chance.choice(self._lanes)
         answered = await self._api(
             http, "POST", f"/api/trees/{self._tree_id}/chat", {"content": said, "model": model}, may_fail=True
         )
@@ -228,7 +231,7 @@ class Somebody:
         self._happened[f"{status}"] += 1
 
     def _body(self, messages: list[Json], *, stream: bool, **options: Any) -> Json:
-        return {"model": self._chance.choice(MODELS), "messages": messages, "stream": stream, **options}
+        return {"model": self._chance.choice(self._lanes), "messages": messages, "stream": stream, **options}
 
     def _placed(self) -> dict[str, str]:
         policy = {"x-graft-route": "follow"} if self._chance.random() < 0.5 else {}

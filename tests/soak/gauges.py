@@ -35,6 +35,10 @@ class Gauges:
     tasks: int
     objects: int
     """What the garbage collector looks at."""
+    blocks: int = 0
+    """Small Python objects of any kind, texts and numbers too."""
+    malloc_mib: float = 0.0
+    """What is in use of the C library's heap: libraries, SQLite, and large Python objects."""
     running: dict[str, int] = field(default_factory=dict, compare=False)
     """The tasks, by what they run."""
 
@@ -65,6 +69,8 @@ class Watched(Served):
             threads=_entries(f"/proc/{self.pid}/task"),
             tasks=sum(told["tasks"].values()),
             objects=told["objects"],
+            blocks=told["blocks"],
+            malloc_mib=told["malloc_mib"],
             running=told["tasks"],
         )
 

@@ -21,6 +21,7 @@ from proxy.cli.main import main
 from proxy.domain.fingerprint import Memo
 from proxy.routing.grove import Grove, TreeModel
 from proxy.store import connection
+from tests.doubles.heap import malloc_mib
 from tests.soak.gauges import ACCOUNT
 
 TRACED = "SOAK_TRACE"
@@ -44,7 +45,13 @@ def tell(_signal: int, _frame: FrameType | None) -> None:
     gc.collect()
     objects = gc.get_objects()
     open_tasks = [one for one in objects if isinstance(one, asyncio.Task) and not one.done()]
-    account = {"tasks": Counter(_of(task) for task in open_tasks), "objects": len(objects), "grown": _grown()}
+    account = {
+        "tasks": Counter(_of(task) for task in open_tasks),
+        "objects": len(objects),
+        "blocks": sys.getallocatedblocks(),
+        "malloc_mib": malloc_mib(),
+        "grown": _grown(),
+    }
     path = Path(sys.argv[sys.argv.index("--config") + 1]).with_name(ACCOUNT)
     path.with_suffix(".part").write_text(json.dumps(account))
     path.with_suffix(".part").replace(path)

@@ -18,6 +18,7 @@ import aiosqlite
 
 from proxy.errors import ConfigError
 from proxy.operations.figures import Figures
+from proxy.store import clock
 from proxy.store.committing import Writer
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, connect, file_of, prepare, whole
 from proxy.store.glancing import Busy, Glances
@@ -91,6 +92,7 @@ class Opening:
             if self._file != MEMORY:
                 second = await connect(self._file, durability=self._durability, read_only=True, cipher=self._cipher)
                 self._glances = Glances(self._file, SYNCHRONOUS[self._durability], self._cipher)
+            await whole(first, clock.go_on_from)
             self._connections = (first, second)
             self._writer, self._reader = Writer(first, self.figures), Reader(second)
             if self._tenancy is not None:

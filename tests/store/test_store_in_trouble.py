@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import StoreUnavailable
-from proxy.store import SqliteStore
+from proxy.store import SqliteStore, clock
 from proxy.store.connection import whole
 from tests.store.client import LONG, Client, texts
 
@@ -93,6 +93,24 @@ async def test_a_torn_page_is_told_and_what_stands_elsewhere_is_answered(tmp_pat
         assert {violation.table for violation in await store.verify()} >= {"database"}
 
 
+@pytest.mark.parametrize(("back_s", "goes_on"), [(86_400.0, True), (400 * 86_400.0, False)])
+async def test_a_clock_that_goes_back_across_a_restart_makes_nothing_look_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, back_s: float, goes_on: bool
+):
+    url, real = f"sqlite:///{tmp_path}/graft.db", time.time
+    async with await SqliteStore.open(url) as store:
+        before = await Client.of(store, "ada", tree="canals")
+        await before.say("Canals?", "The first answer.")
+    monkeypatch.setattr(clock, "_given", [0.0])  # another process
+    monkeypatch.setattr(time, "time", lambda: real() - back_s)
+    async with await SqliteStore.open(url) as store:
+        await client_in(store, before).say("Weirs?", "The second answer.")
+        times = await store._read(lambda db: [at for (at,) in db.execute("SELECT at FROM transcripts ORDER BY id")])
+        assert (times == sorted(times)) == goes_on
+        assert "Is this machine's clock right?" in caplog.text
+        assert await store.verify() == []
+
+
 def client_in(store: SqliteStore, client: Client) -> Client:
     return Client(store, client.user, client.tree, client.conversation)
 
@@ -125,7 +143,7 @@ async def test_a_clock_that_goes_back_makes_nothing_look_old(client: Client, mon
 
 WRITER = """
 import asyncio, os, sys
-from proxy.store import SqliteStore
+from proxy.store import SqliteStore, clock
 from proxy.store.connection import whole
 from tests.store.client import Client
 

@@ -106,10 +106,28 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"The configuration file {str(path)!r} cannot be read: {exc.strerror}.") from exc
-    except yaml.YAMLError as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"The configuration file {str(path)!r} is not UTF-8; save it as that: {exc}.") from exc
+    except (yaml.YAMLError, ValueError) as exc:  # ValueError: a date such as 2024-13-45
         raise ConfigError(f"The configuration file {str(path)!r} is not YAML: {exc}") from exc
+    except RecursionError as exc:
+        raise ConfigError(f"The configuration file {str(path)!r} is nested too deeply.") from exc
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"The configuration file {str(path)!r} must hold keys and values, such as `server:`.")
+    if (name := next((name for name in values if not isinstance(name, str)), None)) is not None:
+        raise ConfigError(f"The configuration file {str(path)!r} has a key that is no text: {name!r}.")
+    if _holds_itself(values, frozenset()):
+        raise ConfigError(f"In the configuration file {str(path)!r} an alias stands within what it stands for.")
     return values
+
+
+def _holds_itself(value: object, above: frozenset[int]) -> bool:
+    """Whether a value stands inside itself, as YAML's aliases make possible."""
+    if not isinstance(value, dict | list):
+        return False
+    if id(value) in above:
+        return True
+    inside = above | {id(value)}
+    return any(_holds_itself(inner, inside) for inner in (value.values() if isinstance(value, dict) else value))

@@ -114,6 +114,21 @@ def test_every_wrong_key_of_a_broken_configuration_is_named(folder: Path) -> Non
     assert (status, checks["configuration"]["state"]) == (1, "fail")
 
 
+def test_a_fallback_that_is_not_configured_is_a_finding_among_the_others(folder: Path, provider: Provider) -> None:
+    status, checks = found(
+        write(folder, model_list=[model(base=provider.base)], upstream={"fallbacks": {"there": ["no"]}})
+    )
+    assert status == 1
+    assert "upstream.fallbacks names the model 'no'" in checks["settings"]["told"]
+    assert checks["port"]["state"] == "ok"
+
+
+@pytest.mark.parametrize("host", ["no host\n", "no host", "a" * 300])
+def test_a_host_that_is_no_name_is_a_finding(folder: Path, host: str) -> None:
+    status, checks = found(write(folder, server={"host": host, "port": free_port()}))
+    assert (status, checks["port"]["state"]) == (1, "fail")
+
+
 def test_a_variable_that_nobody_set_is_named_with_who_needs_it(folder: Path) -> None:
     status, checks = found(write(folder, model_list=[model(key="os.environ/NOBODY_SET_THIS")]))
     assert status == 1

@@ -97,6 +97,11 @@ def test_a_litellm_configuration_can_be_used_as_it_is(write) -> None:
         ("model_list: [{litellm_params: {model: x}}]", "model_list.0.model_name: Field required"),
         ("- a\n- b", "must hold keys and values"),
         ("server: {port: 1", "is not YAML"),
+        ("server: {port: 2024-13-45}", "is not YAML"),
+        ("1: 2", "has a key that is no text: 1"),
+        ("server: &a {host: *a}", "an alias stands within"),
+        ("model_list: &a [*a]", "an alias stands within"),
+        ("a: " + "[" * 2000 + "]" * 2000, "is nested too deeply"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_and_the_key_named(write, text, told) -> None:
@@ -105,6 +110,18 @@ def test_a_file_that_cannot_be_used_is_refused_and_the_key_named(write, text, to
         load(file)
     assert told in refused.value.message
     assert file in refused.value.message
+
+
+def test_a_file_of_another_encoding_is_refused_and_named(tmp_path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes("server: {port: 4800}".encode("utf-16"))
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load(str(file))
+
+
+def test_an_alias_that_stands_twice_is_read(write) -> None:
+    text = "model_list: [{model_name: a, litellm_params: &p {model: mirror}}, {model_name: b, litellm_params: *p}]"
+    assert [entry.model_name for entry in load(write(text)).model_list] == ["a", "b"]
 
 
 def test_all_that_is_wrong_is_told_at_once(write) -> None:

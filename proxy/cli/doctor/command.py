@@ -15,6 +15,7 @@ from rich.text import Text
 
 from proxy.cli.common import config_option
 from proxy.cli.doctor.finding import Finding
+from proxy.errors import ConfigError
 from proxy.operations import logs
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -59,7 +60,10 @@ def findings(config_file: str | None, env: Mapping[str, str], *, asks: bool) -> 
     yield from told
     if models is not None:
         logs.redact.learn([secret for model in models.all() for secret in model.secrets])
-        lanes = lanes_of(settings, models)
+        try:
+            lanes = lanes_of(settings, models)
+        except ConfigError:  # told with the settings
+            return
         yield from upstreams.checked(models, trust_env=settings.upstream.trust_env, asks=asks, lanes=lanes)
 
 

@@ -10,6 +10,7 @@ import platform
 import socket
 import time
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -82,7 +83,7 @@ def _is_graft(host: str, number: int) -> bool:
     try:
         with urlopen(f"http://{name}:{number}/health", timeout=_WAIT_S) as answer:  # an address of ours
             return bool(json.load(answer).get("status") == "ok")
-    except (URLError, OSError, ValueError, AttributeError):
+    except (URLError, OSError, ValueError, AttributeError, HTTPException):  # the last for a host that is no name
         return False
 
 

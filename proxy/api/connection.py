@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from proxy.api.errors import refusal
 
@@ -47,6 +47,17 @@ class Bounds:
     """How long a client may leave an answer unread."""
 
 
+class Unframed(RequestResponseCycle):
+    """An answer to a client of HTTP/1.0, which knows no chunks: what has no length ends with the connection (RFC 9112, 6.3)."""
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.chunked_encoding = False
+        elif message["type"] == "http.response.body":
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
+
+
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol within bounds."""
 
@@ -60,8 +71,10 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._header_bytes = 0
         self._in_head = False
-        self._has_begun = False
-        """Whether a request began in what was just read."""
+        self._in_body = False
+        """Between the headers and the end of what belongs to the request, trailers included."""
+        self._has_moved = False
+        """Whether a request began, or some of its body came, in what was just read."""
         self._head_due: asyncio.TimerHandle | None = None
         self._unread_due: asyncio.TimerHandle | None = None
 
@@ -86,17 +99,19 @@ class Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task is not None
         ):  # the connection was idle, and is not allowed to be busy with nothing
             self._await_head()
-        self._has_begun = False
+        self._has_moved = False
         super().data_received(data)
-        if self._in_head and not self._has_begun and not self._is_refused:
-            # A name or value that never ends comes to no callback, so what was read is counted as well.
+        if (self._in_head or self._in_body) and not self._has_moved and not self._is_refused:
+            # A name or value that never ends comes to no callback, so what was read is counted as well. The same holds behind a
+            # body, where the parser gathers a trailer until it ends, and for what stands beside a chunk's size.
             self._head_bytes += len(data)
             if self._head_bytes > self.bounds.header_bytes + self.bounds.url_bytes:
                 self._refuse(431, self._too_many_bytes())
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = self._has_begun = True
+        self._in_head = self._has_moved = True
+        self._in_body = False
         self._head_bytes = self._header_bytes = 0
         if self._head_due is None:
             self._await_head()
@@ -115,14 +130,24 @@ class Connection(HttpToolsProtocol):
         if self._in_head:  # what comes behind a body is no header, and nothing reads it
             super().on_header(name, value)
 
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._has_moved, self._head_bytes = True, 0
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body, self._head_bytes = False, True, 0
         if self._head_due is not None:
             self._head_due.cancel()
             self._head_due = None
         if len(self.connections) > self.bounds.connections:
             self._stop(503, "The server has as many connections as it can serve. Try again.")
         super().on_headers_complete()
+        if self.parser.get_http_version() == "1.0" and self.cycle is not None:
+            self.cycle.__class__ = Unframed  # it runs only when this callback has returned
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""

@@ -102,6 +102,43 @@ def test_empty_lines_do_not_keep_an_answered_connection_open(hurried: Served) ->
         assert answered(begun + raw.rest())[::2] == (200, b'{"status":"ok"}')
 
 
+@pytest.mark.parametrize("endless", [b"0\r\nx-endless: ", b"5;endless="], ids=["a trailer", "beside a chunk's size"])
+def test_what_never_ends_behind_or_between_the_chunks_of_a_body_is_refused(hurried: Served, endless: bytes) -> None:
+    key, _ = hurried.key()
+    head = request("/v1/chat/completions", authorization=f"Bearer {key}", transfer_encoding="chunked", method="POST")
+    status, message = refusal(told(hurried, head + endless + b"1" * 3_000_000))
+    assert (status, "max_headers_kb" in message) == (431, True)
+
+
+def test_a_body_in_many_small_chunks_with_a_trailer_is_read(hurried: Served) -> None:
+    key, _ = hurried.key()
+    body = json.dumps({"model": "gpt-test", "messages": [{"role": "user", "content": "x" * 20_000}]}).encode()
+    head = request(
+        "/v1/chat/completions",
+        authorization=f"Bearer {key}",
+        content_type="application/json",
+        transfer_encoding="chunked",
+        connection="close",
+        method="POST",
+    )
+    with connected(hurried.url) as raw:
+        raw.send(head + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\nx-trailer: 1\r\n\r\n")
+        reply = raw.rest()
+    assert answered(reply)[0] == 200, reply
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_of_http_1_0_gets_no_chunks(hurried: Served, stream: bool) -> None:
+    key, _ = hurried.key()
+    status, headers, body = answered(told(hurried, chat(key, {"stream": stream}).replace(b"HTTP/1.1", b"HTTP/1.0", 1)))
+    assert (status, "transfer-encoding" in headers) == (200, False)
+    if stream:
+        assert body.startswith(b"data: {")
+        assert body.endswith(b"data: [DONE]\n\n")
+    else:
+        assert json.loads(body)["object"] == "chat.completion"
+
+
 def test_a_body_that_dribbles_is_given_up(hurried: Served, upstream: UpstreamDouble) -> None:
     key, user = hurried.key()
     status, message = refusal(told(hurried, chat(key, {})[:-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import os
 import socket
 import sqlite3
@@ -162,7 +163,7 @@ def test_a_clock_that_is_wrong_is_told(folder: Path, provider: Provider) -> None
     ran = run(write(folder, model_list=[model(base=provider.base)]), "--json")
     clocks = [one for one in json.loads(ran.stdout) if one["check"] == "clock"]
     assert clocks[-1]["state"] == "warn"
-    assert "3600 s ahead" in clocks[-1]["told"]
+    assert re.search(r"\b36\d\d s ahead", clocks[-1]["told"])  # the answer itself takes a while
 
 
 def test_a_model_is_asked_only_where_that_is_wanted(folder: Path, upstream: UpstreamDouble) -> None:

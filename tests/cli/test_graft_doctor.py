@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import email.utils
 import json
-import re
 import os
+import re
 import socket
 import sqlite3
 import threading

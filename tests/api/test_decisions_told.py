@@ -13,9 +13,10 @@ BREAD = ("How long does the sourdough bread bake?", "Forty minutes.")
 
 
 def everything(house: House) -> dict[str, list[Any]]:
-    """All rows of the database, but for the sums of tokens, which are written every few seconds."""
+    """All rows of the database, but for what follows from others in its own time: sums of tokens, and vectors."""
     tables = house.rows(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'spending'"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        " AND name NOT IN ('spending', 'vectors')"
     )
     return {name: house.rows(f"SELECT * FROM {name}") for (name,) in tables}
 

@@ -291,8 +291,10 @@ def nobodys(kind: str, value: str) -> str:
 
 
 def theirs(house: House, user: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of a user."""
-    tables = [name for (name,) in house.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    """Every row of a user, but for vectors, which follow from texts in their own time."""
+    tables = [
+        name for (name,) in house.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'vectors'")
+    ]
     rows = {
         table: house.rows(f"SELECT * FROM {table} WHERE user_id = ?", user)
         for table in tables

@@ -47,9 +47,10 @@ def alone() -> Iterator[Owned]:
 
 
 def everything(house: House) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows, but for the sums of tokens, which are written every few seconds."""
+    """All rows, but for what follows from others in its own time: sums of tokens, vectors, the index of words."""
     tables = house.rows(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%' AND name <> 'spending'"
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%'"
+        " AND name NOT IN ('spending', 'vectors')"
     )
     return {name: house.rows(f"SELECT * FROM {name}") for (name,) in tables}
 

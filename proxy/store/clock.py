@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 FURTHEST_AHEAD_S = 7 * 86_400.0
 """How far behind what is stored a clock may be set and still be taken for the one that is wrong."""
 _STORED_WITHIN_S = 1.0
-"""What ends a call is stored a moment later than its duration tells."""
+"""What ends a call is stored a moment later than its duration tells; and a process takes longer than that to start."""
 _STEP_S = 1e-6
 """What floating-point seconds of this century can tell apart."""
 _given = [0.0]
@@ -39,7 +39,8 @@ def go_on_from(db: sqlite3.Connection) -> None:
         log.warning("The time of the last call cannot be read: %s", exc)
         return
     ahead_s = row[0] - time.time() if row else 0.0
-    if ahead_s > _STORED_WITHIN_S:
-        log.warning("The last call in the database lies %.0f seconds ahead. Is this machine's clock right?", ahead_s)
-    if 0 < ahead_s <= FURTHEST_AHEAD_S:
+    if ahead_s <= _STORED_WITHIN_S:
+        return
+    log.warning("The last call in the database lies %.0f seconds ahead. Is this machine's clock right?", ahead_s)
+    if ahead_s <= FURTHEST_AHEAD_S:
         _given[0] = max(_given[0], row[0] + _STORED_WITHIN_S)

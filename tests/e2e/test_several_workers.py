@@ -85,8 +85,16 @@ def each(several: Served, upstream: UpstreamDouble) -> Iterator[tuple[list[At], 
 
 
 def pid_of(served: Served, worker: int) -> int:
-    """The process of a worker, as the log tells it; the newest where it was started anew."""
-    return int(re.findall(rf"\[worker {worker}\]: Started server process \[(\d+)\]", served.log())[-1])
+    """The process of a worker, as the log tells it; the newest where it was started anew.
+
+    Waits until the worker has said it: the server is ready as soon as its first worker is.
+    """
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        if told := re.findall(rf"\[worker {worker}\]: Started server process \[(\d+)\]", served.log()):
+            return int(told[-1])
+        time.sleep(0.05)
+    raise AssertionError(f"Worker {worker} did not start:\n{served.log()}")
 
 
 def test_a_turn_written_through_one_worker_is_read_through_all_at_once(each: tuple[list[At], str]) -> None:
@@ -217,8 +225,10 @@ def test_workers_stop_with_a_parent_that_was_killed(tmp_path: Path, upstream_pro
     }
     served = Served(tmp_path, upstream_process, settings)
     served.start()
-    workers = {pid_of(served, 1), pid_of(served, 2)}
-    served.stop(signal.SIGKILL)
+    try:
+        workers = {pid_of(served, 1), pid_of(served, 2)}
+    finally:
+        served.stop(signal.SIGKILL)
     deadline = time.monotonic() + WAIT_S
     while workers and time.monotonic() < deadline:
         workers = {pid for pid in workers if is_alive(pid)}

@@ -10,23 +10,30 @@ Imports DSPy (seconds, no network, no LiteLLM): import it where it is used, once
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import dspy
 import json_repair
 from dspy.lm15 import Message as LmMessage
 from dspy.lm15 import Request, Response, TextPart, UnsupportedFeatureError, Usage
 
 from proxy.domain.message import Message, Role, said, without_thinking
-from proxy.domain.ports import Scorer
-from proxy.errors import ScorerFailed
+from proxy.domain.ports import Scorer, ScorerReply
+from proxy.errors import ContextLengthExceeded, ScorerFailed, UpstreamError
 
 MODEL = "graft/scorer"
 """DSPy's name for the model; the real one is known to the upstream alone."""
+
+REFUSED = (400, 422)
+"""How servers answer a field that they do not know, or cannot serve."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -46,8 +53,8 @@ _tally: ContextVar[Tally] = ContextVar("tally")
 class ScorerOptions:
     """How the scorer's model is asked."""
 
-    schema: bool = False
-    """The upstream is known to honour a JSON schema as `response_format`."""
+    schema: bool | None = False
+    """Whether the upstream honours a JSON schema as `response_format`; `None` where that is not known: it is tried."""
     temperature: float | None = 0.0
     max_tokens: int | None = None
     """No cap by default: models that think first spend it before they answer, and the deadline bounds the rest."""
@@ -68,20 +75,38 @@ class Capabilities:
 
 
 class Engine:
-    """The asynchronous half: one DSPy request is one call of the port."""
+    """The asynchronous half: one DSPy request is one call of the port.
 
-    def __init__(self, scorer: Scorer) -> None:
+    A server that refuses a JSON schema is asked again without it, and from then on without. Where nobody knows whether it takes one,
+    the first call goes alone, so that a refusal costs one call and not one of every call at its side.
+    """
+
+    def __init__(self, scorer: Scorer, *, schema: bool | None = False) -> None:
         self._scorer = scorer
+        self._schema = schema
+        self._alone = anyio.Lock()
 
     async def complete(self, request: Request) -> Response:
         """Raises ScorerFailed at the ceiling, and the UpstreamError family."""
-        tally = _tally.get()
-        if tally.calls >= tally.most:
-            raise ScorerFailed(f"it needed more than {tally.most} calls")
-        tally.calls += 1
-        reply = await self._scorer(_messages(request), _options(request))
-        tally.prompt_tokens += reply.prompt_tokens
-        tally.completion_tokens += reply.completion_tokens
+        if self._schema is None:
+            async with self._alone:
+                if self._schema is None:  # not settled by the call before
+                    return await self._answered(request)
+        return await self._answered(request)
+
+    async def _answered(self, request: Request) -> Response:
+        messages, options = _messages(request), _options(request)
+        plain = {name: value for name, value in options.items() if name != "response_format"}
+        try:
+            reply = await self._ask(messages, plain if self._schema is False else options)
+            self._schema = True if self._schema is None else self._schema
+        except UpstreamError as exc:
+            refused = exc.status in REFUSED and not isinstance(exc, ContextLengthExceeded)
+            if not refused or self._schema is False or len(plain) == len(options):
+                raise
+            reply = await self._ask(messages, plain)
+            self._schema = False
+            log.info("The model %s takes no JSON schema; it is asked without one.", exc.model)
         return Response(
             id=None,
             model=MODEL,
@@ -89,6 +114,16 @@ class Engine:
             finish_reason="length" if reply.finish_reason == "length" else "stop",
             usage=Usage(input_tokens=reply.prompt_tokens, output_tokens=reply.completion_tokens),
         )
+
+    async def _ask(self, messages: Sequence[Message], options: Mapping[str, object]) -> ScorerReply:
+        tally = _tally.get()
+        if tally.calls >= tally.most:
+            raise ScorerFailed(f"it needed more than {tally.most} calls")
+        tally.calls += 1
+        reply = await self._scorer(messages, options)
+        tally.prompt_tokens += reply.prompt_tokens
+        tally.completion_tokens += reply.completion_tokens
+        return reply
 
 
 class ListAdapter(dspy.JSONAdapter):  # type: ignore[misc]  # DSPy carries no types
@@ -109,8 +144,8 @@ def language_model(scorer: Scorer, options: ScorerOptions) -> dspy.LM:
     """The DSPy model that asks `scorer` and nobody else."""
     return dspy.LM(
         MODEL,
-        engine=Capabilities(schema=options.schema),
-        async_engine=Engine(scorer),
+        engine=Capabilities(schema=options.schema is not False),
+        async_engine=Engine(scorer, schema=options.schema),
         temperature=options.temperature,
         max_tokens=options.max_tokens,
         cache=False,

@@ -38,7 +38,7 @@ class Writers(Protocol):
         ...
 
     def window_tokens(self, model: str) -> int: ...
-    def honours_schema(self, model: str) -> bool: ...
+    def honours_schema(self, model: str) -> bool | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Remembering:
             scorer = self._writers.scorer(name)
         except ConfigError:
             return None
-        return Writer(scorer, name, self._writers.window_tokens(name), self._writers.honours_schema(name))
+        return Writer(scorer, name, self._writers.window_tokens(name), self._writers.honours_schema(name) is True)
 
     async def _answered(self, user_id: UserId, path: Sequence[Node]) -> str | None:
         """The model that answered last on a path, where it can still be asked."""

@@ -227,7 +227,7 @@ def build_llm(
     scorer: Scorer,
     limits: RoutingLimits,
     *,
-    schema: bool = False,
+    schema: bool | None = False,
     temperature: float | None = 0.0,
     max_tokens: int | None = None,
     program: Path | None = None,
@@ -235,7 +235,7 @@ def build_llm(
     """The LLM scorer over one configured model. Imports DSPy: takes seconds, so call it off the event loop.
 
     Args:
-        schema: The upstream is known to honour a JSON schema as `response_format`.
+        schema: Whether the upstream honours a JSON schema as `response_format`; `None` tries it.
         program: A compiled `PlaceTurn`, as JSON.
 
     Raises ConfigError for a program that does not fit these prompts.

@@ -126,9 +126,10 @@ class Lanes:
         """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""
         return any(_one_system(one) for one in self.models.deployments(model))
 
-    def honours_schema(self, model: str) -> bool:
-        """Whether the model is known to keep to a JSON schema in `response_format`; asks LiteLLM once that is imported."""
-        return all(_honours_schema(one) for one in self.models.deployments(model))
+    def honours_schema(self, model: str) -> bool | None:
+        """Whether the model keeps to a JSON schema in `response_format`; asks LiteLLM once that is imported. `None`: not known."""
+        told = [_honours_schema(one) for one in self.models.deployments(model)]
+        return False if False in told else None if None in told else True
 
     def count(self, model: str, text: str) -> int:
         """Tokens of a text for a model; slow, so off the reply's path."""
@@ -212,12 +213,13 @@ def _one_system(model: Model) -> bool:
     return bool(told) if told is not None else model.target.partition("/")[0] in ONE_SYSTEM
 
 
-def _honours_schema(model: Model) -> bool:
+def _honours_schema(model: Model) -> bool | None:
+    """As configured, else as LiteLLM knows it: it says no of models that it does not know, too."""
     told = model.info.get("supports_response_schema")
-    litellm = library.loaded()
-    if told is not None or litellm is None:
+    if told is not None:
         return bool(told)
-    return bool(litellm.supports_response_schema(model.target))
+    litellm = library.loaded()
+    return True if litellm is not None and litellm.supports_response_schema(model.target) else None
 
 
 def _reply(wire: Mapping[str, Any]) -> ScorerReply:

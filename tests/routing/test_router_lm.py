@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 
+import anyio
 import dspy
 import pytest
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from proxy.errors import ConfigError, ScorerFailed, UpstreamError
+from proxy.errors import ConfigError, ContextLengthExceeded, ScorerFailed, UpstreamError
 from proxy.lm import ScorerOptions, Tally, asking, language_model
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.place_turn import PlaceTurn
@@ -53,6 +54,64 @@ async def test_a_schema_is_sent_where_the_upstream_honours_it_and_nothing_where_
     assert list(item["properties"]) == ["id", "reasoning", "relevance", "rank"]
     assert item["required"] == ["id", "reasoning", "relevance", "rank"]
     json.dumps(response_format)
+
+
+def refusing(status):
+    return UpstreamError("response_format: unknown field", model="m", status=status)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_where_nobody_knows_a_schema_is_tried_and_left_out_once_it_was_refused(status):
+    scorer, tally = saying(refusing(status), SCORES, SCORES), Tally(5)
+    lm = language_model(scorer, ScorerOptions(schema=None))
+    for _ in range(2):
+        with asking(lm, tally):
+            assert (await dspy.Predict(ScoreWindows).acall(new_turn="hello", windows="w")).scores[0].relevance == 0.2
+    assert ["response_format" in options for options in scorer.options] == [True, False, False]
+    assert tally.calls == 3
+
+
+async def test_a_schema_that_was_taken_once_is_sent_from_then_on():
+    scorer = saying(SCORES, SCORES)
+    lm = language_model(scorer, ScorerOptions(schema=None))
+    for _ in range(2):
+        with asking(lm, Tally(5)):
+            await dspy.Predict(ScoreWindows).acall(new_turn="hello", windows="w")
+    assert all("response_format" in options for options in scorer.options)
+
+
+@pytest.mark.parametrize("schema", [None, True])
+async def test_a_request_that_fails_without_a_schema_too_does_not_speak_against_schemas(schema):
+    scorer = saying(refusing(400), refusing(400), SCORES)
+    lm = language_model(scorer, ScorerOptions(schema=schema))
+    with asking(lm, Tally(5)), pytest.raises(LMError):
+        await dspy.Predict(ScoreWindows).acall(new_turn="hello", windows="w")
+    with asking(lm, Tally(5)):
+        await dspy.Predict(ScoreWindows).acall(new_turn="hello", windows="w")
+    assert ["response_format" in options for options in scorer.options] == [True, False, True]
+
+
+async def test_a_context_that_does_not_fit_is_no_refusal_of_a_schema():
+    scorer = saying(ContextLengthExceeded("too long", model="m", status=400), SCORES)
+    with pytest.raises(LMError):
+        await score(scorer, ScorerOptions(schema=None))
+    assert scorer.calls == 1
+
+
+async def test_one_call_finds_out_whether_a_schema_is_taken_while_those_beside_it_wait():
+    scorer = saying(refusing(400), *[SCORES] * 4)
+    scorer.pause, scorer.expected = anyio.Event(), 1
+    lm, tally = language_model(scorer, ScorerOptions(schema=None)), Tally(5)
+    with asking(lm, tally):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(lambda: dspy.Predict(ScoreWindows).acall(new_turn="hello", windows="w"))
+            await scorer.arrived.wait()
+            await anyio.wait_all_tasks_blocked()
+            assert scorer.calls == 1
+            scorer.pause.set()
+    assert ["response_format" in options for options in scorer.options] == [True, False, False, False, False]
+    assert tally.calls == 5
 
 
 async def test_sampling_options_can_be_left_to_the_model():

@@ -63,6 +63,14 @@ async def test_a_schema_reaches_the_provider(upstream, lanes):
     assert body["response_format"]["json_schema"]["strict"] is True
 
 
+async def test_a_server_that_refuses_a_schema_is_asked_without_one(upstream, lanes):
+    upstream.script({"do": "status", "code": 422})
+    upstream.say(SCORES)
+    found = await (await router(lanes, schema=lanes.honours_schema("judge"))).attach(ask(cursor="bread-1a"))
+    assert (found.parent_id, found.degraded, found.calls) == ("light-1a", False, 2)
+    assert ["response_format" in body for body in upstream.bodies()] == [True, False]
+
+
 async def test_a_rate_limit_costs_one_call_and_leaves_the_embedded_answer(upstream, lanes):
     upstream.script({"do": "status", "code": 429})
     found = await (await router(lanes)).attach(ask(cursor="bread-1a"))

@@ -101,6 +101,22 @@ async def test_windows_come_from_the_configuration_then_from_litellm_then_by_def
     assert [lanes.window_tokens(name) for name in ("small", "known", "unknown")] == [9_000, 1_047_576, 128_000]
 
 
+async def test_whether_a_schema_is_honoured_comes_from_the_configuration_then_from_litellm_and_may_be_unknown(
+    lanes_for,
+):
+    lanes = lanes_for(
+        {**entry("told", "openai/gpt-4.1"), "model_info": {"supports_response_schema": False}},
+        {**entry("home", "openai/qwen"), "model_info": {"supports_response_schema": True}},
+        entry("known", "openai/gpt-4.1"),
+        entry("unknown", "openai/nobody-knows"),
+        entry("mixed", "openai/gpt-4.1"),
+        entry("mixed", "openai/nobody-knows"),
+    )
+    await lanes.warm()
+    names = ("told", "home", "known", "unknown", "mixed")
+    assert [lanes.honours_schema(name) for name in names] == [False, True, True, None, None]
+
+
 async def test_tokens_are_counted_without_a_network(lanes_for):
     lanes = lanes_for(
         entry("gpt", "openai/gpt-4.1"), entry("llama", "ollama_chat/llama3.2"), entry("odd", "openai/odd")

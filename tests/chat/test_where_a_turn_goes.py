@@ -10,7 +10,7 @@ from proxy.domain.message import said
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, Turn
-from proxy.errors import NotFound
+from proxy.errors import NotFound, UpstreamError
 from tests.chat.road import ANN, Road, Talker, assistant, calling, system, texts, tool, user
 
 pytestmark = pytest.mark.anyio
@@ -231,6 +231,33 @@ async def test_more_of_a_turn_without_a_reply_goes_on_with_it(road: Road, talker
     assert (told.route, told.parent) == ("continue", nodes["Two, first half"].id)
     assert road.upstream.texts == texts(talker.history[:-1])
     assert {node.state for node in nodes.values()} == {"whole"}
+
+
+async def test_a_turn_in_place_of_one_that_failed_is_a_new_turn(road: Road, talker: Talker) -> None:
+    elsewhere = await road.ask(user("About bread"))
+    road.router.to = [None, elsewhere.node]
+    first = await talker.say("One")
+    road.upstream.answers = [UpstreamError("overloaded", model="m", status=503)]
+    with pytest.raises(UpstreamError):
+        await talker.say("More about bread")
+    del talker.history[-1]
+    asked = len(road.router.questions)
+    told = await talker.say("Two")
+    assert (told.route, told.parent) == ("continue", first.node)
+    assert len(road.router.questions) == asked + 1
+    assert road.upstream.texts == ["One", talker.told[0].text, "Two"]
+
+
+async def test_a_failed_first_turn_does_not_draw_the_next_one_of_a_client_without_history(road: Road) -> None:
+    greeting = assistant("Hello! How can I help?")
+    for opening in ([], [greeting]):
+        road.upstream.answers = [UpstreamError("overloaded", model="m", status=503)]
+        with pytest.raises(UpstreamError):
+            await road.ask(*opening, user("Why is the sky blue?"))
+        asked = len(road.router.questions)
+        told = await road.ask(*opening, user("How do I knead dough?"))
+        assert told.route != "fork"
+        assert len(road.router.questions) == asked + 1
 
 
 async def test_follow_stays_at_the_cursor_and_asks_nobody(road: Road) -> None:

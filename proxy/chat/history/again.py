@@ -1,7 +1,8 @@
 """The same turn again: a regeneration, an edit, or a retry.
 
 A retry joins or replays the first answer (`Retries`; `asked_before` where another process answers it). A turn that is asked again without being a retry wants another reply, which
-becomes a sibling of the first. A turn that stands where another stood is an edit, and becomes a sibling of that one.
+becomes a sibling of the first. A turn that stands where another stood is an edit, and becomes a sibling of that one; where the other one
+failed and was never answered, it is a new turn like any.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
     if request.pinned:
         return KnownTurn(), cursor.at(transcript.turn_from)
     if cursor.edited is not None:
-        return KnownTurn(edited=await store.node(tree.user_id, cursor.edited)), cursor
+        edited = await store.node(tree.user_id, cursor.edited)
+        # What was never answered may have been about anything: the client took it back, and asks something else.
+        return KnownTurn(edited=None if edited.state == "unanswered" else edited), cursor
     if cursor.new_from <= last:
         return KnownTurn(), cursor
     if last not in cursor.nodes:  # it was an aside, or was deleted: said again, it is new

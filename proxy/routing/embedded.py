@@ -10,6 +10,7 @@ trees of a few exchanges seldom fork. These do not occur in the data that the we
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
 from proxy.routing.features import Look, Row, look, stems
 from proxy.routing.grove import TreeModel
+from proxy.routing.limits import check_time
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
 from proxy.routing.personal import Personal
@@ -138,19 +140,21 @@ class EmbeddedScorer:
     def take_new(self, model: TreeModel, most: int) -> tuple[Mapping[NodeId, bytes], Sequence[NodeId]]:
         return self._index(model).take_new(most)
 
-    def attach(self, model: TreeModel, question: Question) -> Attachment:
-        """Where the turn belongs."""
+    def attach(self, model: TreeModel, question: Question, until: float = math.inf) -> Attachment:
+        """Where the turn belongs. Raises OutOfTime, between two stages, once `time.monotonic()` is past `until`."""
         index = self._index(model)
         if question.fresh == "root":
             return _alone(None, "root", "a new chat starts at the root")
         if not len(index):
             return _first(model, question)
-        self._refresh(index)
+        self._refresh(index, until)
+        check_time(until)
         vector = self._embedder.embed([question.new_turn])[0]
         with index.lock:
+            check_time(until)
             if question.cursor is not None and question.cursor not in index.pair_of:
                 return _out_of_sight(model, question.cursor)
-            return self._attach(index, question, vector, model.system_prompt)
+            return self._attach(index, question, vector, model.system_prompt, until)
 
     def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:
         """The points that the turn fits best, best first; the cursor's own branch is always among them.
@@ -179,12 +183,12 @@ class EmbeddedScorer:
             best[-1] = cursors[0]
         return best
 
-    def _refresh(self, index: PairIndex) -> None:
+    def _refresh(self, index: PairIndex, until: float) -> None:
         """Compute what is lacking of the pairs said last, as far as a request may wait for it."""
         if self._waits_s is None:
             index.refresh(self._embedder, AT_ONCE)
             return
-        until = time.monotonic() + self._waits_s
+        until = min(until, time.monotonic() + self._waits_s)
         for _ in range(AT_ONCE // HURRIED):
             if not index.refresh(self._embedder, HURRIED) or time.monotonic() > until:
                 return
@@ -198,7 +202,9 @@ class EmbeddedScorer:
         model.listen(index)
         return index
 
-    def _attach(self, index: PairIndex, question: Question, vector: Row, system: str | None) -> Attachment:
+    def _attach(
+        self, index: PairIndex, question: Question, vector: Row, system: str | None, until: float
+    ) -> Attachment:
         active = len(index) - 1 if question.cursor is None else index.pair_of[question.cursor]
         # A chat that names no personality goes on under the one it has.
         own = question.personality or (index.personalities[active] if question.fresh is None else None)
@@ -206,7 +212,9 @@ class EmbeddedScorer:
         tips = len(others)
         if len(index) > WHOLE:
             part, others = near(index, stems(question.new_turn), vector, active, others)
+        check_time(until)
         found = look(index, question.new_turn, vector, part)
+        check_time(until)
         seen = observe(found, active, others, tips)
         opens = self._weights.reads_like_a_first_turn(vector, found.cues)
         pulls = (

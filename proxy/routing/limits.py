@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +51,19 @@ class RoutingLimits:
             return self.shortlist
         sizes = range(1, min(self.shortlist, self.group**_ROUNDS) + 1)
         return max(size for size in sizes if size == 1 or 2 * calls_of(size, self.group) + 1 <= self.max_calls)
+
+
+class OutOfTime(Exception):
+    """A computation went on for longer than its decision may take; the decision does without it."""
+
+
+def check_time(until: float) -> None:
+    """Ask between the stages of a computation on a thread, which nobody can break off.
+
+    Raises OutOfTime once `time.monotonic()` is past `until`.
+    """
+    if time.monotonic() > until:
+        raise OutOfTime
 
 
 def calls_of(windows: int, group: int) -> int:

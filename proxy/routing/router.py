@@ -28,7 +28,7 @@ from proxy.routing.explore import Place, Placed
 from proxy.routing.fused import fused
 from proxy.routing.grove import Grove, TreeModel
 from proxy.routing.keeping import Keeping
-from proxy.routing.limits import RoutingLimits
+from proxy.routing.limits import OutOfTime, RoutingLimits
 from proxy.routing.scene import Gate, Scene, see
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+UNREAD = "The tree is still being read after a start"
+LATE = "There was no time to compare the turn with what was said"
 
 _SHOWN = 5
 """Candidates kept with a decision."""
@@ -68,6 +71,7 @@ class GraftRouter:
         self._llm: LlmPlacer | None = None
         self._building = anyio.Lock()
         self._one_thread = anyio.CapacityLimiter(1)
+        self._computing = anyio.Lock()
         self._ahead = anyio.CapacityLimiter(1)
         """Work that nobody waits for: of all trees together, a request waits for none of it."""
         self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
@@ -121,17 +125,23 @@ class GraftRouter:
         if question.fresh == "root":
             return _undisputed(None, "A chat without history opens a new topic here.")
         started = time.perf_counter()
+        until = time.monotonic() + self._limits.deadline_s
         judged: tuple[Attachment, Scene | None, frozenset[NodeId]] | None = None
+        why = UNREAD
         with anyio.move_on_after(self._limits.deadline_s):
             async with self._lock(question.user_id, question.tree_id):
                 model = await self._follow(question.user_id, question.tree_id)
                 if not model.nodes and question.cursor is None:
                     return _undisputed(None, "The tree is empty.")
-                with anyio.CancelScope(shield=True):  # a thread is not broken off, so its answer may as well be taken
-                    embedded, scene = await self._on_thread(lambda: self._judged(model, question))
+                why = LATE
+                async with self._computing:  # waited for no longer than the deadline
+                    with anyio.CancelScope(
+                        shield=True
+                    ):  # a thread is not broken off, so its answer may as well be taken
+                        embedded, scene = await self._on_thread(lambda: self._judged(model, question, until))
                 judged = embedded, scene, frozenset(model.tips() if scene is not None else ())
         if judged is None:
-            attachment = _unread(question)
+            attachment = _without(question, why)
         else:
             attachment, scene, tips = judged
             left_s = self._limits.deadline_s - (time.perf_counter() - started)
@@ -146,14 +156,19 @@ class GraftRouter:
             await self._keeping.recall(user_id, model)
         return model
 
-    def _judged(self, model: TreeModel, question: Question) -> tuple[Attachment, Scene | None]:
+    def _judged(self, model: TreeModel, question: Question, until: float) -> tuple[Attachment, Scene | None]:
         """The embedded scorer's answer, and what to ask the LLM about it."""
-        embedded = self._embedded(model, question)
+        try:
+            embedded = self._embedded(model, question, until)
+        except OutOfTime:
+            return _without(question, LATE), None
         return embedded, self._scene(model, question, embedded)
 
-    def _embedded(self, model: TreeModel, question: Question) -> Attachment:
+    def _embedded(self, model: TreeModel, question: Question, until: float) -> Attachment:
         try:
-            return self._gate.attach(model, question)
+            return self._gate.attach(model, question, until)
+        except OutOfTime:
+            raise
         except Exception:
             log.exception("The embedded scorer failed; the turn stays at the cursor")
             stay = _undisputed(question.cursor, "The scorer failed, so the turn stays where it is.")
@@ -308,19 +323,11 @@ def _undisputed(parent: NodeId | None, reason: str) -> Attachment:
     return Attachment(parent, "root" if parent is None else "continue", reason, 1.0, "none")
 
 
-def _unread(question: Question) -> Attachment:
-    """Where a turn goes while its tree is still being read: a follow-up stays, a new chat opens a topic."""
+def _without(question: Question, why: str) -> Attachment:
+    """Where a turn goes that could not be judged in time: a follow-up stays, a new chat opens a topic."""
     parent = question.cursor if question.fresh is None else None
-    return replace(
-        _undisputed(
-            parent,
-            "The tree is still being read after a start; the turn stays where it is."
-            if parent is not None
-            else "The tree is still being read after a start; a new chat opens a topic.",
-        ),
-        confidence=0.5,
-        degraded=True,
-    )
+    goes = "the turn stays where it is" if parent is not None else "a new chat opens a topic"
+    return replace(_undisputed(parent, f"{why}; {goes}."), confidence=0.5, degraded=True)
 
 
 def _degraded(embedded: Attachment, why: str) -> Attachment:

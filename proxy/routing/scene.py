@@ -6,6 +6,7 @@ moved on; and a scene can be kept, replayed, and given to a DSPy optimizer as an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,7 +31,9 @@ _FAR = 64
 class Gate(Protocol):
     """The embedded scorer: answers without a network, and says how sure it is. Synchronous; called on a worker thread."""
 
-    def attach(self, model: TreeModel, question: Question) -> Attachment: ...
+    def attach(self, model: TreeModel, question: Question, until: float = math.inf) -> Attachment:
+        """Where the turn belongs. Raises OutOfTime, between two stages, once `time.monotonic()` is past `until`."""
+        ...
 
     def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:
         """The points that fit the turn best, best first."""

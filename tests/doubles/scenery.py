@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -71,7 +72,7 @@ class FakeGate:
         self.shortlisted: list[int] = []
         self.warmed: list[TreeModel] = []
 
-    def attach(self, model: TreeModel, question: Question) -> Attachment:
+    def attach(self, model: TreeModel, question: Question, until: float = math.inf) -> Attachment:
         return self.answer or leaning(question.cursor, unsure=True)
 
     def shortlist(self, model: TreeModel, question: Question, points: Sequence[NodeId], keep: int) -> list[NodeId]:

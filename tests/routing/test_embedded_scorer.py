@@ -1,13 +1,18 @@
 """The embedded scorer on conversations of our own."""
 
+import time
+from collections.abc import Iterator
+
 import pytest
 
 from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.routing import embedded
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import embedder
 from proxy.routing.grove import TreeModel
+from proxy.routing.limits import OutOfTime
 
 TALKS = {
     "physics": (
@@ -81,6 +86,25 @@ def test_a_turn_on_an_older_topic_returns_to_it_and_says_why(any_scorer: Embedde
 def test_a_follow_up_stays_where_it_is(any_scorer: EmbeddedScorer):
     placed = any_scorer.attach(tree(), asked("And how would I do that with numpy?"))
     assert (placed.route, placed.parent_id) == ("continue", "code-1")
+
+
+def test_a_scorer_whose_time_is_over_stops_at_the_next_stage(scorer: EmbeddedScorer, monkeypatch: pytest.MonkeyPatch):
+    model, question = tree(), asked("And how would I do that with numpy?")
+    before = scorer.attach(model, question, until=time.monotonic() + 600)
+    with pytest.raises(OutOfTime):
+        scorer.attach(model, question, until=time.monotonic() - 1)
+    for stages in range(4):
+        left = iter(range(stages))
+
+        def check(until: float, left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise OutOfTime
+
+        monkeypatch.setattr(embedded, "check_time", check)
+        with pytest.raises(OutOfTime):
+            scorer.attach(model, question)
+    monkeypatch.undo()
+    assert scorer.attach(model, question) == before
 
 
 def test_a_turn_about_something_else_opens_a_topic(scorer: EmbeddedScorer):

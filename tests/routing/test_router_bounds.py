@@ -1,12 +1,15 @@
 """A ceiling on calls and on time, whatever the size of the tree."""
 
 import threading
+import time
+from dataclasses import replace
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from proxy.domain.tree import NodeId
-from proxy.routing.limits import RoutingLimits
+from proxy.domain.tree import NodeId, UserId
+from proxy.routing.limits import OutOfTime, RoutingLimits
 from proxy.routing.router import GraftRouter, build_llm
 from tests.doubles.scenery import FakeGate, FakeScorer, Planting, about, ask, leaning
 
@@ -100,6 +103,47 @@ async def test_a_scorer_that_is_still_being_loaded_holds_no_turn_beyond_the_dead
     finally:
         loaded.set()
     assert (found.parent_id, found.degraded, found.calls) == ("topic7x-4a", True, 0)
+
+
+async def test_a_turn_waits_for_another_users_computation_no_longer_than_the_deadline():
+    busy, done = threading.Event(), threading.Event()
+
+    class Slow(FakeGate):
+        def attach(self, model, question, until=0.0):
+            busy.set()
+            done.wait(60)
+            return super().attach(model, question)
+
+    placing = GraftRouter(forest(2, 2).grove(), Slow(), RoutingLimits(deadline_s=0.05))
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(placing.attach, ask(cursor="topic0x-2a"))
+            with anyio.fail_after(60):
+                await anyio.to_thread.run_sync(busy.wait)
+                other = replace(ask(cursor="topic1x-2a"), user_id=UserId("bob"))
+                found = await placing.attach(other)
+            assert not done.is_set()
+            done.set()
+    finally:
+        done.set()
+    assert (found.parent_id, found.degraded, found.confidence) == ("topic1x-2a", True, 0.5)
+    assert found.reason.startswith("There was no time")
+
+
+@pytest.mark.parametrize("fresh", [None, "auto"])
+async def test_an_embedded_scorer_that_is_out_of_time_is_done_without_and_no_llm_is_asked(fresh):
+    seen = []
+
+    class Late(FakeGate):
+        def attach(self, model, question, until=0.0):
+            seen.append(until)
+            raise OutOfTime
+
+    scorer = FakeScorer()
+    found = await router(forest(2, 2), scorer, Late()).attach(replace(ask(cursor="topic1x-2a"), fresh=fresh))
+    assert found.parent_id == ("topic1x-2a" if fresh is None else None)
+    assert (found.degraded, scorer.calls) == (True, 0)
+    assert seen[0] > time.monotonic()
 
 
 async def test_a_group_as_large_as_the_shortlist_asks_about_each_pool_once():

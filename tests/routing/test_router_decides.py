@@ -358,7 +358,7 @@ async def test_the_reason_of_a_failure_is_in_plain_words(talks, failure, why):
 
 async def test_a_failing_embedded_scorer_does_not_fail_the_request(talks):
     class Broken(FakeGate):
-        def attach(self, model, question):
+        def attach(self, model, question, until=0.0):
             raise ValueError("no weights")
 
     found = await router(talks, embedded=Broken()).attach(ask(cursor="trip-4a"))

@@ -53,22 +53,23 @@ def scorer(request: pytest.FixtureRequest) -> EmbeddedScorer:
     return EmbeddedScorer(Remembering(embedder(request.param)), Weights.shipped(request.param))
 
 
-LEAST_CHANGES = {"minilm": 105, "static": 45}
+LEAST_CHANGES = {"minilm": 130, "static": 58}
 """Of the 180 changes of subject, how many must leave, with each embedder."""
 
-READ = ("en", "de", "fr", "es", "ru", "zh")
+TORN = {"ru": 1, "zh": 3}
+"""Of 24 follow-ups in a language, how many may be torn; in those that are not named one."""
 
 
 def test_a_follow_up_stays_in_every_language_that_is_read(scorer: EmbeddedScorer):
-    for tongue in READ:
+    for tongue in SAID:
         torn = [turn for turn, route in placed(scorer, tongue, "follow") if route != "continue"]
-        assert len(torn) <= 3, (tongue, torn)
+        assert len(torn) <= TORN.get(tongue, 1), (tongue, torn)
 
 
 def test_nearly_every_follow_up_stays(scorer: EmbeddedScorer):
     routes = [route for tongue in SAID for _, route in placed(scorer, tongue, "follow")]
     assert len(routes) == 240
-    assert routes.count("continue") >= 220
+    assert routes.count("continue") >= 234
     assert routes.count("fork") <= 3
 
 

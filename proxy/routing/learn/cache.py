@@ -19,7 +19,11 @@ from proxy.routing.learn.table import Table
 MEASURED_BY = (
     "reading/text",
     "reading/cues",
+    "reading/tongue",
     "reading/tongues",
+    "reading/germanic",
+    "reading/romance",
+    "reading/afar",
     "pairs",
     "supply",
     "vectors",

@@ -87,8 +87,8 @@ def test_a_turn_with_a_subject_of_its_own_is_not_about_the_answer_alone(turn: st
 
 
 def test_a_short_turn_is_read_in_the_language_of_the_answer_too():
-    assert not cues.works_on_the_answer_alone("Bunu daha basit anlat.")
+    assert not cues.works_on_the_answer_alone("Daha basit anlat.")
     assert cues.works_on_the_answer_alone(
-        "Bunu daha basit anlat.",
+        "Daha basit anlat.",
         "S\u00fct\u00fc kaynat\u0131p \u0131l\u0131t\u0131n ve bir ka\u015f\u0131k yo\u011furtla mayalay\u0131n.",
     )

@@ -94,6 +94,22 @@ def test_the_language_of_most_texts_is_told(tongue: str):
     assert told.count(tongue) >= 0.8 * len(told)
 
 
+@pytest.mark.parametrize(
+    ("turn", "tongue"),
+    [
+        ("E se non funziona?", "it"),
+        ("Riassumilo in tre punti.", "it"),
+        ("Por que é assim?", "pt"),
+        ("Resúmelo en tres puntos.", "es"),
+        ("Dat laatste begreep ik niet.", "nl"),
+        ("Bundan emin misin?", "tr"),
+        ("Et si ça ne marche pas ?", "fr"),
+    ],
+)
+def test_languages_that_share_words_are_told_apart_in_a_few_words(turn: str, tongue: str):
+    assert tongue_of(turn) == tongue
+
+
 def test_english_is_never_taken_for_another_language():
     assert {tongue_of(text) for talk in TALKS["en"]["talks"] for text in talk} == {None}
     assert tongue_of("It's a standard lead-acid battery.") is None
@@ -108,6 +124,12 @@ def test_english_is_never_taken_for_another_language():
         ("Faites une réponse plus courte, s'il vous plaît.", "works on the answer"),
         ("Nueva pregunta: ¿quién lo escribió?", "opens something new"),
         ("Peki bu neden böyle?", "opens as a continuation"),
+        ("Tornando al lievito: quanto sale va nel pane?", "points back"),
+        ("Puoi farmi un esempio di questo?", "works on the answer"),
+        ("Mudando de assunto: quem escreveu esse livro?", "opens something new"),
+        ("E se isso não funcionar?", "opens as a continuation"),
+        ("Leg dat eens eenvoudiger uit.", "works on the answer"),
+        ("Terug naar het zuurdesem: hoeveel zout?", "points back"),
         ("А если это не так?", "opens as a continuation"),
         ("那么这个呢？", "opens as a continuation"),
     ],

@@ -132,15 +132,32 @@ def test_the_router_of_one_worker_knows_what_was_said_through_another(each: tupl
     assert last["x-graft-parent"] == again["x-graft-node"]
 
 
-async def begun_at_two(each: list[At], upstream: UpstreamDouble, **headers: str) -> list[httpx.Response]:
+async def begun_at_two(
+    each: list[At], served: Served, upstream: UpstreamDouble, **headers: str
+) -> list[httpx.Response]:
     """The same request at two workers: the second comes while the first is being answered."""
     upstream.script({"do": "gate", "name": "both"})
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(each[0].say, "Tell me all about canals.", **headers)
         await upstream.began(0)
         second = pool.submit(each[1].say, "Tell me all about canals.", **headers)
+        wait_until_in_flight(At(served, 2, served.key()[0]), 2)
         upstream.release("both")
         return [first.result(WAIT_S), second.result(WAIT_S)]
+
+
+def wait_until_in_flight(at: At, requests: int) -> None:
+    """Wait until so many requests are being answered by all workers, those of this one past their first questions to the database."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        told = re.search(r"^graft_in_flight (\S+)", at.http.get("/metrics").text, re.MULTILINE)
+        if told is not None and float(told[1]) >= requests:
+            for _ in range(5):  # each waits its turn behind what that worker has begun
+                assert at.http.get("/api/me").status_code == 200
+            at.http.close()
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{requests} requests were never in flight")
 
 
 @pytest.mark.anyio
@@ -149,7 +166,7 @@ async def test_two_identical_requests_at_two_workers_make_one_node(
     each: tuple[list[At], str], several: Served, upstream: UpstreamDouble, headers: dict[str, str]
 ) -> None:
     connections, user = each
-    first, second = await begun_at_two(connections, upstream, **headers)
+    first, second = await begun_at_two(connections, several, upstream, **headers)
     assert first.headers["x-graft-node"] == second.headers["x-graft-node"]
     assert text_of(first) == text_of(second)
     assert len(upstream.requests()) == 1

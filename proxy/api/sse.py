@@ -1,33 +1,32 @@
 """Server-sent events as OpenAI frames them: `data: JSON`, an empty line, line feeds only, `[DONE]` at the end.
 
-One task a stream reads ahead of the client's connection by a little: what came together leaves together, in one write, and what
-comes alone leaves alone, at once. While the upstream is silent a comment keeps the connection open; clients skip comments (HTML
-standard, server-sent events).
+The task of the request reads the upstream and writes to the client, so a client that is slow holds the upstream back. What came together
+leaves together, in one write, and what comes alone leaves alone, at once. While the upstream is silent a comment keeps the connection
+open; clients skip comments (HTML standard, server-sent events).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
+from litestar import Response
+from litestar.response.base import ASGIResponse
+from litestar.types import Message, Receive, Send
 
 from proxy.errors import ProxyError
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 KEEP_ALIVE_S = 15.0
-
-_AHEAD = 64 * 1024
-"""Bytes that may wait for the client before the upstream is read further."""
+MEDIA_TYPE = "text/event-stream"
 
 T = TypeVar("T")
 Payload = Mapping[str, Any] | bytes
 
 _encode = msgspec.json.Encoder().encode
-_leaving: set[asyncio.Task[None]] = set()
-"""Streams whose client has left: kept until they have ended themselves."""
 
 
 def frame(value: Payload) -> bytes:
@@ -40,126 +39,131 @@ def as_it_is(value: Payload) -> Payload:
     return value
 
 
-async def events(
-    values: AsyncGenerator[T, None],
-    error_body: Callable[[ProxyError], Mapping[str, Any]],
-    keep_alive_s: float = KEEP_ALIVE_S,
-    payload_of: Callable[[T], Payload | None] = as_it_is,  # type: ignore[assignment]  # right where T is a payload
-) -> AsyncGenerator[bytes, None]:
-    """Frame a stream; an error after the first byte leaves as an event, and then nothing says that the answer is complete.
-
-    Args:
-        payload_of: What the client is told of a value; `None` where nothing is.
-    """
-    outlet = Outlet(keep_alive_s)
-    reading = asyncio.get_running_loop().create_task(_read(values, outlet, error_body, payload_of))
-    try:
-        while data := await outlet.take():
-            yield data
-        await reading
-    finally:
-        outlet.stop()
-        if reading.done():
-            _settle(reading)
-        else:  # the client left: the task ends the stream itself, since every await in here is cancelled
-            _leaving.add(reading)
-            reading.add_done_callback(_settle)
-            reading.cancel()
+def alone(_: object) -> bool:
+    """Nothing is known of what comes with a value."""
+    return False
 
 
-async def settled() -> None:
-    """Wait until the streams whose clients have left have ended."""
-    while _leaving:
-        await asyncio.gather(*_leaving, return_exceptions=True)
+class Events(Response[T]):
+    """A stream of values as an answer."""
+
+    def __init__(
+        self,
+        values: AsyncGenerator[T, None],
+        error_body: Callable[[ProxyError], Mapping[str, Any]],
+        keep_alive_s: float = KEEP_ALIVE_S,
+        payload_of: Callable[[T], Payload | None] = as_it_is,  # type: ignore[assignment]  # right where T is a payload
+        followed: Callable[[T], bool] = alone,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Frame a stream; an error after the first byte leaves as an event, and then nothing says that the answer is complete.
+
+        Args:
+            payload_of: What the client is told of a value; `None` where nothing is.
+            followed: Whether the next value has come with this one, so that both may leave together.
+        """
+        super().__init__(cast("T", b""), headers=dict(headers or {}), media_type=MEDIA_TYPE)
+        self._values = values
+        self._error_body = error_body
+        self._payload_of = payload_of
+        self._followed = followed
+        self._keep_alive_s = keep_alive_s
+
+    def to_asgi_response(self, app: Any, request: Any, **added: Any) -> ASGIResponse:  # noqa: ARG002
+        """What sends it; `added` is told by Litestar."""
+        return _Streamed(self.send, {**(added.get("headers") or {}), **self.headers}, added.get("status_code"))
+
+    async def send(self, send: Send, receive: Receive) -> None:
+        """Send the events, until they end or the client leaves: then the source is closed, and may take its time to tidy up."""
+        outlet, task = Outlet(send, self._keep_alive_s), cast("asyncio.Task[Any]", asyncio.current_task())
+        leaving = asyncio.get_running_loop().create_task(_end_with_client(receive, task))
+        try:
+            await self._relay(outlet)
+        except asyncio.CancelledError:
+            if not leaving.done():  # it is the server that ends
+                raise
+            task.uncancel()
+        finally:
+            outlet.stop()
+            leaving.cancel()
+
+    async def _relay(self, outlet: Outlet) -> None:
+        payload_of, followed = self._payload_of, self._followed
+        try:
+            async for value in self._values:
+                if (payload := payload_of(value)) is not None:
+                    outlet.put(frame(payload))
+                if not followed(value):
+                    await outlet.flush()
+            outlet.put(DONE)
+        except ProxyError as exc:
+            outlet.put(frame(self._error_body(exc)))
+        finally:
+            await self._values.aclose()
+        await outlet.flush(last=True)
 
 
 class Outlet:
-    """Frames between the task that reads the upstream and the client's connection."""
+    """Frames on their way to one client, and comments while there are none."""
 
-    def __init__(self, keep_alive_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, send: Send, keep_alive_s: float) -> None:
+        self._send = send
         self._frames: list[bytes] = []
-        self._size = 0
-        self._ended = False
-        self._taker: asyncio.Future[None] | None = None
-        self._putter: asyncio.Future[None] | None = None
+        self._is_sending = False
         self._keep_alive_s = keep_alive_s
+        self._loop = asyncio.get_running_loop()
         self._moved_at = self._loop.time()
         self._timer = self._loop.call_later(keep_alive_s, self._beat)
+        self._beating: asyncio.Task[None] | None = None
 
     def put(self, data: bytes) -> None:
         self._frames.append(data)
-        self._size += len(data)
-        _wake(self._taker)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether much is waiting for the client."""
-        return self._size > _AHEAD
-
-    async def room(self) -> None:
-        while self.is_full:
-            self._putter = self._loop.create_future()
-            await self._putter
-
-    async def take(self) -> bytes:
-        """All that waits, in one piece; nothing once the stream has ended."""
-        while not self._frames and not self._ended:
-            self._taker = self._loop.create_future()
-            await self._taker
-            self._taker = None
-        self._moved_at = self._loop.time()
+    async def flush(self, *, last: bool = False) -> None:
+        """Send what was put, in one piece; returns when the client's connection has taken it."""
+        if not self._frames and not last:
+            return
         data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
         self._frames.clear()
-        self._size = 0
-        _wake(self._putter)
-        return data
-
-    def end(self) -> None:
-        self._ended = True
-        _wake(self._taker)
+        self._is_sending = True
+        await self._send(cast("Message", {"type": "http.response.body", "body": data, "more_body": not last}))
+        self._is_sending = False
+        self._moved_at = self._loop.time()
 
     def stop(self) -> None:
         self._timer.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
 
     def _beat(self) -> None:
         """One timer a stream: it looks how long nothing has moved, instead of being set anew with every frame."""
         quiet_s = self._loop.time() - self._moved_at
-        if quiet_s >= self._keep_alive_s and self._taker is not None:
-            self.put(KEEP_ALIVE)
+        if quiet_s >= self._keep_alive_s and not self._is_sending:
+            self._beating = self._loop.create_task(self._comment())
             quiet_s = 0.0
         self._timer = self._loop.call_later(max(self._keep_alive_s - quiet_s, 0.001), self._beat)
 
-
-async def _read(
-    values: AsyncGenerator[T, None],
-    outlet: Outlet,
-    error_body: Callable[[ProxyError], Mapping[str, Any]],
-    payload_of: Callable[[T], Payload | None],
-) -> None:
-    try:
-        async for value in values:
-            if (payload := payload_of(value)) is None:
-                continue
-            outlet.put(frame(payload))
-            if outlet.is_full:
-                await outlet.room()
-        outlet.put(DONE)
-    except ProxyError as exc:
-        outlet.put(frame(error_body(exc)))
-    finally:
-        try:
-            await values.aclose()
-        finally:
-            outlet.end()
+    async def _comment(self) -> None:
+        await self._send(cast("Message", {"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True}))
 
 
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+class _Streamed(ASGIResponse):
+    """An answer without a length, whose body is sent piece by piece."""
+
+    _should_set_content_length = False
+
+    def __init__(
+        self, body: Callable[[Send, Receive], Any], headers: Mapping[str, str], status_code: int | None
+    ) -> None:
+        super().__init__(headers=dict(headers), media_type=MEDIA_TYPE, status_code=status_code)
+        self._send_pieces = body
+
+    async def send_body(self, send: Send, receive: Receive) -> None:
+        await self._send_pieces(send, receive)
 
 
-def _settle(ended: asyncio.Task[None]) -> None:
-    _leaving.discard(ended)
-    if not ended.cancelled():
-        ended.exception()
+async def _end_with_client(receive: Receive, answering: asyncio.Task[Any]) -> None:
+    """Cancel the task that answers when the client has left: once, so that it can wait for what it has to store."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    answering.cancel()

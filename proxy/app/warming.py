@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from proxy.api import sse
 from proxy.api.metering import Meter
 from proxy.api.watching import Watch
 from proxy.app.expiring import expire_on
@@ -94,7 +93,6 @@ async def running(
             for task in keeping:
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
-            await sse.settled()
             await parts.chat.tasks.finish(0.0 if watch.at_once else PATIENCE_S)
             await meter.keep(parts.store)
             await parts.lanes.close()

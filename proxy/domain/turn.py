@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Policy
@@ -112,9 +112,8 @@ class Turn:
         return [message for message in self.messages if message.is_system]
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One piece of an answer, in OpenAI's shape.
+class Chunk(NamedTuple):
+    """One piece of an answer, in OpenAI's shape. A named tuple, since an answer has hundreds of them.
 
     Either a `chat.completion.chunk`, or, where the upstream was not asked to stream, the one whole `chat.completion`.
     """
@@ -122,6 +121,8 @@ class Chunk:
     wire: Wire
     raw: bytes | None = None
     """The provider's own JSON of this piece, in one line; a door that speaks the same format writes it as it is."""
+    followed: bool = False
+    """The next one has come with it, so that both may leave together."""
 
     @property
     def is_whole(self) -> bool:

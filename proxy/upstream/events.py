@@ -1,7 +1,7 @@
 """Server-sent events, read from the bytes of a stream as they arrive.
 
 A read may end anywhere: inside a line, a character or a line ending. Comments, event names and ids are skipped; what is handed
-on are the payloads, as bytes, for the JSON in them is read only once and may be passed on unopened.
+on are the payloads that are not empty, as bytes, for the JSON in them is read only once and may be passed on unopened.
 
 Source: HTML standard, 9.2.6 "Interpreting an event stream".
 """
@@ -12,6 +12,7 @@ DONE = b"[DONE]"
 """OpenAI's payload that ends a stream."""
 
 _BOM = b"\xef\xbb\xbf"
+_FRAME = len(b"data: \n\n")
 
 
 class EventReader:
@@ -23,9 +24,24 @@ class EventReader:
         """What came of a line before `_rest`; joined once its end has come, however large it grows."""
         self._lines: list[bytes] = []
         self._begun = False
+        self._is_between = False
+        """Whether all that has come was read: a server that flushes every event sends each in one piece."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that are complete with `data`."""
+        if (
+            self._is_between
+            and data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and data.count(b"\n") == 2
+            and b"\r" not in data
+        ):
+            return [data[6:-2]] if len(data) > _FRAME else []
+        payloads = self._read(data)
+        self._is_between = self._begun and not (self._rest or self._pieces or self._lines)
+        return payloads
+
+    def _read(self, data: bytes) -> list[bytes]:
         if self._begun and b"\n" not in data and b"\r" not in data and not self._rest.endswith(b"\r"):
             self._pieces += (self._rest, data)
             self._rest = b""
@@ -61,7 +77,7 @@ class EventReader:
     def _dispatched(self) -> list[bytes]:
         lines, self._lines = self._lines, []
         if len(lines) == 1:
-            return lines
+            return lines if lines[0] else []
         if all(line == DONE or (line.startswith(b"{") and line.endswith(b"}")) for line in lines):
             return lines  # a server that forgets the empty lines between its events
         return [b" ".join(lines)]  # a line break between JSON tokens is white space, and one line is easier to pass on

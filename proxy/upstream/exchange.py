@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -23,14 +22,16 @@ import msgspec
 from proxy.domain.turn import Chunk
 from proxy.errors import UpstreamError
 from proxy.upstream import failures
+from proxy.upstream.alike import Alike
 from proxy.upstream.events import DONE, EventReader
 from proxy.upstream.guarded import TooLarge
 from proxy.upstream.models import Model
 from proxy.upstream.session import Session, Timeouts
 from proxy.upstream.shapes import readable
+from proxy.upstream.watch import Watch
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, StreamReader
+    from aiohttp import ClientResponse
 
 _NO_USAGE = re.compile(rb'(?:(?<!\s)\s+)?"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
 """Cannot match inside a JSON string: a quote in there is escaped. Slow, for it is tried at every byte."""
@@ -113,19 +114,17 @@ async def stream(
             for chunk in _as_chunks(_object(data + await watch.rest(), model), usage_wanted=usage_wanted):
                 yield chunk
             return
-        events = EventReader()
+        events, alike = EventReader(), Alike()
         while not finished:
-            finished = not data
-            for payload in events.end() if finished else events.feed(data):
-                if payload == DONE:
-                    session.give_back(response)
-                    finished = True
-                    return
-                if payload:
-                    chunk = _chunk(payload, model, usage_wanted=usage_wanted, last=not data)
-                    watch.started = True
-                    yield chunk
-            data = data and await watch.read()
+            payloads, ended = _until_done(events.feed(data) if data else events.end())
+            for left, payload in enumerate(payloads, 1 - len(payloads)):
+                chunk = alike.read(payload) or _chunk(payload, model, alike, usage_wanted=usage_wanted, last=not data)
+                watch.started = True
+                yield chunk._replace(followed=True) if left else chunk
+            if ended:
+                session.give_back(response)
+            finished = ended or not data
+            data = b"" if finished else await watch.read()
     except UpstreamError:
         raise
     except Exception as exc:  # noqa: BLE001
@@ -136,67 +135,9 @@ async def stream(
             response.close()
 
 
-class Watch:
-    """Ends a read that waits too long. One timer a stream, however many chunks come: it looks again instead of being set anew."""
-
-    def __init__(
-        self,
-        reader: StreamReader,
-        first_by: float,
-        idle_s: float,
-        last_by: float = math.inf,
-        most_bytes: float = math.inf,
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._reader = reader
-        self._idle_s = idle_s
-        self._first_by = first_by
-        self._last_by = last_by
-        self._most_bytes = most_bytes
-        self._size = 0
-        self._due: float | None = None
-        """When the present read is overdue; `None` between reads, for a client that is slow to take is no silent provider."""
-        self.started = False
-        """Whether a chunk has come: from then on any sign of life counts, until then only the first chunk."""
-        self.expired = False
-        self._timer = self._loop.call_at(min(first_by, self._loop.time() + idle_s), self._look)
-
-    async def read(self) -> bytes:
-        """Some bytes, or none at the end. Raises TimeoutError and TooLarge."""
-        now = self._loop.time()
-        if now >= self._last_by:  # a busy stream never waits long enough to be looked at
-            self.expired = True
-            raise TimeoutError
-        self._due = min(now + self._idle_s, self._last_by) if self.started else self._first_by
-        data = await self._reader.readany()
-        self._due = None
-        self._size += len(data)
-        if self._size > self._most_bytes:
-            raise TooLarge(int(self._most_bytes))
-        return data
-
-    async def rest(self) -> bytes:
-        """All that is still to come."""
-        parts = []
-        while data := await self.read():
-            parts.append(data)
-        return b"".join(parts)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time for the whole stream has gone by."""
-        return self._loop.time() >= self._last_by
-
-    def stop(self) -> None:
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        now = self._loop.time()
-        if self._due is not None and now >= self._due:
-            self.expired = True
-            self._reader.set_exception(TimeoutError())
-            return
-        self._timer = self._loop.call_at(self._due or now + self._idle_s, self._look)
+def _until_done(payloads: list[bytes]) -> tuple[list[bytes], bool]:
+    """The payloads before the one that ends a stream, and whether that is there."""
+    return (payloads[: payloads.index(DONE)], True) if DONE in payloads else (payloads, False)
 
 
 async def _opened(
@@ -251,21 +192,25 @@ def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> U
     return failures.cut(model) if failures.broke(exc) and not failures.garbled(exc) else failures.translate(exc, model)
 
 
-def _chunk(payload: bytes, model: Model, *, usage_wanted: bool, last: bool) -> Chunk:
+def _chunk(payload: bytes, model: Model, alike: Alike, *, usage_wanted: bool, last: bool) -> Chunk:
+    """What a payload holds, read whole. Raises UpstreamError."""
     try:
         wire = _object(payload, model)
     except UpstreamError:
         if last:  # cut in the middle of an event
             raise failures.cut(model) from None
         raise
+    told = payload
     if "choices" not in wire and "usage" not in wire:
         raise failures.answered(model, 200, {}, payload)
     if wire.get("object") != "chat.completion.chunk":  # some servers leave it out, or empty
         wire["object"] = "chat.completion.chunk"
     if not usage_wanted and wire.get("usage", wire) is None:
         del wire["usage"]
-        payload = _without_usage(payload) or _encode(wire)
-    return Chunk(wire, payload)
+        told = _without_usage(payload) or _encode(wire)
+    chunk = Chunk(wire, told)
+    alike.learn(payload, chunk)
+    return chunk
 
 
 def _without_usage(payload: bytes) -> bytes | None:

@@ -43,8 +43,45 @@ class Source:
             raise
 
 
+class Door:
+    """A client's end of the connection: what it got, write by write, and whether it takes more and stays."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.came = asyncio.Event()
+        self.takes = asyncio.Event()
+        self.takes.set()
+        self.leaves = asyncio.Event()
+        self.ended = False
+
+    async def send(self, message: Any) -> None:
+        await self.takes.wait()
+        self.sent.append(message["body"])
+        self.ended = not message["more_body"]
+        self.came.set()
+
+    async def receive(self) -> Any:
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def next(self) -> bytes:
+        """What is written next, by itself."""
+        while not self.sent:
+            self.came.clear()
+            await self.came.wait()
+        return self.sent.pop(0)
+
+
+def sending(source: Source, door: Door, keep_alive_s: float = 60, followed: Any = sse.alone) -> asyncio.Task[None]:
+    events = sse.Events(source.values(), body_of, keep_alive_s, followed=followed)
+    return asyncio.ensure_future(events.send(door.send, door.receive))
+
+
 async def framed(source: Source, keep_alive_s: float = 60) -> bytes:
-    return b"".join([data async for data in sse.events(source.values(), body_of, keep_alive_s)])
+    door = Door()
+    await sending(source, door, keep_alive_s)
+    assert door.ended
+    return b"".join(door.sent)
 
 
 async def test_a_stream_is_data_lines_with_line_feeds_and_a_done() -> None:
@@ -73,69 +110,95 @@ async def test_an_answer_that_could_not_be_stored_is_never_done() -> None:
 
 
 async def test_an_unforeseen_error_breaks_the_stream() -> None:
-    stream = sse.events(Source({"a": 1}, ZeroDivisionError()).values(), body_of)
-    assert await anext(stream) == b'data: {"a":1}\n\n'
+    door = Door()
     with pytest.raises(ZeroDivisionError):
-        await anext(stream)
+        await sending(Source({"a": 1}, ZeroDivisionError()), door)
+    assert (door.sent, door.ended) == ([b'data: {"a":1}\n\n'], False)
 
 
 async def test_a_quiet_upstream_is_bridged_by_comments_that_clients_skip() -> None:
-    gate = asyncio.Event()
-    stream = sse.events(Source({"a": 1}, gate, {"b": 2}).values(), body_of, keep_alive_s=0.01)
+    gate, door = asyncio.Event(), Door()
+    ended = sending(Source({"a": 1}, gate, {"b": 2}), door, keep_alive_s=0.01)
     received = b""
     while received.count(b": keep-alive\n\n") < 2:
-        received += await anext(stream)
+        received += await door.next()
     gate.set()
-    received += b"".join([data async for data in stream])
+    await ended
+    received += b"".join(door.sent)
     told = received.replace(b": keep-alive\n\n", b"")  # a comment may also come before the first value is read
     assert told == b'data: {"a":1}\n\ndata: {"b":2}\n\ndata: [DONE]\n\n'
 
 
+async def test_a_client_that_does_not_take_what_is_sent_gets_no_comments_besides() -> None:
+    gate, door = asyncio.Event(), Door()
+    door.takes.clear()
+    ended = sending(Source({"a": 1}, gate), door, keep_alive_s=0.001)
+    await asyncio.sleep(0.02)
+    door.takes.set()
+    assert await door.next() == b'data: {"a":1}\n\n'
+    gate.set()
+    await ended
+
+
 async def test_each_piece_goes_out_before_the_next_is_there() -> None:
-    gates = [asyncio.Event() for _ in range(3)]
+    gates, door = [asyncio.Event() for _ in range(3)], Door()
     source = Source({"n": 0}, gates[0], {"n": 1}, gates[1], {"n": 2}, gates[2])
-    stream = sse.events(source.values(), body_of)
+    ended = sending(source, door)
     for number, gate in enumerate(gates):
-        assert await anext(stream) == f'data: {{"n":{number}}}\n\n'.encode()
+        assert await door.next() == f'data: {{"n":{number}}}\n\n'.encode()
         gate.set()
-    assert await anext(stream) == sse.DONE
+    await ended
+    assert door.sent == [sse.DONE]
 
 
-async def test_a_client_that_leaves_between_pieces_ends_the_source() -> None:
-    source = Source({"a": 1}, asyncio.Event())
-    stream = sse.events(source.values(), body_of)
-    await anext(stream)
-    await stream.aclose()
-    await settled(source)
+async def test_pieces_that_came_together_leave_in_one_write() -> None:
+    door = Door()
+    await sending(Source({"n": 0}, {"n": 1}, {"n": 2}), door, followed=lambda value: value["n"] == 0)
+    assert door.sent == [b'data: {"n":0}\n\ndata: {"n":1}\n\n', b'data: {"n":2}\n\n', sse.DONE]
+
+
+async def test_what_came_with_an_error_is_told_before_it() -> None:
+    door = Door()
+    source = Source({"n": 0}, UpstreamError("The provider went away.", model="m"))
+    await sending(source, door, followed=lambda _: True)
+    assert b"".join(door.sent).startswith(b'data: {"n":0}\n\ndata: {"error"')
+
+
+async def test_a_client_that_leaves_ends_the_source_and_the_answer_with_it() -> None:
+    source, door = Source({"a": 1}, asyncio.Event()), Door()
+    ended = sending(source, door)
+    await door.next()
+    door.leaves.set()
+    await ended
     assert source.how == "left"
 
 
-async def test_a_client_that_is_cut_off_while_it_waits_ends_the_source() -> None:
-    source = Source({"a": 1}, asyncio.Event())
-    stream = sse.events(source.values(), body_of)
-    await anext(stream)
-    waiting = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0)
-    waiting.cancel()
+async def test_a_client_that_leaves_while_it_takes_nothing_ends_the_source() -> None:
+    source, door = Source({"a": 1}, {"b": 2}), Door()
+    door.takes.clear()
+    ended = sending(source, door)
+    door.leaves.set()
+    await ended
+    assert source.how == "left"
+
+
+async def test_a_server_that_ends_an_answer_ends_the_source_and_is_told_so() -> None:
+    source, door = Source({"a": 1}, asyncio.Event()), Door()
+    ended = sending(source, door)
+    await door.next()
+    ended.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await waiting
-    await settled(source)
+        await ended
     assert source.how == "left"
 
 
 async def test_a_client_that_reads_slowly_holds_the_upstream_back() -> None:
-    source = Source(*({"text": "x" * 10_000} for _ in range(100)))
-    stream = sse.events(source.values(), body_of)
-    await anext(stream)
+    source, door = Source(*({"text": "x" * 10_000} for _ in range(100))), Door()
+    door.takes.clear()
+    ended = sending(source, door)
     for _ in range(300):
         await asyncio.sleep(0)
-    assert source.given < 20
-    assert len([data async for data in stream]) > 5
+    assert source.given == 1
+    door.takes.set()
+    await ended
     assert source.how == "finished"
-
-
-async def settled(source: Source) -> None:
-    for _ in range(20):
-        if source.how is not None:
-            return
-        await asyncio.sleep(0)

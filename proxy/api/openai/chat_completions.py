@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from operator import attrgetter
 from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request, Response, post
 from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
-from litestar.response import Stream
 
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
@@ -26,7 +26,6 @@ from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current
 
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
 UNBUFFERED = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 """Headers of a stream: nobody on the way shall hold it back."""
 
@@ -76,7 +75,9 @@ def handler(
     return create_chat_completion
 
 
-def streamed(answer: Answer, headers: Mapping[str, str], permit: Permit, *, usage_wanted: bool = False) -> Stream:
+def streamed(
+    answer: Answer, headers: Mapping[str, str], permit: Permit, *, usage_wanted: bool = False
+) -> sse.Events[Chunk]:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
 
     def told(chunk: Chunk) -> Mapping[str, Any] | bytes | None:
@@ -86,8 +87,9 @@ def streamed(answer: Answer, headers: Mapping[str, str], permit: Permit, *, usag
                 return None
         return chunk.raw or chunk.wire
 
-    frames = sse.events(answer.chunks, errors.body_of, answer.silence_s, told)
-    return Stream(frames, media_type=MEDIA_TYPE, headers={**headers, **UNBUFFERED})
+    return sse.Events(
+        answer.chunks, errors.body_of, answer.silence_s, told, attrgetter("followed"), headers={**headers, **UNBUFFERED}
+    )
 
 
 def answer_headers(answer: Answer) -> dict[str, str]:

@@ -11,13 +11,12 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, Router, post
-from litestar.response import Stream
 
 from proxy.api import errors, sse
 from proxy.api.auth import Gatekeeper
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
-from proxy.api.openai.chat_completions import MEDIA_TYPE, UNBUFFERED, body_of, header_names, model_header
+from proxy.api.openai.chat_completions import UNBUFFERED, body_of, header_names, model_header
 from proxy.api.openai.models import Catalogue, alone
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current
@@ -57,8 +56,8 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
         if not body.get("stream"):
             return await _whole(answer, permit)
         first = await anext(answer.pieces, None)  # what fails before the first byte has a status of its own
-        frames = sse.events(_resumed(first, answer.pieces, permit), errors.body_of)
-        return Stream(frames, media_type=MEDIA_TYPE, headers={**_headers(answer, permit), **UNBUFFERED})
+        pieces = _resumed(first, answer.pieces, permit)
+        return sse.Events[bytes](pieces, errors.body_of, headers={**_headers(answer, permit), **UNBUFFERED})
 
     return Router("/v1", route_handlers=[create_embedding, create_completion])
 

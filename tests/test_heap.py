@@ -50,13 +50,22 @@ def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_is_loaded_is_looked_at_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    heap.grow()
     try:
+        assert not gc.isenabled()
         heap.settle()
+        assert gc.isenabled()
         assert gc.get_freeze_count() > frozen
         assert gc.get_threshold()[0] == 10_000
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_no_garbage_is_looked_for_while_a_module_is_imported() -> None:
+    with heap.importing():
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_numpy_is_told_to_stay_on_one_thread_before_it_is_imported() -> None:

@@ -22,6 +22,8 @@ from proxy.operations.sharing import Shared
 
 log = logging.getLogger("graft")
 
+PLACING = ("auto", "shadow")
+"""Policies that compare turns by their vectors."""
 PATIENCE_S = 1.0
 """How long titles, summaries and vectors may still take when the server stops: they are made again."""
 
@@ -34,6 +36,7 @@ class Warm:
         self._settings = settings
         self._when_warm = when_warm
         self._loading: asyncio.Task[None] | None = None
+        self._is_ready = False
 
     def start(self) -> None:
         self._loading = asyncio.get_running_loop().create_task(self._load())
@@ -44,23 +47,35 @@ class Warm:
             await asyncio.gather(self._loading, return_exceptions=True)
 
     async def ready(self) -> None:
-        """Raises ProxyError while store or models cannot be used."""
-        if self._loading is None or not self._loading.done():
+        """Raises ProxyError while store or models cannot be used, and what kept the models from being loaded."""
+        if not self._is_ready:
+            if self._loading is not None and self._loading.done():
+                self._loading.result()
             raise StoreUnavailable("Models are still being loaded.")
-        self._loading.result()
         await self._parts.store.ping()
 
     async def _load(self) -> None:
-        started = time.perf_counter()
-        await self._parts.lanes.warm()
-        await self._parts.router.start()
-        logs.adopt()
-        routing = self._settings.routing
-        scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
-        log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
-        log.info("Models: %s", ", ".join(self._parts.lanes.models.names()))
-        self._when_warm()
-        log.info("Ready after %.1f s", time.perf_counter() - started)
+        started, routing, parts = time.perf_counter(), self._settings.routing, self._parts
+        try:
+            await parts.lanes.warm()
+            await parts.router.start()
+            logs.adopt()
+            scorer = f"LLM {routing.model!r} behind the embedded scorer" if routing.model else "embedded scorer"
+            log.info("Placement: %s, vectors %r, policy %r", scorer, routing.embedder, routing.policy)
+            log.info("Models: %s", ", ".join(parts.lanes.models.names()))
+            log.info("Ready after %.1f s", time.perf_counter() - started)
+            self._is_ready = True
+            if routing.policy in PLACING:
+                await self._embed()
+        finally:
+            self._when_warm()
+
+    async def _embed(self) -> None:
+        """Have the embedder loaded before the first turn that needs it; where that fails, that turn meets the same trouble."""
+        try:
+            await self._parts.router.load()
+        except Exception as exc:  # noqa: BLE001  # of libraries and of files that are not ours
+            log.warning("The embedder %r cannot be loaded: %s", self._settings.routing.embedder, exc)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from proxy import __version__
+from proxy import __version__, heap
 from proxy.errors import ProxyError
 
 COMMANDS: Final = {
@@ -42,7 +42,8 @@ class _Group(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found: click.Command = getattr(import_module(f"proxy.cli.{module}"), name)
+        with heap.importing():
+            found: click.Command = getattr(import_module(f"proxy.cli.{module}"), name)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

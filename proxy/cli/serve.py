@@ -95,6 +95,7 @@ def serve_on(
         when_up: Called on the event loop once requests are answered.
         shared_in: A folder that several processes share for their figures and counts.
     """
+    heap.grow()
     heap.limit()
     heap.one_thread()
     import uvicorn

@@ -121,6 +121,10 @@ class EmbeddedScorer:
         text.forget()
         stems.cache_clear()
 
+    def load(self) -> None:
+        """Load the embedder's model, by embedding a word."""
+        self._embedder.embed(["warm"])
+
     def warm(self, model: TreeModel) -> int:
         """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""
         return self._index(model).refresh(self._embedder, AHEAD)

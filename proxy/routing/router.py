@@ -87,6 +87,11 @@ class GraftRouter:
         if self._build_llm is not None:
             await self._placer(self._build_llm)
 
+    async def load(self) -> None:
+        """Load the embedder ahead of the first turn; a turn that comes meanwhile waits for the same loading. Raises what that raises."""
+        async with self._ahead:
+            await anyio.to_thread.run_sync(self._gate.load, abandon_on_cancel=True)
+
     async def warm(self, user_id: UserId, tree_id: TreeId) -> None:
         """Derive ahead of time what the next turn of a tree will need.
 

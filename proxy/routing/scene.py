@@ -39,6 +39,10 @@ class Gate(Protocol):
         """The points that fit the turn best, best first."""
         ...
 
+    def load(self) -> None:
+        """Read what every answer needs, which takes a while."""
+        ...
+
     def warm(self, model: TreeModel) -> int:
         """Derive ahead of time some of what the next question about this tree will need; 0 when nothing is left to do."""
         ...

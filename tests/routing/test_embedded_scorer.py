@@ -8,6 +8,7 @@ import pytest
 from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.routing import embedded
+from proxy.routing import embedder as embedder_module
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import embedder
@@ -105,6 +106,13 @@ def test_a_scorer_whose_time_is_over_stops_at_the_next_stage(scorer: EmbeddedSco
             scorer.attach(model, question)
     monkeypatch.undo()
     assert scorer.attach(model, question) == before
+
+
+def test_what_is_loaded_ahead_is_not_loaded_by_the_first_turn(monkeypatch: pytest.MonkeyPatch):
+    scorer = EmbeddedScorer(embedder("minilm"), Weights.shipped("minilm"))
+    scorer.load()
+    monkeypatch.setattr(embedder_module, "_session", lambda _: pytest.fail("loaded by a turn"))
+    assert scorer.attach(tree(), asked("And what does that mean?")).parent_id is not None
 
 
 def test_a_turn_about_something_else_opens_a_topic(scorer: EmbeddedScorer):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from proxy.routing.reading.text import names, spread, words
 from proxy.routing.reading.tongues import TONGUES, tongue_of
@@ -102,9 +103,14 @@ class Phrases:
 
 NEVER = "(?!)"
 ENGLISH = Phrases.of(_OPENS, _HOLDS)
-_OTHERS = {
-    name: Phrases.of(tongue.opens, tongue.holds, r"\b" if tongue.spaced else "") for name, tongue in TONGUES.items()
-}
+
+
+@cache
+def _phrases(name: str) -> Phrases:
+    """The cues of another language; made when a text in it is first read, since all of them take a while."""
+    tongue = TONGUES[name]
+    return Phrases.of(tongue.opens, tongue.holds, r"\b" if tongue.spaced else "")
+
 
 CUES = (
     *_OPENS,
@@ -127,7 +133,7 @@ CUES = (
 def spoken(text: str) -> Phrases:
     """The cues of the language that a text is in."""
     tongue = tongue_of(text)
-    return _OTHERS[tongue] if tongue is not None else ENGLISH
+    return _phrases(tongue) if tongue is not None else ENGLISH
 
 
 def read_cues(text: str) -> list[float]:

@@ -24,7 +24,7 @@ from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
-from proxy.routing.features import Look, Row, look, stems
+from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.limits import check_time
 from proxy.routing.pairs import PairIndex
@@ -119,7 +119,6 @@ class EmbeddedScorer:
         for user_id in users:
             self._personal.pop(UserId(user_id), None)
         text.forget()
-        stems.cache_clear()
 
     def load(self) -> None:
         """Load the embedder's model, by embedding a word."""
@@ -215,7 +214,7 @@ class EmbeddedScorer:
         others, part = index.personalities.among(other_tips(index, active), own), None
         tips = len(others)
         if len(index) > WHOLE:
-            part, others = near(index, stems(question.new_turn), vector, active, others)
+            part, others = near(index, text.read(question.new_turn).stems, vector, active, others)
         check_time(until)
         found = look(index, question.new_turn, vector, part)
         check_time(until)

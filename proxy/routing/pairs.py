@@ -20,6 +20,7 @@ from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.postings import Postings
 from proxy.routing.reading import text
+from proxy.routing.reading.text import READ
 from proxy.routing.shelf import Shelf
 from proxy.routing.supply import Before, Supply
 from proxy.routing.told import Named, PairOf
@@ -251,10 +252,11 @@ class PairIndex:
             self.strand_ends[self._strand[pair]] = pair
         if before is not None:
             self._children[before] += 1
-        words = set(text.words(asked[:READ]))
+        said = text.read(asked)
+        words = set(said.words)
         self.asked_postings.add(words, pair)
         self.postings.add(words, pair)
-        self.name_postings.add(text.names(asked[:READ]), pair)
+        self.name_postings.add(said.names, pair)
         self._say(pair, node.id, asked, replied)
         return pair
 
@@ -290,9 +292,6 @@ class PairIndex:
 
 BEGINNING = 3
 """Pairs at the beginning of a path that are compared however long it is."""
-
-READ = 4000
-"""Characters of a text whose words are indexed."""
 
 
 def _joined(said: str, more: str) -> str:

@@ -65,14 +65,9 @@ class Part:
         """A column of the tree, cut to the part."""
         return column if self.pairs is None else column[self.pairs]
 
-    def within(self, pairs: Sequence[int] | Ints) -> Ints:
-        """Where those of some pairs that are in the part stand in it."""
-        numbers = np.asarray(pairs, np.int32)
-        if self.pairs is None:
-            return numbers
-        places = self._places[numbers]
-        found: Ints = places[places >= 0]
-        return found
+    def places(self, pairs: Ints) -> Ints:
+        """Where some pairs of the tree stand in the part; below 0 for those that do not."""
+        return pairs if self.pairs is None else self._places[pairs]
 
     @cached_property
     def _places(self) -> Ints:
@@ -85,9 +80,9 @@ class Part:
         """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
         jumps: list[Ints] = []
         last, ancestor = np.arange(len(self), dtype=np.int32), self.parent
-        while not (ancestor == last).all():
+        while (ancestor != last).any():
             jumps.append(ancestor)
-            last, ancestor = ancestor, ancestor[ancestor]
+            last, ancestor = ancestor, ancestor.take(ancestor)
         return jumps
 
     @cached_property
@@ -97,8 +92,29 @@ class Part:
             return self.depth
         steps: Ints = (self.parent != np.arange(len(self))).astype(np.int32)
         for ancestor in self.jumps:
-            steps = steps + steps[ancestor]
+            steps = steps + steps.take(ancestor)
         return steps
+
+    def any_above(self, held: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """For each place (second axis), the bits that are set there or anywhere above."""
+        for ancestor in self.jumps:
+            held = held | held.take(ancestor, axis=1)
+        return held
+
+    def best_above(self, values: Floats, fades: Sequence[float]) -> Floats:
+        """The highest value at each place (second axis) and above; each row's fades by a factor with every step down."""
+        fading = np.array(fades, np.float32)[:, None]
+        for ancestor in self.jumps:
+            values = np.maximum(values, values.take(ancestor, axis=1) * fading)
+            fading = fading * fading
+        return values
+
+    def mean_above(self, values: Floats) -> Floats:
+        """The mean over each place and all above it."""
+        total = values
+        for at, ancestor in enumerate(self.jumps):  # a path shorter than a jump has nothing to add
+            total = total + total.take(ancestor) * (self.steps >= 1 << at)
+        return total / (self.steps + np.float32(1))
 
 
 def whole(index: PairIndex) -> Part:

@@ -18,6 +18,7 @@ FREQUENT = 64
 """Pairs from which it is looked whether a word's are shorter as gaps; then again whenever they have doubled."""
 
 _FURTHER = 255
+_NOBODY = np.zeros(0, np.int32)
 
 
 class Gaps:
@@ -81,14 +82,12 @@ class Postings(Mapping[str, "Ints | array[int]"]):
         held = self._of.get(word)
         return 0 if held is None else held.count if isinstance(held, Gaps) else len(held)
 
-    def in_any(self, word: str, pairs: AbstractSet[int]) -> bool:
-        """Whether any of some pairs holds a word."""
+    def numbers(self, word: str) -> Ints:
+        """The pairs that a word was noted for; none for one that never was."""
         held = self._of.get(word)
         if held is None:
-            return False
-        if isinstance(held, Gaps):
-            return bool(np.isin(held.numbers(), np.fromiter(pairs, np.int32, len(pairs))).any())
-        return not pairs.isdisjoint(held)
+            return _NOBODY
+        return held.numbers() if isinstance(held, Gaps) else np.array(held, np.int32)
 
     def __getitem__(self, word: str) -> Ints | array[int]:
         held = self._of[word]

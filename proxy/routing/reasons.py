@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from proxy.routing.features import Look
-from proxy.routing.pairs import READ
 from proxy.routing.reading import text
-from proxy.routing.reading.cues import refers_back
+from proxy.routing.reading.cues import CUES, refers_back
+from proxy.routing.shared import HERE, PATH
 
 TITLE = 40
 """Characters of a conversation's first words that name it."""
 
-
-LOOKED_UP = 100
-"""Pairs of a path whose words are looked at."""
-
+REFERRING = [
+    CUES.index(name)
+    for name in ("opens as a continuation", "works on the answer", "pronoun of a thing", "pronoun of a person")
+]
+"""Cues without which nothing refers back."""
 
 ASKING = frozenset(
     map(
@@ -26,30 +29,28 @@ ASKING = frozenset(
 
 def goes_on(look: Look, pair: int) -> str:
     """Why a turn follows on from a pair."""
-    cue = refers_back(look.turn)
+    cue = refers_back(look.turn) if look.cues[REFERRING].any() else None
     if cue:
         return f"follows on: {_quoted(cue)} refers to the last answer"
     if look.index.open[pair] == 1 and not look.turn.rstrip().endswith("?"):
         return "follows on: answers the question just asked"
-    shared = _shared(look, [pair])
+    shared = _shared(look, pair, HERE)
     return f"follows on: shares {shared}" if shared else "follows on from the last answer"
 
 
 def returns(look: Look, pair: int) -> str:
-    return f"returns to {title(look, pair)}" + _because(look, look.index.path(pair, LOOKED_UP))
+    return f"returns to {title(look, pair)}{_because(look, pair, PATH)}"
 
 
 def forks(look: Look, pair: int) -> str:
     said = _clipped(next(filter(None, look.index.texts(pair)), ""))
-    return f"goes back to an earlier point, {_quoted(said)}" + _because(look, [pair])
+    return f"goes back to an earlier point, {_quoted(said)}{_because(look, pair, HERE)}"
 
 
 def opens(look: Look) -> str:
     """Why a turn opens a topic of its own."""
-    spelt = text.spelling(look.turn[:READ])
-    strange = [
-        spelt[word] for word in look.words if word in spelt and word not in look.index.postings and word not in ASKING
-    ]
+    nowhere = np.flatnonzero(look.shared.frequency == 0).tolist()
+    strange = [look.said.spelt[word] for word in (look.said.stems[at] for at in nowhere) if word not in ASKING]
     return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
 
 
@@ -59,19 +60,19 @@ def title(look: Look, pair: int) -> str:
     return _quoted(_clipped(next(filter(None, look.index.texts(first)), "")))
 
 
-def _because(look: Look, pairs: list[int]) -> str:
-    shared = _shared(look, pairs)
+def _because(look: Look, pair: int, where: int) -> str:
+    shared = _shared(look, pair, where)
     return f": shares {shared}" if shared else ": the closest in meaning"
 
 
-def _shared(look: Look, pairs: list[int]) -> str:
-    """Up to three of the turn's words that the pairs hold, the rarest in the tree first."""
-    spelt, here = text.spelling(look.turn[:READ]), set(pairs)
-    held = [
-        word for word in look.words if word in spelt and word not in ASKING and look.index.postings.in_any(word, here)
-    ]
-    held.sort(key=look.index.postings.count)
-    return ", ".join(spelt[word] for word in held[:3])
+def _shared(look: Look, pair: int, where: int) -> str:
+    """Up to three of the turn's words that stand in a pair or on its path, the rarest in the tree first."""
+    shared = look.shared
+    (place,) = look.part.at([pair]).tolist()
+    held = np.flatnonzero(shared.flags[: shared.count, where, place])
+    rarest = held[np.argsort(shared.frequency[held], kind="stable")].tolist()
+    told = [word for word in (look.said.stems[at] for at in rarest) if word not in ASKING]
+    return ", ".join(look.said.spelt[word] for word in told[:3])
 
 
 def _clipped(said: str) -> str:

@@ -55,7 +55,7 @@ class Space:
     def read(self, place: int, length: int) -> bytes:
         """As many bytes of those asked for as there are."""
         if self._file is None:
-            return bytes(self._bytes[place : place + length])
+            return bytes(memoryview(self._bytes)[place : place + length])
         return os.pread(self._file, length, place)
 
     def _spill(self) -> None:

@@ -5,6 +5,7 @@ A tree of any size is searched by the signs of its vectors alone (six machine wo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -123,30 +124,35 @@ class PairVectors:
 
     def _rows(self, pairs: Ints) -> NDArray[np.int8]:
         """The vectors of some pairs; those that follow one another are read in one go."""
-        length = VIEWS * self._size
-        rows = np.zeros((len(pairs), length), np.int8)
-        flat = rows.reshape(-1)
+        rows = np.empty((len(pairs), VIEWS, self._size), np.int8)
         starts = np.flatnonzero(np.diff(pairs, prepend=-2) != 1).tolist()
         for start, end in zip(starts, [*starts[1:], len(pairs)], strict=True):
-            read = self._values.read(int(pairs[start]) * length, (end - start) * length)
-            flat[start * length : start * length + len(read)] = np.frombuffer(read, np.int8)
-        return rows.reshape(-1, VIEWS, self._size)
+            rows[start:end] = self._run(int(pairs[start]), end - start)
+        return rows
+
+    def _run(self, first: int, count: int) -> NDArray[np.int8]:
+        """The vectors of pairs that follow one another."""
+        length = VIEWS * self._size
+        read = self._values.read(first * length, count * length)
+        if len(read) < count * length:
+            read += bytes(count * length - len(read))
+        return np.frombuffer(read, np.int8).reshape(-1, VIEWS, self._size)
 
     def similarities(self, vector: Floats, count: int, pairs: Ints | None = None) -> tuple[Floats, Floats]:
-        """Cosine of a text with the vectors of the first `count` pairs, or of some, one column a view; and of each with the mean of all.
+        """Cosine of a text with the vectors of the first `count` pairs, or of some, one row a view; and of each with the mean of all.
 
         A pair near the mean is near to much, and its nearness says less.
         """
         many = count if pairs is None else len(pairs)
         against = np.stack([vector, self.mean()], axis=1)
-        similar = np.empty((many, VIEWS, 2), np.float32)
-        numbers = np.arange(count, dtype=np.int32) if pairs is None else pairs
+        similar = np.empty((VIEWS, 2, many), np.float32)
         for start in range(0, many, _BLOCK):
-            some = numbers[start : start + _BLOCK]
-            block = self._rows(some).reshape(-1, self._size).astype(np.float32)
-            similar[start : start + _BLOCK] = (block @ against).reshape(-1, VIEWS, 2)
-        similar *= self._scales[numbers][:, :, None]
-        return similar[:, :, 0], similar[:, BOTH, 1]
+            end = min(many, start + _BLOCK)
+            rows = self._run(start, end - start) if pairs is None else self._rows(pairs[start:end])
+            found = rows.reshape(-1, self._size).astype(np.float32) @ against
+            similar[:, :, start:end] = found.reshape(-1, VIEWS, 2).transpose(1, 2, 0)
+        similar *= (self._scales[:count] if pairs is None else self._scales[pairs]).T[:, None]
+        return similar[:, 0], similar[BOTH, 1]
 
     def mean(self) -> Floats:
         """The direction that all pairs have in common."""
@@ -157,7 +163,9 @@ class PairVectors:
     def spread(self, vector: Floats, count: int, both: Floats | None) -> tuple[float, float]:
         """The mean cosine of a text with `BOTH` of all pairs, and its deviation, from those of all, or from a sample."""
         if both is not None:
-            return float(both.mean()), float(both.std()) + 0.05
+            mean = float(both.sum()) / count
+            apart = both - np.float32(mean)
+            return mean, math.sqrt(float(apart @ apart) / count) + 0.05
         if self._sample is None or count > SAMPLED_ANEW * self._sample[0]:
             some = np.arange(0, count, max(1, count // SAMPLE), dtype=np.int32)[:SAMPLE]
             self._sample = count, self._rows(some)[:, BOTH] * self._scales[some, BOTH][:, None]

@@ -227,7 +227,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "loops of programs": looped,
     "words": lambda said: list(text.words(said)),
     "names": text.names,
-    "spelling": text.spelling,
+    "spelling": lambda said: text.read(said).spelt,
     "tongue": tongues.tongue_of,
     "offers taken off": lambda said: without_lines(turn(said)),
     "a field's name": acts,

@@ -1,5 +1,9 @@
 """Flat trees say what the training library says."""
 
+import json
+from importlib.resources import files
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,6 +22,35 @@ def test_a_small_tree_is_walked_by_hand():
     forest = Forest(flatten([tree, {"tree_structure": {"leaf_value": 0.25}}], 2))
     assert forest.scores(np.array([9.0, 0.5])).tolist() == [-1.0, 0.25]
     assert forest.scores(np.array([9.0, 0.6])).tolist() == [2.0, 0.25]
+
+
+@pytest.mark.parametrize("embedder", ["minilm", "static"])
+def test_every_shipped_tree_ends_where_a_walk_through_it_ends(embedder: str):
+    flat = json.loads((files("proxy.routing") / "weights" / f"{embedder}.json").read_text())["forest"]
+    rows = np.random.default_rng(5).normal(scale=3, size=(20, max(flat["features"]) + 1)).astype(np.float32)
+    assert np.allclose(Forest(flat).all_scores(rows), [walked(flat, row) for row in rows])
+
+
+def walked(flat: dict[str, Any], row: np.ndarray) -> list[float]:
+    """What the forest says, one step after the other."""
+
+    def end(node: int) -> int:
+        if node < 0:
+            return -1 - node
+        return end(flat["right" if row[flat["features"][node]] > flat["limits"][node] else "left"][node])
+
+    leaves = [flat["leaves"][end(root)] for root in flat["roots"]]
+    return [sum(leaves[at :: flat["classes"]]) for at in range(flat["classes"])]
+
+
+def test_trees_of_many_leaves_are_told_apart():
+    """Each split of a comb takes one leaf off on the left."""
+    tree: dict[str, Any] = {"leaf_value": 40.0}
+    for at in reversed(range(40)):
+        tree = {"split_feature": 0, "threshold": at, "left_child": {"leaf_value": float(at)}, "right_child": tree}
+    forest = Forest(flatten([{"tree_structure": tree}, {"tree_structure": {"leaf_value": 0.5}}], 2))
+    found = forest.all_scores(np.array([[-1.0], [0.5], [38.5], [39.5]]))
+    assert found.tolist() == [[0.0, 0.5], [1.0, 0.5], [39.0, 0.5], [40.0, 0.5]]
 
 
 def test_flat_trees_equal_the_librarys_predictions():

@@ -72,7 +72,7 @@ def test_a_part_of_all_pairs_has_the_features_of_the_whole(woods):
     same = features.look(index, turn, vector, part._joined(index, everything))
     told = [name for name in features.PLACE if name != "above average"]  # which a large tree tells from a sample
     columns = [features.PLACE.index(name) for name in told]
-    assert np.allclose(whole.columns[:, columns], same.columns[:, columns], atol=1e-5)
+    assert np.allclose(whole.columns[columns], same.columns[columns], atol=1e-5)
 
 
 def test_pairs_of_a_part_hang_from_the_nearest_kept_pair_above(woods):

@@ -58,7 +58,7 @@ def model(index: PairIndex) -> TreeModel:
 
 def compared(index: PairIndex, embedder: Counting, text: str) -> dict[NodeId, list[float]]:
     similar, _ = index.vectors.similarities(embedder.embed([text])[0], len(index))
-    return {index.end(pair): row.round(2).tolist() for pair, row in enumerate(similar)}
+    return {index.end(pair): row.round(2).tolist() for pair, row in enumerate(similar.T)}
 
 
 def test_after_a_move_no_text_is_embedded_again_and_all_compare_as_before(model, index, embedder):

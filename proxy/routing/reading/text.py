@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from proxy.routing.reading.tongues import HAN, STOP, TONGUES, tongue_of
+
+READ = 4000
+"""Characters of a text whose words are read."""
+
+MOST_STEMS = 40
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9]+(?:'[a-z]{1,2}\b)?")
@@ -17,6 +22,47 @@ _NAME = re.compile(
     re.MULTILINE,
 )
 _RUN = re.compile(rf"{HAN.pattern}+")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text, each part of it read when it is first asked for; see `read`."""
+
+    text: str
+    """No more of it than is read."""
+
+    @cached_property
+    def words(self) -> Sequence[str]:
+        """See `words`."""
+        return self._kept[0]
+
+    @cached_property
+    def stems(self) -> Sequence[str]:
+        """The first different ones of its words, in order."""
+        return tuple(dict.fromkeys(self.words))[:MOST_STEMS]
+
+    @cached_property
+    def spelt(self) -> Mapping[str, str]:
+        """Each of its words as it was written first, for reasons shown to people."""
+        stems, written = self._kept
+        return dict(zip(reversed(stems), reversed(written), strict=True))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """See `names`."""
+        return names(self.text)
+
+    @cached_property
+    def _kept(self) -> tuple[list[str], list[str]]:
+        return _told(self.text)
+
+
+def read(text: str) -> Reading:
+    """A text as it is read; several readers of the same text, one soon after another, share what they found."""
+    return _read(text if len(text) <= READ else text[:READ])
+
+
+_read = lru_cache(maxsize=32)(Reading)
 
 
 @lru_cache(maxsize=65536)
@@ -45,21 +91,31 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words of a text in order, lower case, the commonest of its language left out, stemmed."""
+    return _told(text)[0]
+
+
+def _told(text: str) -> tuple[list[str], list[str]]:
+    """The words of a text as `words` gives them, and as they are written."""
     tongue = TONGUES.get(tongue_of(text) or "")
-    for said in (_PLAIN_WORD if text.isascii() else _WORD).findall(spread(text)):
-        word = said.lower().replace("\u2019", "'")
-        if tongue is None:
-            if word not in STOP and (len(word) > 1 or not word.isascii()):
-                yield stem(word)
-        elif word not in tongue.stop and (len(word) > 1 or not tongue.spaced):
-            yield word[: tongue.stem]
+    if text.isascii():
+        found = _PLAIN_WORD.findall(text)
+        lower = [said.lower() for said in found]
+    else:
+        found = _WORD.findall(spread(text))
+        lower = [said.lower().replace("\u2019", "'") for said in found]
+    if tongue is None:
+        kept = [at for at, word in enumerate(lower) if word not in STOP and (len(word) > 1 or not word.isascii())]
+        return [stem(lower[at]) for at in kept], [found[at] for at in kept]
+    stop, least = tongue.stop, 2 if tongue.spaced else 1
+    kept = [at for at, word in enumerate(lower) if word not in stop and len(word) >= least]
+    return [lower[at][: tongue.stem] for at in kept], [found[at] for at in kept]
 
 
 def spread(text: str) -> str:
     """A text in which what has no spaces between its words falls into pairs of characters, each a word."""
-    return _RUN.sub(_pairs, text) if HAN.search(text) else text
+    return _RUN.sub(_pairs, text) if not text.isascii() and HAN.search(text) else text
 
 
 def _pairs(run: re.Match[str]) -> str:
@@ -69,21 +125,10 @@ def _pairs(run: re.Match[str]) -> str:
 
 def names(text: str) -> frozenset[str]:
     """Capitalised words within sentences, and numbers: what a conversation rarely shares by chance."""
-    return frozenset(match[0].lower().rstrip(".,:") for match in _NAME.finditer(text) if match[0] not in ("I", "I'm"))
+    return frozenset(said.lower().rstrip(".,:") for said in _NAME.findall(text) if said not in ("I", "I'm"))
 
 
 def forget() -> None:
     """Hold no words that were read lately."""
-    for kept in (stem, spelling, tongue_of):
+    for kept in (stem, _read, tongue_of):
         kept.cache_clear()
-
-
-@lru_cache(maxsize=16)
-def spelling(text: str) -> Mapping[str, str]:
-    """Each stem with the word as it was written, for reasons shown to people: several a turn."""
-    spelt: dict[str, str] = {}
-    tongue = TONGUES.get(tongue_of(text) or "")
-    for match in _WORD.finditer(spread(text)):
-        word = match[0].lower().replace("\u2019", "'")
-        spelt.setdefault(stem(word) if tongue is None else word[: tongue.stem], match[0])
-    return MappingProxyType(spelt)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from proxy.routing.reading.afar import CHINESE, RUSSIAN, TURKISH
 from proxy.routing.reading.germanic import DUTCH, GERMAN
@@ -31,18 +32,17 @@ def tongue_of(text: str) -> str | None:
     is_ascii = head.isascii()
     if not is_ascii and (script := _told_by_script(head)) is not None:
         return script
-    found = [word for word in (_PLAIN_WORD if is_ascii else _WORD).findall(head) if len(word) > 1]
-    counts = dict.fromkeys(_TOLD_BY, 0)
-    for word in found:
-        for name in _HELD_BY.get(word, ()):
-            counts[name] += 1
+    found = (_PLAIN_WORD if is_ascii else _WORD).findall(head)
+    held = sum(map(_HELD_BY.get, found, repeat(0)))
+    counts = {name: held >> at & _MOST for name, at in _PLACES.items()}
     if not is_ascii:
         spaced = f" {head} "
         for name, letters_of in _LETTERS.items():
             counts[name] += 2 * any(letter in spaced for letter in letters_of)
     best = max(counts, key=lambda name: (counts[name], name == "en"))
-    sure = counts[best] > counts["en"] and counts[best] >= min(2, len(found))
-    return best if sure and best != "en" else None
+    if best == "en" or counts[best] <= counts["en"]:
+        return None
+    return best if counts[best] >= min(2, sum(len(word) > 1 for word in found)) else None
 
 
 def _told_by_script(head: str) -> str | None:
@@ -88,11 +88,14 @@ _TOLD_BY: Mapping[str, frozenset[str]] = {
     "en": STOP,
     **{name: tongue.stop for name, tongue in TONGUES.items() if name not in ("ru", "zh")},
 }
-_HELD_BY: Mapping[str, Sequence[str]] = {
-    word: [name for name, stop in _TOLD_BY.items() if word in stop]
+_PLACES: Mapping[str, int] = {name: 16 * at for at, name in enumerate(_TOLD_BY)}
+_MOST = (1 << 16) - 1
+_HELD_BY: Mapping[str, int] = {
+    word: sum(1 << _PLACES[name] for name, stop in _TOLD_BY.items() if word in stop)
     for word in frozenset[str]().union(*_TOLD_BY.values())
+    if len(word) > 1
 }
-"""Each common word's languages."""
+"""Each common word's languages, as one number with sixteen bits for each: so a text's words of all of them are counted in one sum."""
 _LETTERS: Mapping[str, Sequence[str]] = {
     "de": "ß",
     "es": "ñ¿¡",

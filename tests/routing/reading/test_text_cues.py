@@ -1,5 +1,8 @@
 """What is read off a turn without a model."""
 
+import random
+import re
+
 import pytest
 
 from proxy.routing.reading import cues, text
@@ -18,6 +21,28 @@ def test_a_follow_up_shows_by_its_cues():
     assert cue("opens as an answer", "Yes, please.") == 1
     assert cue("points back", "Back to the Lisbon trip") > 0
     assert cue("opens something new", "New question: why is the sky blue?") > 0
+
+
+def test_plain_english_is_read_as_english_is_whatever_its_words():
+    chance = random.Random("cues")
+    phrases = " ".join([*cues._OPENS.values(), *cues._HOLDS.values()])
+    held = [
+        *re.sub(r"\(\?:|[|)]", " ", phrases).replace("[sz]", "s").replace("?", "").split(),
+        "it's",
+        "it_",
+        "_it",
+        "i'm",
+        "x1",
+        "42",
+    ]
+    told = 0
+    for _ in range(4_000):
+        said = chance.choice((" ", " ", ", ", "\n", "-", "'")).join(chance.choices(held, k=chance.randrange(1, 30)))
+        expected = cues.ENGLISH.found(said)
+        assert cues.PLAIN_ENGLISH.found(said) == expected
+        assert cues.ENGLISH.found(said.upper()) == expected
+        told += sum(map(bool, expected[1]))
+    assert told > 4_000
 
 
 def test_names_and_numbers_are_found_within_sentences():

@@ -1,0 +1,67 @@
+"""Which of a turn's words and names the pairs of a tree hold, and the paths above them, and their conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proxy.routing.pairs import PairIndex
+from proxy.routing.part import Part
+from proxy.routing.reading.text import Reading
+from proxy.routing.vectors import Ints
+
+MOST_NAMES = 12
+
+HERE, PATH, CONVERSATION, ASKED = range(4)
+"""Where a word stands: in a pair, on its path, in its conversation; or in what the user said in the pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a turn shares with the pairs of a part."""
+
+    words: Sequence[str]
+    """The turn's stems, then its names."""
+    count: int
+    """How many of these are stems."""
+    frequency: NDArray[np.float32]
+    """How many pairs of the tree hold each stem."""
+    flags: NDArray[np.bool_]
+    """Whether a word (first axis) stands somewhere (`HERE` and so on, second axis) for a pair of the part (third axis). Names are looked
+    for `HERE` and on the `PATH`."""
+
+
+def share(index: PairIndex, said: Reading, part: Part) -> Shared:
+    """Look a turn's words up."""
+    names = sorted(said.names)[:MOST_NAMES]
+    count, size = len(said.stems), len(part)
+    holders = [index.postings.numbers(word) for word in said.stems]
+    frequency = np.array([len(held) for held in holders], np.float32)
+    flags = np.zeros((count + len(names), 4, size), bool)
+    rows, pairs = _side_by_side([*holders, *map(index.name_postings.numbers, names)])
+    _set(flags[:, HERE], rows, pairs, part)
+    stems = rows < count
+    _set(flags[:, CONVERSATION], rows[stems], index.root[pairs[stems]], part)
+    flags[:, CONVERSATION] = flags[:, CONVERSATION].take(part.root, axis=1)
+    _set(flags[:, ASKED], *_side_by_side([index.asked_postings.numbers(word) for word in said.stems]), part)
+    held = part.any_above(np.packbits(flags[:, HERE], axis=0))
+    flags[:, PATH] = np.unpackbits(held, axis=0, count=len(flags)).view(bool)
+    return Shared([*said.stems, *names], count, frequency, flags)
+
+
+def _side_by_side(holders: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """The pairs that hold some words, and for each the number of its word."""
+    if not holders:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    return np.repeat(np.arange(len(holders), dtype=np.int32), [len(held) for held in holders]), np.concatenate(holders)
+
+
+def _set(flags: NDArray[np.bool_], rows: Ints, pairs: Ints, part: Part) -> None:
+    """Note for those of some pairs that are in the part that they hold a word."""
+    places = part.places(pairs)
+    if part.pairs is not None:
+        rows, places = rows[places >= 0], places[places >= 0]
+    flags[rows, places] = True

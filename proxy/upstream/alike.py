@@ -17,7 +17,7 @@ _TEXT = re.compile(rb'"content"\s*:\s*("(?:[^"\\]|\\.)*")')
 _PATIENCE = 4
 """So many chunks in a row that are not alike: from then on none is looked at, for a server may number its chunks."""
 
-_text = msgspec.json.Decoder(str).decode
+_decode = msgspec.json.Decoder(str).decode
 
 
 class Alike:
@@ -40,9 +40,7 @@ class Alike:
         if not (payload.startswith(head) and payload.endswith(tail)):
             return None
         literal = payload[len(head) : -len(tail)]
-        try:
-            text = _text(literal)
-        except (msgspec.DecodeError, UnicodeDecodeError):  # more than a text, or half a character
+        if (text := _read(literal)) is None:
             return None
         self._misses = 0
         before, behind = self._told
@@ -72,6 +70,14 @@ class Alike:
 def _around(payload: bytes, text: str) -> tuple[bytes, bytes] | None:
     """What stands before and behind the text; `None` where it cannot be told for sure which that is."""
     found = _TEXT.search(payload)
-    if found is None or payload.count(b'"content"') != 1 or _text(found[1]) != text:
+    if found is None or payload.count(b'"content"') != 1 or _read(found[1]) != text:
         return None
     return payload[: found.start(1)], payload[found.end(1) :]
+
+
+def _read(literal: bytes) -> str | None:
+    """The text that a JSON string is; `None` where it is more than one, or none, or holds half a character."""
+    try:
+        return _decode(literal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -91,6 +91,7 @@ def test_what_differs_in_more_than_its_text_is_left_to_be_read_whole(other: byte
     [
         payload("x").replace(b'{"content": "x"}', b'{"role": "assistant", "content": "x"}'),
         payload("x").replace(b'{"content": "x"}', b'{"content": null}'),
+        payload("\\ud83d").replace(rb"\\ud83d", rb"\ud83d"),
         payload("x", choices=[]),
         payload("x", content="x"),
     ],

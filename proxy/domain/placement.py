@@ -50,6 +50,17 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Feature:
+    """One thing that a scorer weighed."""
+
+    name: str
+    """As the scorer knows it."""
+    value: float
+    weight: float
+    """What it added to the evidence for the chosen place, in log odds; below zero it spoke against it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """Where the turn was put, and why."""
 
@@ -74,6 +85,8 @@ class Attachment:
     """The configured scorer failed or was out of time; the embedded scorer's answer stands."""
     unsure: bool = False
     """The evidence was between the two thresholds, so the turn stays at the cursor."""
+    features: Sequence[Feature] = ()
+    """What weighed most, the heaviest first."""
 
     @property
     def runner_up(self) -> Candidate | None:

@@ -26,6 +26,7 @@ from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
+from proxy.routing.heard import heard
 from proxy.routing.limits import check_time
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
@@ -230,7 +231,7 @@ class EmbeddedScorer:
         places = _candidates(found, active, evidence, chances, question)
         if _is_walled(index, active, question):
             places = [place for place in places if place.kind in (NEW, RETURN)]
-        return self._decide(places, chances, question)
+        return self._decide(places, chances, question, evidence)
 
     def _correct(
         self, index: PairIndex, evidence: Evidence, active: int, question: Question, vector: Row, system: str | None
@@ -262,7 +263,7 @@ class EmbeddedScorer:
         chances = (chances + 1e-9) / (chances + 1e-9).sum()
         return np.asarray(chances, np.float32)
 
-    def _decide(self, places: list[Place], chances: Row, question: Question) -> Attachment:
+    def _decide(self, places: list[Place], chances: Row, question: Question, evidence: Evidence) -> Attachment:
         order = np.argsort(-(chances * self._weights.costs), kind="stable")
         chosen = next(place for kind in order.tolist() for place in places if place.kind == kind)
         confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
@@ -278,6 +279,7 @@ class EmbeddedScorer:
             scorer="embedded",
             candidates=(chosen.candidate, *rest),
             unsure=chosen.kind == CONTINUE and question.fresh is None and confidence < UNSURE,
+            features=heard(evidence.row, chosen.kind, self._weights, forks=bool(len(evidence.earlier))),
         )
 
 

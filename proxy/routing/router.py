@@ -20,12 +20,12 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
-from proxy.domain.placement import Attachment, Candidate, Question, Route
+from proxy.domain.placement import Attachment, Candidate, Feature, Question, Route
 from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.errors import ScorerFailed
 from proxy.routing.explore import Place, Placed
-from proxy.routing.fused import fused
+from proxy.routing.fused import WEIGHT, fused
 from proxy.routing.grove import Grove, TreeModel
 from proxy.routing.keeping import Keeping
 from proxy.routing.limits import OutOfTime, RoutingLimits
@@ -298,6 +298,7 @@ def weighed(
         place = Place(question.cursor, confidence, f"Not sure enough to leave the conversation: {chosen.reason}")
     else:
         place = chosen
+    told = embedded.features if place.parent == embedded.parent_id else ()
     return Attachment(
         place.parent,
         _route(place.parent, question.cursor, tips),
@@ -306,6 +307,7 @@ def weighed(
         "llm",
         considered,
         unsure=place.parent != chosen.parent,
+        features=(Feature("llm: relevance", round(evidence, 3), round(WEIGHT * evidence, 2)), *told),
     )
 
 

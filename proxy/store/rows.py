@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from proxy.domain.message import Message, Wire
-from proxy.domain.placement import Attachment, Candidate
+from proxy.domain.placement import Attachment, Candidate, Feature
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import NOTHING_NOTED, Node, Tree, UserId
 from proxy.domain.turn import Call, Limits
@@ -221,30 +221,35 @@ def to_decision(db: sqlite3.Connection, row: Row) -> Decision:
     if cipher_of(db) is not None:
         reason = opened(db, "decisions.reason", reason, (call_id, str(shadow)))
         candidates = opened(db, "decisions.candidates", candidates, (call_id, str(shadow)))
+    weighed = from_json(candidates)
+    if isinstance(weighed, list):  # as they were kept without features
+        weighed = {"candidates": weighed, "features": []}
     attachment = Attachment(
         parent_id=parent_id,
         route=route,
         reason=reason,
         confidence=confidence,
         scorer=scorer,
-        candidates=tuple(Candidate(**candidate) for candidate in from_json(candidates)),
+        candidates=tuple(Candidate(**candidate) for candidate in weighed["candidates"]),
         calls=calls,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         spent_ms=spent_ms,
         degraded=bool(degraded),
         unsure=bool(unsure),
+        features=tuple(Feature(*feature) for feature in weighed["features"]),
     )
     return Decision(id_, node_id, call_id, bool(shadow), attachment, at)
 
 
 def candidates_json(attachment: Attachment) -> str:
-    return to_json(
-        [
-            {"parent_id": one.parent_id, "route": one.route, "score": one.score, "reason": one.reason}
-            for one in attachment.candidates
-        ]
-    )
+    """The candidates of a decision, and what weighed in it."""
+    candidates = [
+        {"parent_id": one.parent_id, "route": one.route, "score": one.score, "reason": one.reason}
+        for one in attachment.candidates
+    ]
+    features = [[one.name, one.value, one.weight] for one in attachment.features]
+    return to_json({"candidates": candidates, "features": features} if features else candidates)
 
 
 def partial_json(replies: Sequence[Node]) -> str:

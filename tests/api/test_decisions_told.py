@@ -43,6 +43,8 @@ def test_a_placed_turn_tells_why_it_stands_where_it_stands(ada: Person, tree: Tr
     assert others
     assert decision["runner_up"] == others[0]
     assert all(0 <= one["score"] <= 1 for one in decision["candidates"])
+    assert {tuple(one) for one in decision["features"]} == {("name", "value", "weight", "words")}
+    assert decision["features"][0]["words"] != decision["features"][0]["name"]
 
 
 def test_a_regeneration_does_not_hide_why_the_turn_was_placed(ada: Person, tree: Tree):

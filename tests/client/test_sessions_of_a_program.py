@@ -165,7 +165,10 @@ def test_the_router_places_a_turn_where_it_belongs(me: Any) -> None:
     assert talk.preview_route(asked)["decision"]["parent_id"] == locks.ai_message.id
     back = talk.chat(asked[0]["content"], model="gpt-test", placed=True)
     assert (back.route, back.user_message.parent_id) == ("return", locks.ai_message.id)
-    assert back.ai_message.get_route()["decision"]["route"] == "return"
+    decision = back.ai_message.get_route()["decision"]
+    assert decision["route"] == "return"
+    assert all(feature["words"] and feature["weight"] for feature in decision["features"])
+    assert decision["features"]
     assert back.ai_message.get_receipt()["model"] == "gpt-test"
     undone = back.ai_message.undo()
     assert undone.from_parent_id == locks.ai_message.id

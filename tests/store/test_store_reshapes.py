@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.domain.message import said
-from proxy.domain.placement import Attachment, Candidate
+from proxy.domain.placement import Attachment, Candidate, Feature
 from proxy.domain.tree import NodeId
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.rows import CALL, to_call
@@ -26,6 +26,7 @@ PLACED = Attachment(
     spent_ms=12.5,
     degraded=True,
     unsure=True,
+    features=(Feature("active: cos tail", 0.62, -0.85), Feature("cue: asks", 1.0, 0.4)),
 )
 
 
@@ -99,6 +100,14 @@ async def test_a_decision_is_kept_whole_and_found_from_the_turn_and_its_reply(cl
         assert (decision.node_id, decision.call_id, decision.shadow) == (turn, call, False)
         assert decision.attachment == PLACED
     assert await client.store.decision(client.user.id, turn, shadow=True) is None
+
+
+async def test_a_decision_is_kept_with_all_that_was_weighed(client: Client):
+    for decided in (PLACED, replace(PLACED, features=()), replace(PLACED, candidates=())):
+        _, turn = await client.ask("Bread?", decision=decided)
+        found = await client.store.decision(client.user.id, turn)
+        assert found is not None
+        assert found.attachment == decided
 
 
 async def test_a_turn_of_two_messages_has_one_decision(client: Client):

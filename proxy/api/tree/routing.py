@@ -10,9 +10,10 @@ from pydantic import Field
 from proxy.api.tree.messages import MessageIn
 from proxy.api.tree.wire import NODE_ID, TREE_ID, Body, Listed, Out, Parent
 from proxy.domain.message import Wire
-from proxy.domain.placement import Attachment, Candidate, Route
+from proxy.domain.placement import Attachment, Candidate, Feature, Route
 from proxy.domain.tree import NodeId
 from proxy.domain.turn import Call
+from proxy.routing.heard import in_words
 from proxy.store.browse.reports import Move, Shadow
 from proxy.store.records import Decision
 
@@ -33,6 +34,22 @@ class CandidateOut(Out):
         return cls(parent_id=candidate.parent_id, route=candidate.route, score=candidate.score, reason=candidate.reason)
 
 
+class FeatureOut(Out):
+    """One thing that the scorer weighed."""
+
+    name: str = Field(description="As the scorer knows it.", examples=["active: cos tail"])
+    value: float = Field(examples=[0.62])
+    weight: float = Field(
+        description="What it added to the evidence for the chosen place, in log odds; below zero it spoke against it.",
+        examples=[0.85],
+    )
+    words: str = Field(examples=["likeness in meaning to the end of the answer: the last exchange"])
+
+    @classmethod
+    def of(cls, feature: Feature) -> FeatureOut:
+        return cls(name=feature.name, value=feature.value, weight=feature.weight, words=in_words(feature.name))
+
+
 class DecisionOut(Out):
     """Where a turn was put, why, how sure, and what else was considered."""
 
@@ -49,6 +66,9 @@ class DecisionOut(Out):
     spent_ms: float = Field(examples=[12.5])
     degraded: bool = Field(description="The scorer failed; the embedded one stood in.", examples=[False])
     unsure: bool = Field(description="Too little evidence, so the turn stayed at the cursor.", examples=[False])
+    features: list[FeatureOut] = Field(
+        description="What weighed most, the heaviest first: as the regression among the embedded scorer's parts weighs it."
+    )
 
     @classmethod
     def of(cls, attachment: Attachment) -> DecisionOut:
@@ -67,6 +87,7 @@ class DecisionOut(Out):
             spent_ms=attachment.spent_ms,
             degraded=attachment.degraded,
             unsure=attachment.unsure,
+            features=[FeatureOut.of(feature) for feature in attachment.features],
         )
 
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import click
 
-from proxy import heap
 from proxy.cli.common import config_option, opened
+from proxy.cli.serving import serve_on, start_log
 from proxy.config import Settings, load
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
-from proxy.operations import logs
 from proxy.store.connection import MEMORY, file_of
 
 QUEUE = 2048
@@ -35,11 +31,6 @@ def serve(config_file: str | None, host: str | None, port: int | None, workers: 
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=given)})
     start_log(settings)
     run(settings)
-
-
-def start_log(settings: Settings, who: str | None = None) -> None:
-    """Lines on standard error; `who` says which of several processes writes them."""
-    logs.start(settings.server.log_level, settings.server.log_format, who)
 
 
 def run(settings: Settings) -> None:
@@ -77,49 +68,6 @@ async def _bring_up_to_date(settings: Settings) -> None:
     """Before the port is open, so that what is wrong with the database is told in a line. Raises ConfigError, StoreError."""
     async with opened(settings):
         pass
-
-
-def serve_on(
-    settings: Settings,
-    bound: socket.socket,
-    url: str | None = None,
-    worker: int | None = None,
-    when_up: Callable[[], None] = lambda: None,
-    shared_in: Path | None = None,
-) -> None:
-    """Serve with this process until stopped.
-
-    Args:
-        url: Told in the log, where it was not yet.
-        worker: This process's number among several.
-        when_up: Called on the event loop once requests are answered.
-        shared_in: A folder that several processes share for their figures and counts.
-    """
-    heap.grow()
-    heap.limit()
-    heap.one_thread()
-    import uvicorn
-
-    from proxy.api import connection
-    from proxy.app import create_app
-    from proxy.app.bounds import of_connection
-    from proxy.cli.stopping import Server
-
-    app = create_app(settings, when_warm=heap.settle, worker=worker, shared_in=shared_in)
-    config = uvicorn.Config(
-        app,
-        http=connection.within(of_connection(settings.server)),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-    if url is not None:
-        logging.getLogger("graft").info("Graft listens on %s", url)
-    server = Server(config, app.state.watch, settings.server.grace_s, when_up, is_worker=worker is not None)
-    server.run(sockets=[bound])
-    if not server.started:
-        sys.exit(1)
 
 
 async def _demand_key(settings: Settings) -> None:

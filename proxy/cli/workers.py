@@ -25,6 +25,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from proxy.cli.common import AT_ONCE
+from proxy.cli.serving import serve_on, start_log
 from proxy.config import Settings
 from proxy.errors import ProxyError
 from proxy.operations import counts, sharing
@@ -175,8 +176,6 @@ def _noted(*_: object) -> None:
 
 def work(settings: Settings, bound: socket.socket, number: int, tell: Connection, shared_in: Path) -> None:
     """The life of a worker, in a process of its own."""
-    from proxy.cli.serve import serve_on, start_log
-
     start_log(settings, f"worker {number}")
 
     def up() -> None:

@@ -12,7 +12,8 @@ from proxy.domain.ports import User
 from proxy.domain.tree import Tree, TreeId, UserId, new_id
 from proxy.errors import InvalidRequest, NotFound, StoreUnavailable
 from proxy.store.rows import TREE, plain, to_json, to_tree
-from proxy.store.sealing.values import MARKED_WITH, PLAIN, cipher_of, marked, opened, opened_bytes, sealed, sealed_bytes
+from proxy.store.sealing.terms import PLAIN
+from proxy.store.sealing.values import MARKED_WITH, cipher_of, marked, opened, opened_bytes, sealed, sealed_bytes
 
 BACK_AFTER_S: Final = 5.0
 """When somebody who is still being deleted may come back."""

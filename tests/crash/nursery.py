@@ -17,7 +17,7 @@ from proxy import heap
 heap.one_thread()  # a process with threads cannot be forked
 
 import proxy.app  # noqa: E402, F401 - what a server imports, imported once
-from proxy.cli.serve import serve_on, start_log  # noqa: E402
+from proxy.cli.serving import serve_on, start_log  # noqa: E402
 from proxy.config import Settings, load  # noqa: E402
 
 

@@ -24,7 +24,8 @@ from proxy.store.persons.listing import account
 from proxy.store.rows import from_json
 from proxy.store.sealing.checking import row_of
 from proxy.store.sealing.places import TABLES
-from proxy.store.sealing.values import Row, opened, opened_bytes, unmarked
+from proxy.store.sealing.terms import Row
+from proxy.store.sealing.values import opened, opened_bytes, unmarked
 
 FORMAT: Final = 1
 Told = Callable[[int], object]

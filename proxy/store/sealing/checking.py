@@ -12,7 +12,8 @@ from proxy.store.records import Violation
 from proxy.store.rows import from_json
 from proxy.store.sealing import pages
 from proxy.store.sealing.places import TABLES, Table
-from proxy.store.sealing.values import PLAIN, Row, cipher_of, opened, opened_bytes, unmarked
+from proxy.store.sealing.terms import PLAIN, Row
+from proxy.store.sealing.values import cipher_of, opened, opened_bytes, unmarked
 
 PAGE: Final = 500
 

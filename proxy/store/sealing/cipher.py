@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidTag
 
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.store.sealing.keys import NAME_BYTES, StorageKey
-from proxy.store.sealing.values import PLAIN, Row
+from proxy.store.sealing.terms import PLAIN, Row
 
 SIGN: Final = "~"
 EMPTY: Final = frozenset(("", "{}", "[]"))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from proxy.errors import ConfigError
-from proxy.store.sealing.values import PLAIN
+from proxy.store.sealing.terms import PLAIN
 
 KEY_BYTES: Final = 32
 NAME_BYTES: Final = 6

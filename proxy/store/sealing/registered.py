@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from proxy.errors import ConfigError, StoreError
-from proxy.store.sealing.values import PLAIN
+from proxy.store.sealing.terms import PLAIN
 
 if TYPE_CHECKING:
     from proxy.store.sealing.cipher import Cipher

@@ -8,15 +8,13 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final, TypeVar, overload
 
+from proxy.store.sealing.terms import Row
+
 if TYPE_CHECKING:
     from proxy.store.sealing.cipher import Cipher
 
-Row = str | tuple[str, ...]
-"""What tells a row from the others of its table."""
 Text = TypeVar("Text", str, str | None)
 
-PLAIN: Final = "plain"
-"""Takes a key's place in lists of keys: values as they are."""
 MARKED_WITH: Final = "SELECT marked_with FROM users WHERE id = ?"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.house import House, Person, open_house
 from tests.api.recipes import RECIPES
-from tests.api.test_isolation_matrix import Owned, plain, request_of
+from tests.api.strangers import Owned, plain, request_of
 
 EVIL = "http://evil.example"
 FORMS = (

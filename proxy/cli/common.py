@@ -14,6 +14,7 @@ import click
 from proxy.config import Settings, load
 from proxy.domain.tree import Tree, UserId
 from proxy.errors import ConfigError, NotFound
+from proxy.store.backup import spare
 from proxy.store.connection import MEMORY, file_of
 from proxy.store.sqlite import SqliteStore
 
@@ -65,6 +66,15 @@ def demand(url: str) -> None:
         raise ConfigError(
             f"There is no database at {url!r}. Name the server's configuration with --config, or start in its folder."
         )
+
+
+def demand_spare(file: Path | None, config_file: str | None, *, replaces: bool = True) -> None:
+    """Raises ConfigError where a file to be written belongs to the database, or is there already and may not be replaced."""
+    if file is None:
+        return
+    spare(file, file_of(load(config_file).storage.url))
+    if not replaces and file.exists():
+        raise ConfigError(f"{str(file)!r} is there already; --force replaces it.")
 
 
 async def tree_named(store: SqliteStore, user_id: UserId, name: str) -> Tree:

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from proxy.cli.common import config_option
+from proxy.cli.common import config_option, demand_spare
 from proxy.cli.figures import MIXES, show, show_fresh, show_replays
 from proxy.cli.past import past_turns, show_shadow
 from proxy.config import Settings, load
@@ -75,6 +75,7 @@ def evaluate(
         raise click.UsageError("--shadow needs --user: whose turns were placed in the shadow.")
     if cases_file is None and not streams and user is None:
         raise click.UsageError("Name a file of cases, a stream with --replay, or a user with --user.")
+    demand_spare(predictions, config_file)
     settings = load(config_file)
     if shadow:
         return show_shadow(config_file, UserId(str(user)), tree, limit)

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from proxy.cli.common import config_option
+from proxy.cli.common import config_option, demand_spare
 from proxy.cli.past import labelled
 from proxy.cli.personalise import personalise
 from proxy.cli.retrain import retrain
@@ -91,6 +91,7 @@ def optimize(
 
     All calls, for judging too, go to `routing.model`. The program is written also where it gained nothing: the table tells.
     """
+    demand_spare(output, config_file)
     if embedded:
         embedder = load(config_file).routing.embedder
         if user is not None and cases_file is None:

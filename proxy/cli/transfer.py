@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from proxy.cli.common import config_option, tree_named, with_store
+from proxy.cli.common import config_option, demand_spare, tree_named, with_store
 from proxy.cli.progress import shown
 from proxy.config import load
 from proxy.domain.archive import Imported, Progress, Target
 from proxy.domain.tree import DEFAULT_TREE, NodeId, UserId
-from proxy.store.connection import file_of
 from proxy.transfer import formats
 from proxy.transfer.formats import READABLE, WRITTEN, Readable, Written
 from proxy.transfer.moving import check
@@ -48,14 +47,17 @@ user_option = click.option(
 @click.option(
     "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="File to write; else the terminal."
 )
+@click.option("--force", is_flag=True, help="Replace the file where it is there already.")
 @config_option
 def export_tree(
+    *,
     archive: Path | None,
     user: str,
     name: str | None,
     node_id: str | None,
     form: Written,
     file: Path | None,
+    force: bool,
     config_file: str | None,
 ) -> None:
     """Write a tree, or one branch of it, to a file (-o). A server may go on meanwhile.
@@ -63,13 +65,13 @@ def export_tree(
     With FILE, write everything that is stored about the user into one archive instead: a zip of JSON lines, and bodies as they are.
     """
     user_id = UserId(user)
+    demand_spare(archive or file, config_file, replaces=force)
     if archive is not None:
         if name or node_id or file:
             raise click.UsageError("FILE takes everything of the user; --tree, --node and -o name a part of it.")
         _tell_everything(user_id, archive, config_file)
         return
     node = None if node_id is None else NodeId(node_id)
-    _spare(file, config_file)
 
     async def work(store: SqliteStore) -> int:
         if node is not None and name is None:
@@ -86,17 +88,7 @@ def export_tree(
         click.echo(f"Wrote {size:,} bytes to {file}.", err=True)
 
 
-def _spare(file: Path | None, config_file: str | None) -> None:
-    """Raises ConfigError where the file to be written is the database's own."""
-    from proxy.store.backup import spare
-
-    if file is not None:
-        spare(file, file_of(load(config_file).storage.url))
-
-
 def _tell_everything(user_id: UserId, archive: Path, config_file: str | None) -> None:
-    _spare(archive, config_file)
-
     async def work(store: SqliteStore) -> int:
         with _output(archive) as out, shown("Writing") as tell:
             return await store.tell_everything(user_id, out, tell)

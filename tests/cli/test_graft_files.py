@@ -87,6 +87,11 @@ def test_a_branch_is_exported_by_its_node_and_hung_under_another(run: Run):
         (["export", "--tree", "lessons", "-o", "missing/out.json"], "'missing/out.json' cannot be written"),
         (["export", "--tree", "lessons", "-o", "graft.db"], "'graft.db' belongs to the database"),
         (["export", "graft.db"], "'graft.db' belongs to the database"),
+        (["export", "graft.db-wal", "--force"], "'graft.db-wal' belongs to the database"),
+        (["optimize", "--user", "local", "--out", "graft.db"], "'graft.db' belongs to the database"),
+        (["optimize", "--embedded", "--user", "local", "--out", "graft.db"], "'graft.db' belongs to the database"),
+        (["optimize", "--embedded", "--bench", ".", "--out", "graft.db"], "'graft.db' belongs to the database"),
+        (["eval", "--user", "local", "--predictions", "graft.db"], "'graft.db' belongs to the database"),
         (["import", "missing.json"], "'missing.json' cannot be read: No such file"),
         (["import", "."], "cannot be read"),
         (["import", "lessons.json", "--format", "native"], "not Graft's own format"),
@@ -114,9 +119,19 @@ def test_a_failed_export_leaves_the_file_that_was_there(run: Run, monkeypatch: p
         raise KeyboardInterrupt
 
     monkeypatch.setattr("proxy.cli.transfer.formats.write", broken)
-    run("export", "-o", "main.json", fails=True)
+    run("export", "-o", "main.json", "--force", fails=True)
     assert Path("main.json").read_text() == "precious"
     assert not [path for path in Path().iterdir() if path.name.startswith(".main")]
+
+
+@pytest.mark.parametrize("arguments", [("-o", "out"), ("out",)], ids=["a tree", "everything of a user"])
+def test_a_file_that_is_there_is_replaced_only_when_asked(run: Run, arguments: tuple[str, ...]):
+    run("import", "-", given=json.dumps(CHAT).encode())
+    Path("out").write_text("precious")
+    assert "'out' is there already; --force" in run("export", *arguments, fails=True).stderr
+    assert Path("out").read_text() == "precious"
+    run("export", *arguments, "--force")
+    assert Path("out").read_bytes() != b"precious"
 
 
 def test_a_pipe_moves_a_tree_from_one_user_to_another(run: Run, tmp_path: Path):

@@ -7,9 +7,9 @@ at once. A time-out is not repeated at the same server, since it may still be wo
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
+from asyncio import sleep
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -133,7 +133,7 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
                 if not left or error is None or (pause_s := _pause_s(tried, error)) is None:
                     break
                 self._care.figures.count("graft_upstream_retries_total", self._name)
-                await asyncio.sleep(pause_s)
+                await sleep(pause_s)
             for model in list(left):
                 if not self._care.breaker(model).admits():
                     continue

@@ -31,7 +31,7 @@ def no_pause(monkeypatch):
     async def sleep(seconds):
         pauses.append(seconds)
 
-    monkeypatch.setattr("proxy.upstream.care.attempts.asyncio.sleep", sleep)
+    monkeypatch.setattr("proxy.upstream.care.attempts.sleep", sleep)
     return pauses
 
 

@@ -70,22 +70,24 @@ class Served:
         began = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=clean_environment())
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            told = self._log.read_bytes()[began:].decode()
-            found = re.search(r"Graft listens on (http://[\w.:\[\]]+)", told)
-            self.url = found[1] if found else ""
-            if self.url and self._is_ready():
-                return
-            time.sleep(0.05)
-        self.stop(signal.SIGKILL)
-        raise AssertionError("Graft did not start:\n" + self.log())
+        try:
+            self._await(began)
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=START_S)
-            self._process = None
+        """Stop the server; one that does not stop is killed. Nothing happens where none runs."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(timeout=START_S)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
 
     @property
     def pid(self) -> int:
@@ -133,6 +135,18 @@ class Served:
     def violations(self) -> list[Any]:
         return list(self.ask(lambda store: store.verify()))
 
+    def _await(self, began: int) -> None:
+        """Wait until the server is ready, by what its log says from `began` on. Raises AssertionError."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
+            told = self._log.read_bytes()[began:].decode()
+            found = re.search(r"Graft listens on (http://[\w.:\[\]]+)", told)
+            self.url = found[1] if found else ""
+            if self.url and self._is_ready():
+                return
+            time.sleep(0.05)
+        raise AssertionError("Graft did not start:\n" + self.log())
+
     def _is_ready(self) -> bool:
         try:
             with urlopen(f"{self.url}/ready", timeout=5) as response:
@@ -150,8 +164,8 @@ def clean_environment() -> dict[str, str]:
 def serving(folder: Path, upstream: UpstreamDouble, settings: dict[str, Any] | None = None) -> Iterator[Served]:
     """Start Graft, and stop it with the block."""
     served = Served(folder, upstream, settings)
-    served.start()
     try:
+        served.start()
         yield served
     finally:
         served.stop()

@@ -241,8 +241,8 @@ def test_workers_stop_with_a_parent_that_was_killed(tmp_path: Path, upstream_pro
         "routing": {"embedder": "static"},
     }
     served = Served(tmp_path, upstream_process, settings)
-    served.start()
     try:
+        served.start()
         workers = {pid_of(served, 1), pid_of(served, 2)}
     finally:
         served.stop(signal.SIGKILL)

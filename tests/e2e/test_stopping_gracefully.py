@@ -33,8 +33,8 @@ def started(folder: Path, upstream: UpstreamDouble, **server: Any) -> Iterator[S
         "server": server,
     }
     served = Served(folder, upstream, settings)
-    served.start()
     try:
+        served.start()
         yield served
     finally:
         served.stop(signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -14,15 +15,15 @@ class Told(Protocol):
     told: Wire
 
 
-class MessageView:
+class MessageView(ABC):
     """A message as it was told."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def told(self) -> Wire:
         """The server's own words."""
-        raise NotImplementedError
 
     @property
     def id(self) -> str:
@@ -98,15 +99,15 @@ class MessageView:
         return f"<{type(self).__name__} {self.id} {self.sender}: {self.content[:40]!r}>"
 
 
-class DiscussionView:
+class DiscussionView(ABC):
     """A discussion as it was told."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def told(self) -> Wire:
         """The server's own words."""
-        raise NotImplementedError
 
     @property
     def id(self) -> str:

@@ -11,6 +11,8 @@ from proxy.api.auth import is_loopback
 from proxy.app.parts import configured_models, lanes_of, resolved, signed_users, turn_router
 from proxy.cli.doctor.finding import Finding, fail, ok, warn
 from proxy.config import Settings, load, read_yaml
+from proxy.domain.placement import Mark, TreeSlice
+from proxy.domain.tree import TreeId, UserId
 from proxy.errors import ConfigError, ProxyError
 from proxy.operations import traces
 from proxy.store.connection import MEMORY, file_of
@@ -98,7 +100,7 @@ def models(settings: Settings, env: Mapping[str, str]) -> tuple[Models | None, l
     lacking = []
     try:
         lanes = lanes_of(settings, found)
-        turn_router(settings.routing, _Nothing(), lanes)
+        turn_router(settings.routing, _Bare(), lanes)
         for name, model in (
             ("titles.model", settings.titles.model),
             ("context.summary_model", settings.context.summary_model),
@@ -120,11 +122,11 @@ def models(settings: Settings, env: Mapping[str, str]) -> tuple[Models | None, l
     return found, [ok("models", told), *lacking]
 
 
-class _Nothing:
-    """A feed for a router that is never asked."""
+class _Bare:
+    """A feed whose trees are empty: the router is built and never asked."""
 
-    async def slice(self, *_: object) -> Any:
-        raise NotImplementedError
+    async def slice(self, user_id: UserId, tree_id: TreeId, mark: Mark | None) -> TreeSlice:  # noqa: ARG002
+        return TreeSlice(mark or Mark(0, 0), (), reset=mark is None)
 
 
 def dangers(settings: Settings, *, has_keys: bool) -> Iterator[Finding]:

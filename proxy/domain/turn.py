@@ -120,7 +120,7 @@ class Chunk(NamedTuple):
 
     wire: Wire
     raw: bytes | None = None
-    """The provider's own JSON of this piece, in one line; a door that speaks the same format writes it as it is."""
+    """The JSON of this piece, in one line, the provider's own where there is one; a door that speaks the same format writes it as it is."""
     followed: bool = False
     """The next one has come with it, so that both may leave together."""
 

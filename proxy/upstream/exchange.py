@@ -1,7 +1,8 @@
 """One request to a provider that speaks OpenAI's wire format, and its answer as it was sent.
 
 The answer's JSON is read once, for the store, and its bytes are kept beside it (`Chunk.raw`), so that a client of the same format
-gets what the provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included.
+gets what the provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included. What is no JSON but can
+be understood (`NaN`, half of a character) is written anew, for no client's parser need take it.
 
 What is asked for on Graft's own account leaves no trace: a stream always brings usage, so that it can be accounted for; to a client
 that did not ask for it, the `"usage": null` of every other chunk is taken out again (the usage chunk itself is kept back by the
@@ -43,6 +44,7 @@ _ERROR_BYTES = 1 << 20
 _ERROR_FIELDS = ("error", "message", "detail")
 
 _decode = msgspec.json.Decoder().decode
+_checked = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -60,14 +62,23 @@ def encoded(value: object) -> bytes:
     """JSON; halves of characters, which only a foreign import can bring, are escaped."""
     try:
         return _encode(value)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):  # the latter for whole numbers of more than 64 bits
         return json.dumps(value).encode()
+
+
+def spelt(wire: dict[str, Any]) -> Chunk:
+    """A chunk that was made here, with its bytes; halves of characters are replaced."""
+    try:
+        return Chunk(wire, _encode(wire))
+    except (UnicodeEncodeError, OverflowError):
+        mended: dict[str, Any] = _whole_characters(wire)
+        return Chunk(mended, encoded(mended))
 
 
 async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> Chunk:
     """The one answer to a chat request that is not streamed. Raises the UpstreamError family."""
     body = await posted(session, outgoing, model, timeouts)
-    wire = _object(body, model)
+    wire, body = _object(body, model)
     if "choices" not in wire:
         raise failures.answered(model, 200, {}, body)
     return Chunk({"object": "chat.completion", **wire}, body)
@@ -111,7 +122,8 @@ async def stream(
     try:
         data = await watch.read()
         if _is_whole(response, data):
-            for chunk in _as_chunks(_object(data + await watch.rest(), model), usage_wanted=usage_wanted):
+            wire, _ = _object(data + await watch.rest(), model)
+            for chunk in _as_chunks(wire, usage_wanted=usage_wanted):
                 yield chunk
             return
         events, alike = EventReader(), Alike()
@@ -195,7 +207,7 @@ def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> U
 def _chunk(payload: bytes, model: Model, alike: Alike, *, usage_wanted: bool, last: bool) -> Chunk:
     """What a payload holds, read whole. Raises UpstreamError."""
     try:
-        wire = _object(payload, model)
+        wire, payload = _object(payload, model)
     except UpstreamError:
         if last:  # cut in the middle of an event
             raise failures.cut(model) from None
@@ -245,12 +257,16 @@ def _as_delta(choice: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}
 
 
-def _object(payload: bytes, model: Model) -> dict[str, Any]:
-    """The JSON object in an answer. Raises UpstreamError when it is none, or one that tells of an error."""
+def _object(payload: bytes, model: Model) -> tuple[dict[str, Any], bytes]:
+    """The JSON object in an answer, and its bytes: the provider's own, or mended ones where those were no JSON.
+
+    Raises UpstreamError when it is none, or one that tells of an error.
+    """
     try:
         value = _decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = _lenient(payload)
+        payload = encoded(value)
     if not isinstance(value, dict):
         raise UpstreamError(
             f"The model {model.name!r} answered with something that is not a JSON object.", model=model.name
@@ -259,19 +275,33 @@ def _object(payload: bytes, model: Model) -> dict[str, Any]:
         raise failures.answered(model, 200, {}, payload)
     if not readable(value.get("choices")):
         raise failures.unreadable(model)
-    return value
+    return value, payload
+
+
+def mended(body: bytes, model: Model) -> bytes:
+    """An answer that nobody reads here, as JSON that its client can read. Raises UpstreamError where it is none."""
+    try:
+        _checked(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _object(body, model)[1]
+    return body
 
 
 def _lenient(payload: bytes) -> object:
-    """JSON as Python writes it, too: `NaN` among log probabilities, and halves of characters, which become U+FFFD."""
+    """JSON as Python writes it, too: numbers that are none (`NaN`, `Infinity`) become null, and halves of characters U+FFFD."""
     try:
-        value: object = json.loads(payload)
+        value: object = json.loads(payload, parse_constant=lambda _: None, parse_float=_finite)
         return _whole_characters(value)
     except (ValueError, RecursionError):
         return None
 
 
-def _whole_characters(value: object) -> object:
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+def _whole_characters(value: Any) -> Any:
     match value:
         case str():
             return _SURROGATES.sub("\ufffd", value)

@@ -132,7 +132,8 @@ class Forwarding:
             return
         outgoing = _outgoing(at, kind, model, body)
         if not stream:
-            yield await exchange.posted(self._session, outgoing, model, self._timeouts)
+            told = await exchange.posted(self._session, outgoing, model, self._timeouts)
+            yield exchange.mended(told, model)
             return
         async with aclosing(
             exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=True)

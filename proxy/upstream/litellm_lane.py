@@ -21,6 +21,7 @@ from typing import Any
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, guarded, library, shapes
+from proxy.upstream.exchange import spelt
 from proxy.upstream.models import Model
 from proxy.upstream.session import Timeouts
 
@@ -63,7 +64,7 @@ class LiteLLMLane:
             raise failures.timed_out(model, "answer", self._timeouts.whole_s) from None
         except Exception as exc:  # noqa: BLE001  # LiteLLM raises what it likes
             raise failures.translate(exc, model) from None
-        return Chunk(shapes.whole(answer.model_dump(warnings=False)))
+        return spelt(shapes.whole(answer.model_dump(warnings=False)))
 
     async def _stream(
         self, litellm: Any, model: Model, asked: Asked, call: Mapping[str, Any]
@@ -84,9 +85,9 @@ class LiteLLMLane:
                     if not shapes.readable(dumped.get("choices")):
                         raise failures.unreadable(model)
                     if (wire := envelope.dress(dumped)) is not None:
-                        yield Chunk(wire)
+                        yield spelt(wire)
             if (usage := envelope.usage_chunk()) is not None:
-                yield Chunk(usage)
+                yield spelt(usage)
         finally:
             await stream.aclose()
 

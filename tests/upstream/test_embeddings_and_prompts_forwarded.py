@@ -9,6 +9,7 @@ from openai.types import Completion, CreateEmbeddingResponse, completion_create_
 from proxy.errors import InvalidRequest, UpstreamError
 from proxy.upstream.forwarding import FIELDS, _outgoing
 from tests.upstream.conftest import KEY, entry
+from tests.upstream.faults.provider import faulty
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +120,24 @@ def test_every_documented_field_is_known():
     completions = completion_create_params.CompletionCreateParamsBase.__annotations__
     assert FIELDS["completions"] == {*completions, "stream"}
     assert FIELDS["embeddings"] == {*embedding_create_params.EmbeddingCreateParams.__annotations__}
+
+
+EMBEDDED = b'{"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [NaN, 1.5]}]}'
+
+
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
+async def test_a_number_that_is_none_is_told_as_null(forward, lane):
+    with faulty() as provider:
+        provider.fault = lambda wire: wire.answer(EMBEDDED)
+        body = {"input": "ab", "encoding_format": "float"}
+        (answer,), _ = await forward("embeddings", body, lane=lane, api_base=f"{provider.url}/v1")
+    assert answer["data"][0]["embedding"] == [None, 1.5]
+
+
+@pytest.mark.parametrize("lane", ["native", "raw", "litellm"])
+async def test_what_is_no_json_is_a_bad_gateway(forward, lane):
+    with faulty() as provider:
+        provider.fault = lambda wire: wire.answer(EMBEDDED[:60])
+        with pytest.raises(UpstreamError) as caught:
+            await forward("embeddings", {"input": "ab"}, lane=lane, api_base=f"{provider.url}/v1")
+    assert caught.value.status == 502

@@ -47,6 +47,7 @@ BAD = Outcome(502)
 CUT = Outcome(502, "answer_cut")
 LATE = Outcome(504)
 ASLEEP = Outcome(502, "asleep")
+HALVED = Outcome(200, text="half \ufffd")
 LARGE = Outcome(200, text="y" * 10 * MEGABYTE)
 TOO_LARGE = Outcome(502, "answer_too_large")
 
@@ -116,6 +117,32 @@ def endless(wire: Wire) -> None:
     wire.answer(b"" if wire.streams else wire.good()[:-40])
     for piece in repeat(event({"content": "x" * 60_000}) if wire.streams else b"x" * 60_000):
         wire.send(piece)
+
+
+NOT_A_NUMBER = b'"confidence": [NaN, Infinity, -Infinity, 1e999], "choices"'
+
+
+def no_numbers(wire: Wire) -> None:
+    wire.answer(wire.good().replace(b'"choices"', NOT_A_NUMBER))
+
+
+def half_a_character(wire: Wire) -> None:
+    wire.answer(wire.good("half @").replace(b"half @", rb"half \ud83d"))
+
+
+def impossible_counts(wire: Wire) -> None:
+    """No model has read or written so many."""
+    usage = b'"usage": {"prompt_tokens": -5, "completion_tokens": %d, "total_tokens": %d}, "choices"' % (10**30, 10**30)
+    wire.answer(wire.good().replace(b'"choices"', usage))
+
+
+def impossible_status(wire: Wire) -> None:
+    wire.answer(wire.good(), status="999 Odd")
+
+
+def absurd_depth(wire: Wire) -> None:
+    deep = b'"deep": ' + b"[" * 5000 + b"]" * 5000 + b', "choices"'
+    wire.answer(wire.good().replace(b'"choices"', deep))
 
 
 def nul_characters(wire: Wire) -> None:
@@ -210,6 +237,11 @@ ROWS = (
     Row("sends an error with status 200", error_as_answer, ASLEEP, ASLEEP, {"plain": BAD}),
     Row("sends an error in the middle", error_in_the_middle, ASLEEP, broken("asleep"), {"plain": BAD}),
     Row("never ends", endless, TOO_LARGE, broken("answer_too_large")),
+    Row("says a number that is none", no_numbers, WHOLE, WHOLE),
+    Row("says half of a character", half_a_character, HALVED, HALVED),
+    Row("counts impossible tokens", impossible_counts, WHOLE, WHOLE),
+    Row("answers with an impossible status", impossible_status, BAD, BAD),
+    Row("nests absurdly deep", absurd_depth, BAD, BAD),
     Row("says NUL", nul_characters, Outcome(200, text="a\x00b"), Outcome(200, text="a\x00b")),
     Row("sends NUL bytes", nul_bytes, BAD, BAD),
     Row("sends 10 MB in one chunk", large_chunk, LARGE, LARGE, takes_long=True),

@@ -15,6 +15,7 @@
     |-- StoreError                the database could not do its part
     |   |-- StoreUnavailable      for the moment: locked, full, read-only or damaged
     |   `-- Overtaken             the same request was begun elsewhere meanwhile
+    |-- ClientLeft                nobody is there to be answered
     |-- ScorerFailed              a model asked beside the road gave nothing that can be used
     `-- UpstreamError             the model provider answered with an error
         |-- ContextLengthExceeded
@@ -131,6 +132,10 @@ class StoreUnavailable(StoreError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ClientLeft(ProxyError):
+    """The client has left before its answer was there. Nobody is told; it stands in the log, and with the turn."""
 
 
 class ScorerFailed(ProxyError):

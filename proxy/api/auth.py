@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from litestar import Request
 
+from proxy.api import leaving
 from proxy.api.metering import Meter, Permit
 from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
@@ -93,6 +94,7 @@ class Gatekeeper:
         origins: Sequence[str] = (),
         signed: SignedUsers | None = None,
         meter: Meter | None = None,
+        abandoned_s: float | None = None,
     ) -> None:
         """Name who is trusted.
 
@@ -101,9 +103,11 @@ class Gatekeeper:
             origins: Web pages that may use a server without keys; `*` names none of them.
             signed: Who is named by signed tokens. With them, nobody is named in any other way.
             meter: How much may be asked; without one, as much as anybody likes.
+            abandoned_s: How long a model is still waited for when the client has left; `None` is to the end.
         """
         self._meter = meter or Meter(at_once=sys.maxsize, usual=Limits())
         self._signed = signed
+        self._abandoned_s = abandoned_s
         self._keys = keys
         self._origins = frozenset(origins) - {"*"}
         self._user_headers = tuple(name.lower() for name in user_headers)
@@ -152,6 +156,7 @@ class Gatekeeper:
         Raises RateLimited and Overloaded.
         """
         permit = self._meter.admit(caller)
+        permit.departure = leaving.expected(request.scope, permit.guest, self._abandoned_s)
         request.scope["state"][PERMIT] = permit
         return permit
 

@@ -2,7 +2,8 @@
 
 uvicorn's protocol reads whatever comes, for as long as it comes. This one bounds the request line and the headers while they arrive, the
 time until they are complete, the number of connections, and the time for which a client may leave an answer unread. Who goes too far
-gets OpenAI's error body and a closed connection; nothing of it reaches the application.
+gets OpenAI's error body and a closed connection; nothing of it reaches the application. It is noted all the same: it has an id, a line in
+the log, and its place in the figures.
 
 A client that takes nothing while more than a buffer of its answer waits (64 KiB, beside the kernel's own) is disconnected after a while.
 To the rest of Graft it has then left, as any client may: what was received is stored as interrupted. Until then the upstream is not
@@ -22,11 +23,15 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from proxy.api.errors import refusal
+from proxy.api.leaving import EXTENSION, LINE, Line
+from proxy.api.watching import Watch
 
 log = logging.getLogger(__name__)
 
 _LINGER_S: Final = 2.0
 """How long what a refused client still sends is read and thrown away: closing at once would take the refusal from it."""
+_PROTOCOL: Final = "uvicorn.error.connection"
+"""The logger of uvicorn's protocol."""
 _NO_MORE: Final = 2
 """Above so many times the connections that are served, further ones are closed unheard."""
 
@@ -61,11 +66,16 @@ class Unframed(RequestResponseCycle):
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol within bounds."""
 
-    bounds: ClassVar[Bounds] = Bounds()
+    bounds: ClassVar[Bounds]
+    watch: ClassVar[Watch]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._refusal: tuple[int, str] | None = None
+        self.logger = logging.getLogger(_PROTOCOL)
+        self.url = b""
+        self._line = Line()
+        self._extensions: dict[str, dict[object, object]] = {EXTENSION: {LINE: self._line}}
+        self._refusal: tuple[int, str, str] | None = None
         """What the parser's callbacks found wrong."""
         self._is_refused = False
         self._head_bytes = 0
@@ -81,6 +91,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > _NO_MORE * self.bounds.connections:
+            self.watch.unheard()
             transport.abort()
             return
         self._await_head()
@@ -91,6 +102,7 @@ class Connection(HttpToolsProtocol):
                 due.cancel()
         self._head_due = self._unread_due = None
         super().connection_lost(exc)
+        self._line.lose()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -106,10 +118,11 @@ class Connection(HttpToolsProtocol):
             # body, where the parser gathers a trailer until it ends, and for what stands beside a chunk's size.
             self._head_bytes += len(data)
             if self._head_bytes > self.bounds.header_bytes + self.bounds.url_bytes:
-                self._refuse(431, self._too_many_bytes())
+                self._refuse(431, self._too_many_bytes(), "headers")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
         self._in_head = self._has_moved = True
         self._in_body = False
         self._head_bytes = self._header_bytes = 0
@@ -119,14 +132,14 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self.bounds.url_bytes:
-            self._stop(414, f"The URL is longer than {self.bounds.url_bytes} bytes (server.max_url_kb).")
+            self._stop(414, f"The URL is longer than {self.bounds.url_bytes} bytes (server.max_url_kb).", "url")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > self.bounds.header_bytes:
-            self._stop(431, self._too_many_bytes())
+            self._stop(431, self._too_many_bytes(), "headers")
         if len(self.headers) >= self.bounds.headers:
-            self._stop(431, f"The request has more than {self.bounds.headers} headers (server.max_headers).")
+            self._stop(431, f"The request has more than {self.bounds.headers} headers (server.max_headers).", "headers")
         if self._in_head:  # what comes behind a body is no header, and nothing reads it
             super().on_header(name, value)
 
@@ -144,14 +157,14 @@ class Connection(HttpToolsProtocol):
             self._head_due.cancel()
             self._head_due = None
         if len(self.connections) > self.bounds.connections:
-            self._stop(503, "The server has as many connections as it can serve. Try again.")
+            self._stop(503, "The server has as many connections as it can serve. Try again.", "connections")
         super().on_headers_complete()
         if self.parser.get_http_version() == "1.0" and self.cycle is not None:
             self.cycle.__class__ = Unframed  # it runs only when this callback has returned
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""
-        self._refuse(*(self._refusal or (400, msg)))
+        self._refuse(*(self._refusal or (400, msg, "")))
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -182,7 +195,9 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:  # it may wait for us with a further request
             self._await_head()
         elif self._in_head:
-            self._refuse(408, f"The request's headers did not arrive within {self.bounds.head_s:g} s (server.head_s).")
+            self._refuse(
+                408, f"The request's headers did not arrive within {self.bounds.head_s:g} s (server.head_s).", "slow"
+            )
         else:
             self.transport.close()
 
@@ -198,18 +213,19 @@ class Connection(HttpToolsProtocol):
     def _unread(self) -> None:
         self._unread_due = None
         log.info("A client left an answer unread for %g s and was disconnected (server.unread_s)", self.bounds.unread_s)
+        self.watch.figures.count("graft_refused_total", "unread")
         self.transport.abort()
 
     def _too_many_bytes(self) -> str:
         return f"The request's headers are larger than {self.bounds.header_bytes} bytes (server.max_headers_kb)."
 
-    def _stop(self, status: int, message: str) -> None:
+    def _stop(self, status: int, message: str, limit: str) -> None:
         """Have the parser stop reading; `send_400_response` is called next."""
-        self._refusal = (status, message)
+        self._refusal = (status, message, limit)
         raise ValueError(message)
 
-    def _refuse(self, status: int, message: str) -> None:
-        """Answer in OpenAI's shape and be done with this connection."""
+    def _refuse(self, status: int, message: str, limit: str) -> None:
+        """Answer in OpenAI's shape and be done with this connection; `limit` is what there was too much of."""
         self._is_refused = True
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
@@ -219,19 +235,28 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
                 return
         self._unset_keepalive_if_required()
-        self.transport.write(_answer(status, message))
+        begun = self._in_head or self._in_body
+        method = self.parser.get_method().decode() if begun and self.url else ""
+        request_id = self.watch.refused(method, self.headers if begun else (), status, limit)
+        self.transport.write(_answer(status, message, request_id))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.abort)
 
 
-def within(bounds: Bounds) -> type[HttpToolsProtocol]:
-    """The protocol with these bounds, as uvicorn takes it."""
-    return type("BoundConnection", (Connection,), {"bounds": bounds})
+def within(bounds: Bounds, watch: Watch) -> type[HttpToolsProtocol]:
+    """The protocol with these bounds, as uvicorn takes it; `watch` is told of what it refuses."""
+    logging.getLogger(_PROTOCOL).addFilter(_is_news)
+    return type("BoundConnection", (Connection,), {"bounds": bounds, "watch": watch})
 
 
-def _answer(status: int, message: str) -> bytes:
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's tells what no line of ours does."""
+    return record.msg != "Invalid HTTP request received."
+
+
+def _answer(status: int, message: str, request_id: str) -> bytes:
     body = msgspec.json.encode(refusal(status, message))
     retry = b"retry-after: 1\r\n" if status == 503 else b""
-    head = b"content-type: application/json\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n" % (len(body), retry)
-    return STATUS_LINE[status] + head + body
+    head = b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n"
+    return STATUS_LINE[status] + head % (len(body), request_id.encode(), retry) + body

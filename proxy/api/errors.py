@@ -29,8 +29,15 @@ _STATUSES: tuple[tuple[type[errors.ProxyError], int], ...] = (
     (errors.RateLimited, 429),
     (errors.Overloaded, 503),
     (errors.StoreUnavailable, 503),
+    (errors.ClientLeft, 499),
 )
 """The first family that an error belongs to counts."""
+_LIMITS: tuple[tuple[type[errors.ProxyError], str], ...] = (
+    (errors.Overloaded, "busy"),
+    (errors.RequestTooLarge, "body"),
+    (errors.TooSlow, "slow"),
+)
+"""What there was too much of, as refusals are counted."""
 _OURS = {"x-request-id": "x-graft-upstream-request-id", "request-id": "x-graft-upstream-request-id"}
 """What a provider's header is called where its name means something of this server."""
 _INDEX = re.compile(r"\.(\d+)\b")
@@ -53,8 +60,9 @@ def body_of(exc: errors.ProxyError) -> dict[str, Any]:
     status = status_of(exc)
     entry = current.get()
     entry.failure = type(exc).__name__
-    if isinstance(exc, errors.RateLimited | errors.Overloaded):
-        entry.limit = getattr(exc, "type", "busy")
+    entry.limit = next((limit for family, limit in _LIMITS if isinstance(exc, family)), "")
+    if isinstance(exc, errors.RateLimited):
+        entry.limit = exc.type
     kind = (
         getattr(exc, "type", None)
         or _TYPES.get(status)
@@ -95,6 +103,7 @@ def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[
         case 405:
             message = f"{request.url.path} does not take {request.method}."
         case 413:
+            current.get().limit = "body"
             message = "The request body is larger than this server takes (server.max_body_mb)."
         case _:
             message = exc.detail

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from proxy.api.leaving import Departure
+from proxy.chat.presence import Guest
 from proxy.domain.turn import Caller, Limits
 from proxy.errors import Overloaded, RateLimited, StoreError
 from proxy.operations.counts import Count, Counts, OwnCounts
@@ -225,7 +227,7 @@ class Meter:
 class Permit:
     """One admitted request."""
 
-    __slots__ = ("_given", "_key_id", "_meter", "_spent", "headers")
+    __slots__ = ("_given", "_key_id", "_meter", "_spent", "departure", "guest", "headers")
 
     def __init__(self, meter: Meter, key_id: str, headers: Mapping[str, str]) -> None:
         self._meter = meter
@@ -234,6 +236,9 @@ class Permit:
         self._given = True
         self.headers = headers
         """What the client is told of its limits, as OpenAI does."""
+        self.guest = Guest()
+        """Whoever answers the request learns through it that the client has left."""
+        self.departure: Departure | None = None
 
     def spent(self, usage: object) -> None:
         """The tokens that the provider reports, in OpenAI's shape; of several reports the last counts."""
@@ -249,6 +254,8 @@ class Permit:
         """The request has been answered; a second call does nothing."""
         if self._given:
             self._given = False
+            if self.departure is not None:
+                self.departure.over()
             self._meter.release(self._key_id)
 
 

@@ -1,13 +1,16 @@
 """Every request is watched from its first byte to the last of its answer: it gets an id, a line in the log, and its place in the figures.
 
 The id is the client's `x-request-id`, where that is one that can be logged, and every answer tells it. A server that is about to stop
-answers here that it does, and lets what is running go on.
+answers here that it does, and lets what is running go on; a stream that outlasts the grace period ends with an event that says so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -15,6 +18,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from proxy.api import sse
 from proxy.api.errors import refusal
 from proxy.operations import logs
 from proxy.operations.entry import Entry, current, new_id, sane_id
@@ -30,6 +34,12 @@ ANSWERED_TO_THE_LAST: Final = ("/health", "/ready", "/metrics")
 MOST_LOGGED: Final = 64 * 1024
 """Bytes of a body that are logged, where the operator asked for content."""
 RETRY_S: Final = 5
+TOLD_EVERY_S: Final = 60.0
+"""How often the log tells of connections that are closed unheard, be they thousands."""
+TAKEN_WITHIN_S: Final = 1.0
+"""How long a client may take to make room for the last event of a stream that is ended."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -48,6 +58,30 @@ class Watch:
     """Whether the server is about to stop."""
     at_once: bool = False
     """Whether it shall stop without waiting for what is running."""
+    told_at: float = -TOLD_EVERY_S
+    """When the log last told of connections that were closed unheard, by `time.monotonic()`."""
+
+    def refused(self, method: str, headers: Iterable[tuple[bytes, bytes]], status: int, limit: str) -> str:
+        """A request was refused before it was one; returns the id that its client is told.
+
+        Args:
+            method: Empty where it was not understood.
+            limit: What there was too much of; empty where it was at fault itself.
+        """
+        entry = _entry(method, headers)
+        entry.status, entry.route = status, UNKNOWN
+        self.figures.count("graft_requests_total", entry.route, entry.method, str(status), "")
+        if limit:
+            self.figures.count("graft_refused_total", limit)
+        logs.request_line(entry)
+        return entry.id
+
+    def unheard(self) -> None:
+        """A connection was closed before anything was read of it."""
+        self.figures.count("graft_refused_total", "unheard")
+        if (now := time.monotonic()) - self.told_at >= TOLD_EVERY_S:
+            self.told_at = now
+            log.warning("There are twice as many connections as can be served: further ones are closed unheard")
 
     def end(self, entry: Entry) -> None:
         """A request has been answered."""
@@ -100,7 +134,8 @@ class Watched:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        watch, entry = self._watch, _entry(scope)
+        watch, entry = self._watch, _entry(scope["method"], scope["headers"])
+        answer = _Begun()
         shown = (b"x-request-id", entry.id.encode())
         current.set(entry)
         if watch.traces is not None:
@@ -109,7 +144,9 @@ class Watched:
         def sent(message: Message) -> Any:
             if message["type"] == "http.response.start":
                 entry.status, entry.first_byte_ms = message["status"], entry.spent_ms
-                message["headers"] = [*message["headers"], shown]
+                message["headers"] = answer.headers = [*message["headers"], shown]
+            elif not message.get("more_body"):
+                answer.is_whole = True
             return send(message)
 
         if watch.content and scope["path"] not in ANSWERED_TO_THE_LAST:
@@ -120,18 +157,29 @@ class Watched:
             else:
                 await self._app(scope, receive, cast("Send", sent))
         except asyncio.CancelledError:
-            if not watch.closing or entry.status:
+            if not watch.closing:
                 raise
-            await _refuse(watch, cast("Send", sent))  # the grace period is over, and nothing of an answer is out
+            await _ended(watch, entry, answer, cast("Send", sent))
         finally:
             entry.status = entry.status or LEFT
             entry.route = entry.route or UNKNOWN
             watch.end(entry)
 
 
-def _entry(scope: Any) -> Entry:
-    method = scope["method"]
-    named = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+@dataclass(slots=True)
+class _Begun:
+    """What of an answer is out."""
+
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    is_whole: bool = False
+
+    @property
+    def is_stream(self) -> bool:
+        return any(n.lower() == b"content-type" and v.startswith(b"text/event-stream") for n, v in self.headers)
+
+
+def _entry(method: str, headers: Iterable[tuple[bytes, bytes]]) -> Entry:
+    named = next((value for name, value in headers if name == b"x-request-id"), None)
     request_id = new_id() if named is None else sane_id(named.decode("latin-1"))
     return Entry(request_id, method if method in METHODS else "other", began_at=time.time())
 
@@ -160,6 +208,22 @@ def _listening(receive: Receive, sent: Any) -> tuple[Receive, Any]:
 
 def _keep(kept: bytearray, piece: bytes) -> None:
     kept += piece[: max(0, MOST_LOGGED - len(kept))]
+
+
+async def _ended(watch: Watch, entry: Entry, answer: _Begun, send: Send) -> None:
+    """The grace period is over. A stream ends with an event that says so, any other answer where it stands."""
+    if not entry.status:
+        await _refuse(watch, send)
+        return
+    if answer.is_whole:
+        return
+    entry.failure = "Stopped"
+    if not answer.is_stream:
+        return
+    said = refusal(503, "The server was stopped before the answer was complete. What had arrived of it is kept.")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TAKEN_WITHIN_S):
+            await send({"type": "http.response.body", "body": sse.frame(said), "more_body": False})
 
 
 async def _refuse(watch: Watch, send: Send) -> None:

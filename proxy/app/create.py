@@ -81,7 +81,12 @@ def create_app(
     counts = SharedCounts(shared_in, worker, settings.server.workers) if shared_in and worker else None
     meter = Meter(settings.server.max_at_once, Limits(**settings.limits.model_dump()), counts=counts)
     gatekeeper = Gatekeeper(
-        store, settings.clients.user_headers, settings.server.cors_origins, signed_users(settings.clients, env), meter
+        store,
+        settings.clients.user_headers,
+        settings.server.cors_origins,
+        signed_users(settings.clients, env),
+        meter,
+        settings.upstream.abandoned_s,
     )
     learned = Path(settings.routing.personal) if settings.routing.personal is not None else None
     forgetting = Forgetting(parts, gatekeeper, meter, learned)

@@ -18,6 +18,7 @@ from proxy.chat.looking import Look, Looked
 from proxy.chat.noting import noted
 from proxy.chat.prepare import Preparation
 from proxy.chat.prepared import receipt_of
+from proxy.chat.presence import Guest
 from proxy.chat.reanswer import AskAgain, reopen
 from proxy.chat.request import Request, body_hash, read
 from proxy.chat.road import Road
@@ -65,10 +66,14 @@ class Chat:
         self._memo = Memo()
         self._commands = Commands(store, rules.commands or "")
 
-    async def answer(self, turn: Turn, caller: Caller) -> Answer:
+    async def answer(self, turn: Turn, caller: Caller, guest: Guest | None = None) -> Answer:
         """Answer one turn.
 
+        Args:
+            guest: By whom it is told when the client has left.
+
         Raises:
+            ClientLeft: The client has left meanwhile.
             NotFound: The model, the parent, the tree or the personality does not exist for this caller.
             ContextTooSmall: The turn alone does not fit the model.
             UpstreamError: The provider failed before the first byte; the turn stays stored as unanswered.
@@ -92,7 +97,7 @@ class Chat:
             window,
             started,
             stages=Stages(started),
-            guest=self._road.presence.enter(user),
+            guest=self._road.presence.enter(user, guest),
         )
         command = commands.typed(request.transcript.said[-1], self._rules.commands) if asks else None
         if helper is not None or policy == "off":
@@ -138,7 +143,7 @@ class Chat:
             if earlier := await self._replay(request, body):
                 return earlier
         request.guest.check()
-        running = self._road.retries.begin(user.id, mark)
+        running = request.guest.answering = self._road.retries.begin(user.id, mark)
         is_again = turn.retried or bool(turn.idempotency_key)
         try:
             while True:
@@ -176,7 +181,7 @@ class Chat:
         """Whose requests are being answered."""
         return self._road.presence.users()
 
-    async def answer_again(self, wish: AskAgain, caller: Caller) -> Answer:
+    async def answer_again(self, wish: AskAgain, caller: Caller, guest: Guest | None = None) -> Answer:
         """Answer a stored turn once more, from where it hangs now.
 
         Raises:
@@ -187,7 +192,7 @@ class Chat:
         entry.model, entry.stream = wish.model, wish.stream
         window = self._window(Turn(wish.model, (), wish.options))
         again = await reopen(self._store, self._prepare, wish, caller, window, started)
-        answer = await self._road.again(again, wish, caller, started)
+        answer = await self._road.again(again, wish, caller, started, guest=guest)
         noted(entry, answer)
         return answer
 
@@ -242,7 +247,9 @@ class Chat:
         again = await reopen(self._store, self._prepare, wish, caller, request.window, request.started)
         strands = [*again.strands, accept.strand(again, request)]
         again = replace(again, opening=accept.opened(again, request, cursor, body), strands=strands)
-        return await self._road.again(again, wish, caller, request.started, running, hint=turn.hint)
+        return await self._road.again(
+            again, wish, caller, request.started, running, hint=turn.hint, guest=request.guest
+        )
 
     async def _replay(self, request: Request, body: Hash) -> Answer | None:
         """The stored answer to the same request, dressed as the client asked for it."""

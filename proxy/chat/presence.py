@@ -1,17 +1,18 @@
-"""Requests of users who may be deleted meanwhile: whoever is gone is answered no further."""
+"""Requests whose users may be deleted meanwhile, or whose clients leave: whoever is gone is answered no further."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from proxy.domain.ports import User
 from proxy.domain.tree import UserId
-from proxy.domain.turn import Chunk
-from proxy.errors import NotFound
+from proxy.errors import ClientLeft, NotFound
+
+T = TypeVar("T")
 
 KEPT = 10_000
 """Users whose answers have ended are let go of when so many are known."""
@@ -22,19 +23,38 @@ def departed() -> NotFound:
     return NotFound("The user was deleted while this was being answered.", code="user_deleted")
 
 
+class Answering(Protocol):
+    """An answer that several may wait for."""
+
+    waiting: int
+    """Who wait for it beside its own client."""
+
+
 class Guest:
     """One request of a user."""
 
-    __slots__ = ("__weakref__", "_is_gone", "_waiting")
+    __slots__ = ("__weakref__", "_has_left", "_is_gone", "_waiting", "answering")
 
     def __init__(self) -> None:
         self._is_gone = False
+        self._has_left = False
+        self.answering: Answering | None = None
+        """What it is answered with, where others may join."""
         self._waiting: asyncio.Task[Any] | None = None
         """Who waits for the next part of the answer."""
 
     def end(self) -> None:
         """The user was deleted: end the answer, also where it waits for its upstream."""
         self._is_gone = True
+        self._stop()
+
+    def leave(self) -> None:
+        """The client has left: end the answer where it waits for its upstream, unless somebody else waits for the same."""
+        if self.answering is None or not self.answering.waiting:
+            self._has_left = True
+            self._stop()
+
+    def _stop(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -43,19 +63,24 @@ class Guest:
         if self._is_gone:
             raise departed()
 
-    async def kept(self, chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Chunk, None]:
-        """An answer, as long as its user is there. Raises as `check`."""
+    def _check_both(self) -> None:
+        self.check()
+        if self._has_left:
+            raise ClientLeft("The client left before its answer was there.")
+
+    async def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+        """An answer, as long as its user and its client are there. Raises as `check`, and ClientLeft."""
         async with aclosing(chunks):
             while True:
-                self.check()
+                self._check_both()
                 task = self._waiting = asyncio.current_task()
                 try:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:
                     return
                 except asyncio.CancelledError:
-                    if self._is_gone and task is not None and task.uncancel() == 0:
-                        self.check()
+                    if (self._is_gone or self._has_left) and task is not None and task.uncancel() == 0:
+                        self._check_both()
                     raise
                 finally:
                     self._waiting = None
@@ -68,11 +93,11 @@ class Presence:
     def __init__(self) -> None:
         self._guests: dict[User, WeakSet[Guest]] = {}
 
-    def enter(self, user: User) -> Guest:
+    def enter(self, user: User, guest: Guest | None = None) -> Guest:
         """A request has come. It is forgotten with its answer."""
         if len(self._guests) > KEPT:
             self.users()
-        guest = Guest()
+        guest = guest or Guest()
         self._guests.setdefault(user, WeakSet()).add(guest)
         return guest
 

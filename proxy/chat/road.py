@@ -21,7 +21,7 @@ from proxy.chat.manifest import manifest, new_messages
 from proxy.chat.placing import Placing
 from proxy.chat.prepare import Preparation
 from proxy.chat.prepared import Prepared, kept
-from proxy.chat.presence import Presence
+from proxy.chat.presence import Guest, Presence
 from proxy.chat.reanswer import AskAgain, Reopened
 from proxy.chat.record import Recording, Tasks
 from proxy.chat.request import Request, new_nodes, noted, rows, turn_messages
@@ -174,6 +174,7 @@ class Road:
         started: float,
         running: Running | None = None,
         hint: str | None = None,
+        guest: Guest | None = None,
     ) -> Answer:
         """Ask for another reply to a stored turn, and record it."""
         await self._store.open_turn(reopened.opening)
@@ -197,7 +198,7 @@ class Road:
             closed=partial(self._closed, reopened.request, reopened.tree, asking, running),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
-        chunks = self.presence.enter(reopened.request.user).kept(asking.chunks())
+        chunks = self.presence.enter(reopened.request.user, guest).kept(asking.chunks())
         relayed = record.relay(self._store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         return await self.begun(reopened.request.turn, relayed, asking)
 

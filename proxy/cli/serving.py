@@ -47,7 +47,7 @@ def serve_on(
     app = create_app(settings, when_warm=heap.settle, worker=worker, shared_in=shared_in)
     config = uvicorn.Config(
         app,
-        http=connection.within(of_connection(settings.server)),
+        http=connection.within(of_connection(settings.server), app.state.watch),
         ws="none",
         log_config=None,
         access_log=False,

@@ -100,6 +100,8 @@ class UpstreamSettings(Section):
     """Longest wait for an answer that is not streamed."""
     stream_s: float = Field(default=3600.0, gt=0)
     """Longest answer that is streamed."""
+    abandoned_s: float | None = Field(default=5.0, ge=0)
+    """How long an answer is still waited for whose client has left, before its first byte; a retry may join it. Unset: to its end."""
     answer_mb: float = Field(default=64.0, gt=0)
     """Largest answer, unpacked, streamed or not."""
     trust_env: bool = True

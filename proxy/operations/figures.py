@@ -39,7 +39,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "graft_degraded_total": Figure("counter", "Placements for which the LLM scorer failed or was too late"),
     "graft_asides_total": Figure("counter", "Requests answered and not stored, by what they were taken for", ("kind",)),
     "graft_replies_total": Figure("counter", "Replies stored, by how they ended: done, interrupted, failed", ("outcome",)),
-    "graft_refused_total": Figure("counter", "Requests refused for too much: requests or tokens of a key (429), busy or closing (503)", ("limit",)),
+    "graft_refused_total": Figure("counter", "Refused for too much: requests or tokens of a key (429), body (413), url, headers (414, 431), slow (408), busy, connections or closing (503); disconnected: unheard, unread", ("limit",)),
     "graft_upstream_errors_total": Figure("counter", "Answers of models that were errors, by deployment", ("deployment", "kind")),
     "graft_upstream_retries_total": Figure("counter", "Times that a model was asked again", ("model",)),
     "graft_upstream_fallbacks_total": Figure("counter", "Requests that another model answered", ("model", "to")),

@@ -1,4 +1,4 @@
-"""A served Graft with one model on each lane, to be attacked: fixture `fort`."""
+"""Servers to be attacked: `fort` has one model on each lane, `hurried` has narrow bounds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,21 @@ import pytest
 from tests.doubles.running import UpstreamDouble
 from tests.doubles.served import UPSTREAM_KEY, Served, serving
 
+BOUNDS = {
+    "max_body_mb": 1,
+    "max_bodies_mb": 3,
+    "max_messages": 50,
+    "max_tools": 4,
+    "max_images": 3,
+    "max_url_kb": 1,
+    "max_headers": 20,
+    "max_headers_kb": 4,
+    "max_connections": 12,
+    "head_s": 0.5,
+    "body_s": 0.5,
+    "unread_s": 1.0,
+    "max_at_once": 6,
+}
 LANES = ("native", "raw", "litellm")
 
 
@@ -80,3 +95,11 @@ def fort(fort_process: tuple[Served, httpx.Client], upstream: UpstreamDouble) ->
 @pytest.fixture(params=LANES)
 def lane(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def hurried(tmp_path_factory: pytest.TempPathFactory, upstream_process: UpstreamDouble) -> Iterator[Served]:
+    settings = {"server": BOUNDS, "routing": {"policy": "follow"}, "upstream": {"stream_s": 6.0}}
+    with serving(tmp_path_factory.mktemp("hurried"), upstream_process, settings) as graft:
+        graft.key("keeper")
+        yield graft

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -15,32 +14,9 @@ import pytest
 
 from tests.attacks.wire import answered, connected, refusal, request
 from tests.doubles.running import UpstreamDouble
-from tests.doubles.served import Served, serving
+from tests.doubles.served import Served
 
-BOUNDS = {
-    "max_body_mb": 1,
-    "max_bodies_mb": 3,
-    "max_messages": 50,
-    "max_tools": 4,
-    "max_images": 3,
-    "max_url_kb": 1,
-    "max_headers": 20,
-    "max_headers_kb": 4,
-    "max_connections": 12,
-    "head_s": 0.5,
-    "body_s": 0.5,
-    "unread_s": 1.0,
-    "max_at_once": 6,
-}
 HELLO = [{"role": "user", "content": "Hello"}]
-
-
-@pytest.fixture(scope="module")
-def hurried(tmp_path_factory: pytest.TempPathFactory, upstream_process: UpstreamDouble) -> Iterator[Served]:
-    settings = {"server": BOUNDS, "routing": {"policy": "follow"}, "upstream": {"stream_s": 6.0}}
-    with serving(tmp_path_factory.mktemp("hurried"), upstream_process, settings) as graft:
-        graft.key("keeper")
-        yield graft
 
 
 def chat(key: str, body: dict[str, Any] | bytes, **headers: str) -> bytes:

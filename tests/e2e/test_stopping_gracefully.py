@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import openai
 import pytest
 
+from tests.attacks.wire import connected, request
 from tests.doubles.running import UpstreamDouble
 from tests.doubles.served import UPSTREAM_KEY, Served
 
@@ -86,6 +88,17 @@ async def ended(served: Served) -> None:
     served._process = None
 
 
+def check_ended(served: Served, lines: list[str]) -> None:
+    """A stream was ended with an event that says why, and the log tells of no failure."""
+    *_, last = [line for line in lines if line]
+    error = json.loads(last.removeprefix("data: "))["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert (error["type"], "was stopped" in error["message"]) == ("server_error", True)
+    assert "Traceback" not in served.log()
+    assert "ASGI" not in served.log()
+    assert "error=Stopped" in served.log()
+
+
 def is_refused(url: str) -> bool:
     at = urlsplit(url)
     with socket.socket() as probe:
@@ -127,9 +140,8 @@ async def test_what_outlasts_the_grace_period_is_stored_as_it_stands(tmp_path: P
             await ended(served)
             refused = await plain
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-            with pytest.raises(httpx.TransportError):
-                await reading.rest()
-        assert "data: [DONE]" not in reading.lines
+            await reading.rest()
+        check_ended(served, reading.lines)
         told = states(served)
         assert told[0] == ("user", "whole", "Tell me of weirs.")
         (reply,) = [(state, text) for role, state, text in told if role == "assistant"]
@@ -155,8 +167,8 @@ async def test_a_second_signal_ends_the_wait_and_still_stores(
             assert served._process.poll() is None
             served._process.send_signal(signal.SIGTERM)
             await ended(served)
-            with pytest.raises(httpx.TransportError):
-                await reading.rest()
+            await reading.rest()
+        check_ended(served, reading.lines)
         assert [(role, state) for role, state, _ in states(served)] == [("user", "whole"), ("assistant", "interrupted")]
         assert served.violations() == []
 
@@ -177,4 +189,35 @@ async def test_workers_finish_what_they_answer(tmp_path: Path, upstream: Upstrea
                 assert [line for line in await reading.rest() if line][-1] == "data: [DONE]"
         await ended(served)
         assert {state for _, state, _ in states(served)} == {"whole"}
+        assert served.violations() == []
+
+
+async def test_openais_client_is_told_and_does_not_take_the_answer_for_whole(
+    tmp_path: Path, upstream: UpstreamDouble
+) -> None:
+    upstream.script({"do": "gate", "name": "never ends"})
+    with started(tmp_path, upstream, grace_s=0.1) as served:
+        async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key="any", max_retries=0) as client:
+            upstream.release("never ends", 3)
+            stream = await client.chat.completions.create(**body("Tell me of weirs."))
+            received = [await anext(stream)]
+            served._process.send_signal(signal.SIGTERM)
+            with pytest.raises(openai.APIError, match="was stopped"):
+                received += [chunk async for chunk in stream]
+        await ended(served)
+        assert {choice.finish_reason for chunk in received for choice in chunk.choices} == {None}
+        assert [state for _, state, _ in states(served)] == ["whole", "interrupted"]
+
+
+async def test_who_reads_nothing_does_not_hold_up_the_end(tmp_path: Path, upstream: UpstreamDouble) -> None:
+    upstream.script({"do": "flood", "kb": 64})
+    with started(tmp_path, upstream, grace_s=0.1) as served:
+        with connected(served.url, receive_buffer=4096) as raw:
+            raw.send(request("/v1/chat/completions", json.dumps(body("Tell me of floods.")).encode()))
+            await upstream.began()
+            raw.head()
+            served._process.send_signal(signal.SIGTERM)
+            await ended(served)
+        assert [state for _, state, _ in states(served)] == ["whole", "interrupted"]
+        assert "Traceback" not in served.log()
         assert served.violations() == []

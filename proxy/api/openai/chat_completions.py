@@ -59,7 +59,7 @@ def handler(
         turn = _turn(request.headers, body, models, hints, most)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         permit = gatekeeper.admit(request, caller)
-        answer = await chat.answer(turn, caller)
+        answer = await chat.answer(turn, caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}
         if dropped:
             headers["x-graft-dropped"] = header_names(dropped)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -43,7 +44,8 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
         model = alone(_checked(kind, body), models.names())
         permit = gatekeeper.admit(request, caller)
         current.get().model = model
-        return body, await forwarding.forward(kind, model, body), permit
+        answer = await forwarding.forward(kind, model, body)
+        return body, replace(answer, pieces=permit.guest.kept(answer.pieces)), permit
 
     @post("/embeddings", status_code=200)
     async def create_embedding(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -83,7 +83,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         turn = await reanswer.question_of(store, caller.user_id, NodeId(node_id))
         wish = await again.wish(caller, turn, data)
         permit = admit()
-        answer = await chat.answer_again(wish, caller)
+        answer = await chat.answer_again(wish, caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}
         if wish.stream:
             return streamed(answer, headers, permit)
@@ -144,7 +144,7 @@ class Again:
         permit = admit()
         await self._store.move(caller.user_id, turn.first.id, parent, why)
         there = await reanswer.turn_around(self._store, caller.user_id, turn.asked[-1].id)
-        answer = await self._chat.answer_again(replace(wish, turn=there), caller)
+        answer = await self._chat.answer_again(replace(wish, turn=there), caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}
         if wish.stream:
             return streamed(answer, headers, permit)

@@ -96,7 +96,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         turn = await _turn(store, caller, tree, data, models)
         fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         permit = admit()
-        answer = await chat.answer(turn, caller)
+        answer = await chat.answer(turn, caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}
         if data.stream:
             return streamed(answer, headers, permit)

@@ -44,7 +44,7 @@ async def asked_before(store: TreeStore, request: Request, body: Hash) -> tuple[
         pause_s = min(2 * pause_s, LAST_LOOK_S)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Running:
     """A request that is being answered."""
 
@@ -52,6 +52,8 @@ class Running:
     mark: str
     whole: asyncio.Future[bool]
     """Whether it ended in a whole answer."""
+    waiting: int = 0
+    """The same requests that wait for it."""
 
 
 async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cursor) -> tuple[KnownTurn, Cursor]:
@@ -110,8 +112,12 @@ class Retries:
         When it returns False the caller must `begin` before its next await.
         """
         while (running := self._running.get((user_id, mark))) is not None:
-            if await asyncio.shield(running.whole):
-                return True
+            running.waiting += 1
+            try:
+                if await asyncio.shield(running.whole):
+                    return True
+            finally:
+                running.waiting -= 1
         return False
 
     def begin(self, user_id: str, mark: str) -> Running:

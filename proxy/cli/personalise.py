@@ -29,6 +29,8 @@ def personalise(config_file: str | None, user_id: UserId, out: Path | None, benc
     from proxy.routing.decision import Weights
     from proxy.routing.embedder import embedder
     from proxy.routing.learn import personal
+    from proxy.routing.learn.cache import Remembering
+    from proxy.routing.learn.guard import guard
     from proxy.routing.personal import file_for
 
     routing = load(config_file).routing
@@ -37,19 +39,22 @@ def personalise(config_file: str | None, user_id: UserId, out: Path | None, benc
     corrected, rest = with_store(config_file, lambda store: _turns(store, user_id))
     if not corrected:
         raise InvalidRequest(f"{user_id!r} has corrected nothing yet: there is nothing to learn from.")
-    console, vectors, weights = Console(), embedder(routing.embedder), Weights.shipped(routing.embedder)
-    holding = rest if bench is None else read_cases(bench / "cases.jsonl", "core")
+    console, vectors, weights = Console(), Remembering(embedder(routing.embedder)), Weights.shipped(routing.embedder)
+    holding = {"other turns of this user": rest, "turns that come with Graft": guard()}
+    if bench is not None:
+        holding["benchmark cases"] = read_cases(bench / "cases.jsonl", "core")
+    holding = {name: cases for name, cases in holding.items() if cases}
     with console.status("Measuring"):
         seen = personal.see(corrected, vectors, weights)
-        held = personal.see(holding, vectors, weights) if holding else None
+        held = [personal.see(cases, vectors, weights) for cases in holding.values()]
         fitted = personal.fit(user_id, seen, held, weights)
     file = out or Path(str(routing.personal)) / file_for(user_id)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(fitted.personal.flat(), separators=(",", ":")) + "\n", encoding="utf-8")
-    name = "other turns of this user" if bench is None else "benchmark cases"
-    lines = [
-        (f"{len(corrected)} corrected turns", fitted.corrections),
-        (f"{len(holding)} {name}, mean over kinds", fitted.held),
+    lines = [(f"{len(corrected)} corrected turns", fitted.corrections)]
+    lines += [
+        (f"{len(cases)} {name}, mean over kinds", account)
+        for (name, cases), account in zip(holding.items(), fitted.held, strict=True)
     ]
     for what, (before, after) in lines:
         console.print(f"Right of {what}: {before:.1f} % before, {after:.1f} % after.", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from proxy.routing.evidence import COLUMNS
 from proxy.routing.grove import TreeModel
 from proxy.routing.learn import personal as learning
 from proxy.routing.learn.cache import Remembering
+from proxy.routing.learn.guard import guard
 from proxy.routing.learn.personal import MARGIN, Seen, fit, see
 from proxy.routing.learn.verdicts import Verdicts
 
@@ -71,7 +73,7 @@ def test_repeated_corrections_change_where_later_turns_of_that_kind_go(vectors: 
     wanted = None if before is not None else NodeId("a1")
     weights = Weights.shipped("minilm")
     corrected = see([case(turn, wanted) for turn in ALIKE * 2], vectors, weights)
-    fitted = fit(ADA, corrected, None, weights)
+    fitted = fit(ADA, corrected, [], weights)
     shifts = {ADA: fitted.personal}
     assert place(vectors, LATER, shifts) == wanted
     assert fitted.corrections[1] > fitted.corrections[0]
@@ -91,8 +93,49 @@ def test_what_must_hold_loses_no_more_than_the_margin():
     weights = Weights.shipped("minilm")
     holding = seen([NEW] * 20 + [CONTINUE] * 20, rows, [[0.3, 0, 0.7, 0]] * 20 + [[0.6, 0, 0.4, 0]] * 20)
     corrected = seen([CONTINUE] * 10, rows[:10], [[0.3, 0, 0.7, 0]] * 10)  # against what holds, on the very same turns
-    fitted = fit(ADA, corrected, holding, weights)
-    assert fitted.held[1] >= fitted.held[0] - MARGIN
+    fitted = fit(ADA, corrected, [holding], weights)
+    [(before, after)] = fitted.held
+    assert after >= before - MARGIN
+
+
+def test_each_set_that_must_hold_does_so_by_itself():
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(40, len(COLUMNS) + 1)) / 13
+    weights = Weights.shipped("minilm")
+    against = seen([NEW] * 10, rows[:10], [[0.3, 0, 0.7, 0]] * 10)
+    many = seen([CONTINUE] * 400, np.tile(rows, (10, 1)), [[0.9, 0, 0.1, 0]] * 400)
+    corrected = seen([CONTINUE] * 10, rows[:10], [[0.3, 0, 0.7, 0]] * 10)
+    assert fit(ADA, corrected, [many], weights).corrections[1] > 50
+    guarded = fit(ADA, corrected, [many, against], weights)
+    assert [after >= before - MARGIN for before, after in guarded.held] == [True, True]
+
+
+def test_what_comes_with_the_package_guards_a_user_who_never_let_a_turn_stand(vectors: Remembering):
+    weights = Weights.shipped("minilm")
+    cases = guard()
+    held = see(cases, vectors, weights)
+    stays = [one for one in cases if one.kind == "continue"]
+    torn = [replace(one, kind="new", gold=(None,), gold_branch=frozenset([None])) for one in stays]
+    corrected = see(torn * 4, vectors, weights)  # a user who takes everything apart
+    free = fit(ADA, corrected, [], weights)
+    lost = held.right(weights).mean() - held.right(weights, free.personal.shift).mean()
+    assert lost > 0.05
+    fitted = fit(ADA, corrected, [held], weights)
+    [(before, after)] = fitted.held
+    assert after >= before - MARGIN
+
+
+def test_the_guard_is_placed_well_by_the_shipped_weights_and_every_turn_has_its_place(vectors: Remembering):
+    cases = guard()
+    assert {one.kind for one in cases} == {"continue", "return", "new", "fork"}
+    for one in cases:
+        ids = {node.id: node for node in one.history}
+        assert one.active in ids
+        assert all(gold is None or gold in ids for gold in one.gold)
+        assert (one.gold == (one.active,)) == (one.kind == "continue")
+    held = see(cases, vectors, Weights.shipped("minilm"))
+    right = held.right(Weights.shipped("minilm"))
+    assert right.mean() > 0.8
 
 
 def test_a_shift_is_bounded_and_gives_no_chance_to_what_has_none():
@@ -128,8 +171,6 @@ def test_a_shift_for_other_features_is_refused():
 
 
 def test_cases_without_an_active_node_are_left_out(vectors: Remembering):
-    from dataclasses import replace
-
     weights = Weights.shipped("minilm")
     assert len(see([case(LATER, None), replace(case(FAR, None), active=None)], vectors, weights).rows) == 1
     assert learning.MARGIN == 1.0

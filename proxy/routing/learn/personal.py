@@ -1,7 +1,8 @@
 """Fitting one user's shift to what that user corrected.
 
-Corrections pull, the user's other turns (which were let stand) and, where a folder of the benchmark is given, its cases hold; a ridge draws
-everything back to the shipped weights. Where more of what must hold is lost than a margin allows, the shift is halved until it does.
+Corrections pull; the user's other turns (which were let stand), the turns that come with the package (`guard`) and, where a folder of the
+benchmark is given, its cases hold; a ridge draws everything back to the shipped weights. Where more of any of what must hold is lost than a
+margin allows, the shift is halved until it is not, and is nothing at last.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ RIDGE = 0.3
 HOLDING = 0.3
 """Weight of all turns that hold together, beside one correction."""
 ROUNDS = 400
+LEAST = 1e-4
+"""A shift below it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Fitted:
     personal: Personal
     corrections: tuple[float, float]
     """Per cent of the corrected turns put right, before and after."""
-    held: tuple[float, float]
-    """Per cent of those that hold, mean over kinds."""
+    held: tuple[tuple[float, float], ...]
+    """The same of each set of turns that holds, mean over kinds."""
 
 
 def see(cases: Sequence[Case], embedder: Embedder, weights: Weights) -> Seen:
@@ -65,26 +68,33 @@ def see(cases: Sequence[Case], embedder: Embedder, weights: Weights) -> Seen:
     return Seen(verdicts(table, weighed, weights, np.arange(len(table))), scaled(weighed.rows, weights))
 
 
-def fit(user_id: UserId, corrected: Seen, holding: Seen | None, weights: Weights, margin: float = MARGIN) -> Fitted:
-    """A user's shift from corrected turns, and from turns that must stay what they are."""
-    parts = [corrected] if holding is None else [corrected, holding]
+def fit(user_id: UserId, corrected: Seen, holding: Sequence[Seen], weights: Weights, margin: float = MARGIN) -> Fitted:
+    """A user's shift from corrected turns, and from sets of turns that must stay what they are, each by itself."""
+    parts = [corrected, *holding]
     rows = np.concatenate([part.rows for part in parts])
     kinds = np.concatenate([part.told.kinds for part in parts])
     chances = np.concatenate([part.told.chances for part in parts])
     pulls = np.ones(len(corrected.rows))
-    held = np.zeros(0) if holding is None else np.full(len(holding.rows), HOLDING * len(pulls) / len(holding.rows))
+    must_hold = sum(len(part.rows) for part in holding)
+    held = np.full(must_hold, HOLDING * len(pulls) / max(1, must_hold))
     shift = _descend(rows, kinds, chances * weights.costs, np.concatenate([pulls, held]))
-    if holding is not None:
-        before = _mean(holding, holding.right(weights))
-        while _mean(holding, holding.right(weights, shift)) < before - margin and np.abs(shift).max() > 1e-4:
-            shift = np.asarray(shift / 2, np.float32)
-    account = [
-        (100 * float(np.mean(corrected.right(weights))), 100 * float(np.mean(corrected.right(weights, shift)))),
-        (100.0, 100.0)
-        if holding is None
-        else (_mean(holding, holding.right(weights)), _mean(holding, holding.right(weights, shift))),
-    ]
-    return Fitted(Personal(user_id, weights.embedder, shift), *account)
+    before = [_mean(part, part.right(weights)) for part in holding]
+
+    def loses(shift: Rows) -> bool:
+        return any(
+            _mean(part, part.right(weights, shift)) < was - margin for part, was in zip(holding, before, strict=True)
+        )
+
+    while loses(shift) and np.abs(shift).max() > LEAST:
+        shift = np.asarray(shift / 2, np.float32)
+    if loses(shift):
+        shift = np.zeros_like(shift)
+    after = [_mean(part, part.right(weights, shift)) for part in holding]
+    corrections = (
+        100 * float(np.mean(corrected.right(weights))),
+        100 * float(np.mean(corrected.right(weights, shift))),
+    )
+    return Fitted(Personal(user_id, weights.embedder, shift), corrections, tuple(zip(before, after, strict=True)))
 
 
 def shifted(chances: Rows, rows: Rows, shift: Rows) -> Rows:

@@ -8,12 +8,14 @@ further requests are told to come back, and those that are complete go on.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from litestar import Request
 from litestar.types import Receive
 
-from proxy.errors import Overloaded, TooSlow
+from proxy.errors import InvalidRequest, Overloaded, RequestTooLarge, TooSlow
 
 _RETRY_S: Final = 1.0
 
@@ -82,3 +84,21 @@ class Arriving:
         """The request is over, and its body with it."""
         self._held.bytes -= self._own
         self._own = 0
+
+
+async def body_of(request: Request[Any, Any, Any]) -> bytes:
+    """All of a body. Raises RequestTooLarge, and InvalidRequest where it does not come whole."""
+    most_bytes = request.route_handler.resolve_request_max_body_size() or math.inf
+    announced = request.headers.get("content-length", "")
+    parts, size = list[bytes](), 0
+    more, too_large = True, announced.isdecimal() and int(announced) > most_bytes
+    while more and not too_large:
+        message: Any = await request.receive()
+        if message["type"] != "http.request":
+            raise InvalidRequest("The client left before the body was complete.")
+        parts.append(message["body"])
+        size += len(message["body"])
+        more, too_large = message["more_body"], size > most_bytes
+    if too_large:
+        raise RequestTooLarge("The request body is larger than this server takes (server.max_body_mb).")
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -125,19 +125,20 @@ class Gatekeeper:
             Forbidden: A server without keys was called from elsewhere than this machine.
             InvalidRequest: A body that is not declared as JSON.
         """
+        headers = request.headers
         if request.method in ("POST", "PUT", "PATCH"):
-            _demand_json(request.headers)
+            _demand_json(headers)
         if not await self._has_keys():
-            demand_loopback(request.headers, self._origins)
+            demand_loopback(headers, self._origins)
             return _noted(LOCAL)
-        key = await self._key(_bearer(request.headers))
+        key = await self._key(_bearer(headers))
         if self._meter.limits(key.limits):
             request.scope["state"][LIMITS] = partial(self._meter.left, key.id, key.limits)
         if key.kind == "person":
             return _noted(
                 Caller(key.user_id, key.id, "person", key.policy, honours_store=key.honours_store, limits=key.limits)
             )
-        sub_user = self._sub_user(request.headers, body or {})
+        sub_user = self._sub_user(headers, body or {})
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
         return _noted(Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits))
 

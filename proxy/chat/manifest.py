@@ -1,8 +1,8 @@
 """What was sent, kept so that it can be told again word for word, without keeping it twice.
 
 A message of the path is kept as the number of its node, one of the new turn as its place in the turn, the client's only system message as the
-system text that stands with the turn; whatever else was sent (zones, summaries, messages that no node holds) is kept as it was, compressed.
-Pictures that Graft placed are kept by their ids. So what is deleted is gone from here too.
+system text that stands with the turn; whatever else was sent (zones, summaries, messages that no node holds) is kept as it was,
+compressed where it is long. Pictures that Graft placed are kept by their ids. So what is deleted is gone from here too.
 
 Under `follow` what was sent is the client's own list. What of it was recognised is kept as the path to the last such message: it is told as
 stored, which may differ in white space from what the client sent.
@@ -29,6 +29,8 @@ REMOVED = {"type": "text", "text": "(an image that was removed since)"}
 GONE: Wire = {"role": "user", "content": "(a message that was deleted since)"}
 LEVEL = 1
 """Of compression: what is kept is short, and the road waits for it."""
+SHORT = 512
+"""Bytes up to which nothing is compressed: there, getting ready to takes longer than all the rest."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -64,8 +66,9 @@ def manifest(request: Request, prepared: Prepared, new: Mapping[int, int], *, wi
     system = request.turn.system
     alone = system[0] if with_system and len(system) == 1 and set(system[0].wire) == {"role", "content"} else None
     items: list[Item] = []
-    last = 0
-    for line in _followed(prepared, items):
+    lines, last = prepared.context.lines, 0
+    first, run = (0, 0) if prepared.draft is not None else _followed(lines)
+    for line in (*lines[:first], *lines[first + run :]):
         if line.is_stored and line.node_id in seqs:
             items.append(seqs[line.node_id] - last)
             last = seqs[line.node_id]
@@ -77,31 +80,24 @@ def manifest(request: Request, prepared: Prepared, new: Mapping[int, int], *, wi
             items.append({"wire": GONE})
         else:
             items.append({"wire": _without_bytes(line.message.wire, pictures)})
-    return zlib.compress(_spelt(items), LEVEL)
+    if run:
+        items.insert(first, {"path": lines[first + run - 1].node_id, "messages": run})
+    told = _spelt(items)
+    return zlib.compress(told, LEVEL) if len(told) > SHORT else told
 
 
-def _followed(prepared: Prepared, items: list[Item]) -> Sequence[Line]:
-    """The lines that are to be kept one by one: under `follow`, those behind the last one that was recognised."""
-    lines = prepared.context.lines
-    if prepared.draft is not None:
-        return lines
-    known = [i for i, line in enumerate(lines) if line.node_id is not None and line.kind == "client"]
-    plain = [i for i, line in enumerate(lines) if line.kind == "client"]
+def _followed(lines: Sequence[Line]) -> tuple[int, int]:
+    """Under `follow`: where the messages that were recognised begin, and how many there are in a row; none where they are fewer than two."""
+    first = next((i for i, line in enumerate(lines) if line.kind == "client"), 0)
     run = 0
-    while run < len(known) and known[run] == plain[run]:
+    while first + run < len(lines) and lines[first + run].kind == "client" and lines[first + run].node_id is not None:
         run += 1
-    placed = any(line.kind == "node zone" for line in lines)
-    if run < 2 or placed or known[run - 1] - known[0] != run - 1:
-        return lines
-    first, end = known[0], known[run - 1]
-    items += [{"wire": GONE if id(line.message) in prepared.buried else line.message.wire} for line in lines[:first]]
-    items.append({"path": lines[end].node_id, "messages": run})
-    return lines[end + 1 :]
+    return (first, run) if run > 1 and not any(line.kind == "node zone" for line in lines) else (0, 0)
 
 
 def parsed(kept: bytes) -> list[Item]:
     """A manifest that was kept."""
-    return cast("list[Item]", _decode(zlib.decompress(kept)))
+    return cast("list[Item]", _decode(kept if kept.startswith(b"[") else zlib.decompress(kept)))
 
 
 def numbers(items: Sequence[Item]) -> list[int]:

@@ -26,6 +26,9 @@ from proxy.domain.ports import TreeStore, TurnRouter
 from proxy.domain.tree import DEFAULT_TREE, ROOT, Node, NodeId, Tree, UserId
 from proxy.domain.turn import Caller, Turn
 
+PLACING = ("auto", "shadow")
+"""Policies under which the router is asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policies:
@@ -41,19 +44,28 @@ def policy_of(turn: Turn, caller: Caller, defaults: Policies, profile: Profile |
     A client's profile speaks where the default would place: a key's own policy is the word of whoever gave out the key. What a key
     lets its clients keep out of the tree (`store: false`) is answered and not stored.
     """
-    if caller.honours_store and turn.options.get("store") is False:
+    if _unkept(turn, caller):
         return "off"
-    default: Policy = defaults.person if caller.kind == "person" else "follow"
+    default = _default(caller, defaults)
     if profile is not None and default == "auto":
         default = profile.policy
     policy = turn.policy or caller.policy or default
-    return "follow" if policy in ("auto", "shadow") and not caller.named else policy
+    return "follow" if policy in PLACING and not caller.named else policy
 
 
 def ever_placed(turn: Turn, caller: Caller, defaults: Policies) -> bool:
     """Whether this turn, or others that come under its key, are placed: only then is what the router derives ever read."""
-    policies = (policy_of(turn, caller, defaults), policy_of(replace(turn, policy=None), caller, defaults))
-    return any(policy in ("auto", "shadow") for policy in policies)
+    if not caller.named or _unkept(turn, caller):
+        return False
+    return turn.policy in PLACING or (caller.policy or _default(caller, defaults)) in PLACING
+
+
+def _unkept(turn: Turn, caller: Caller) -> bool:
+    return caller.honours_store and turn.options.get("store") is False
+
+
+def _default(caller: Caller, defaults: Policies) -> Policy:
+    return defaults.person if caller.kind == "person" else "follow"
 
 
 async def tree_for(store: TreeStore, user_id: UserId, turn: Turn, cursor: Cursor, pin: Node | None) -> Tree:

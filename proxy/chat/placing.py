@@ -12,7 +12,7 @@ from proxy.chat.record import Tasks
 from proxy.chat.request import Request
 from proxy.chat.typed import commands, offer
 from proxy.chat.typed.offer import Between, Offer
-from proxy.chat.typed.steering import Steered, waypoint
+from proxy.chat.typed.steering import Steered, may_be_sent, waypoint
 from proxy.domain.placement import Attachment, Fresh, Route
 from proxy.domain.ports import TurnRouter
 from proxy.domain.tree import DEFAULT_TREE, CallId, NodeId, Tree
@@ -75,7 +75,8 @@ class Placing:
             first = await self._first_of_turn(request, cursor, known.asked_again.id)
             route: Route = "follow" if request.policy in ("follow", "shadow") else "continue"
             return Attachment(first, route, "the same turn again: another reply", confidence=1.0, scorer="none")
-        if place.undecided(request, cursor, known) and (to := await waypoint(self._store, request, tree, cursor)):
+        steered = may_be_sent(request, cursor) and place.undecided(request, cursor, known)
+        if steered and (to := await waypoint(self._store, request, tree, cursor)):
             await self._store.reached(request.user.id, request.caller.key_id, request.turn.hint)
             return commands.pinned(to)
         if (attachment := place.settled(request, cursor, known)) is not None:

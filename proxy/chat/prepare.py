@@ -17,7 +17,7 @@ from proxy.context.compose import Context, Draft, Window, compose, uncounted, ve
 from proxy.context.tokens import most
 from proxy.context.zones import ZonesAs
 from proxy.domain import fingerprint
-from proxy.domain.message import said
+from proxy.domain.message import SYSTEM, said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption, TreeStore, Upstream
 from proxy.domain.tree import Node, NodeId, Tree
@@ -172,24 +172,22 @@ class Preparation:
         commands = cursor.commands
         asked = {i for i in commands if request.transcript.said[i].role == "user"}
         gone = {i for i in commands if i not in asked or i + 1 in commands}
-        messages = without(request.turn.messages, gone)
-        standing = await self._store.standing(
-            tree.user_id, tree.id, list(cursor.nodes.values()), request.turn.personality
-        )
-        numbers = iter(i for i in range(len(request.turn.said)) if i not in gone)
+        turn = request.turn
+        messages = without(turn.messages, gone)
+        standing = await self._store.standing(tree.user_id, tree.id, list(cursor.nodes.values()), turn.personality)
+        numbers = iter(i for i in range(len(turn.said)) if i not in gone)
         nodes = {
             at: cursor.nodes[number]
             for at, message in enumerate(messages)
-            if not message.is_system and (number := next(numbers)) in cursor.nodes
+            if message.wire["role"] not in SYSTEM and (number := next(numbers)) in cursor.nodes
         }
-        if standing.system_prompt and not request.turn.system:
+        if standing.system_prompt and not turn.system:
             messages.insert(0, said("system", standing.system_prompt))
             nodes = {at + 1: node_id for at, node_id in nodes.items()}
-        lines = verbatim(messages, standing.pieces, self._zones(request.turn.model), nodes)
-        context = Context(lines, sum(line.tokens for line in lines), (), 0)
+        lines = verbatim(messages, standing.pieces, self._zones(turn.model), nodes)
+        context = Context(lines, sum([line.tokens for line in lines]), (), 0)
         names = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
-        said_again = request.turn.said
-        buried = frozenset(id(said_again[i]) for i in cursor.skipped - cursor.commands if i < len(said_again))
+        buried = frozenset(id(turn.said[i]) for i in cursor.skipped - cursor.commands if i < len(turn.said))
         return Prepared(attachment, None, context, list(names), standing.pieces, buried)
 
     def _zones(self, model: str) -> ZonesAs:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Any
 
 from proxy.chat.request import Request
 from proxy.context.compose import Context, Draft, Window, compose
@@ -21,6 +23,7 @@ TIGHTER = 0.5
 """Share of what was sent that is tried once more when the upstream says that it was too long."""
 
 _RECEIPT = tuple(part.name for part in fields(Receipt))
+_values = attrgetter(*_RECEIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,42 +69,41 @@ class Prepared:
 
     def receipt(self, request: Request, tree: Tree, reply_id: NodeId) -> Receipt:
         """The account of the request."""
-        bare = Receipt(
+        return Receipt(
             tree=tree.name,
             node_id=reply_id,
             parent_id=self.attachment.parent_id,
             route=self.attachment.route,
             confidence=self.attachment.confidence,
             reason=self.attachment.reason,
-            sent_tokens=0,
-            saved_tokens=0,
-            context_from=(),
             unsure=self.attachment.unsure,
             overhead_ms=round((time.perf_counter() - request.started) * 1000, 2),
             stages_ms=request.stages.told(),
+            **self._held(estimate_all(request.turn.messages)),
         )
-        return self.account(bare, estimate_all(request.turn.messages))
 
     def account(self, receipt: Receipt, linear_tokens: int) -> Receipt:
         """A receipt that says what this context holds, against the history that the client sent again."""
+        return replace(receipt, **self._held(linear_tokens))
+
+    def _held(self, linear_tokens: int) -> dict[str, Any]:
         context = self.context
-        return replace(
-            receipt,
-            sent_tokens=context.tokens,
-            saved_tokens=max(0, linear_tokens - context.tokens),
-            context_from=list(self.said_in),
-            left_out=context.left_out,
-            summarised=context.summarised,
-            summary_id=context.summary.id if context.summary else None,
-            budget_tokens=context.budget_tokens,
-            linear_tokens=linear_tokens,
-            parts=self.parts,
-        )
+        return {
+            "sent_tokens": context.tokens,
+            "saved_tokens": max(0, linear_tokens - context.tokens),
+            "context_from": list(self.said_in),
+            "left_out": context.left_out,
+            "summarised": context.summarised,
+            "summary_id": context.summary.id if context.summary else None,
+            "budget_tokens": context.budget_tokens,
+            "linear_tokens": linear_tokens,
+            "parts": self.parts,
+        }
 
 
 def kept(receipt: Receipt, extra: Mapping[str, object]) -> Wire:
     """A receipt as it is kept with its call, beside what was learnt when the call had ended."""
-    return {**{name: getattr(receipt, name) for name in _RECEIPT}, **extra}
+    return {**dict(zip(_RECEIPT, _values(receipt), strict=True)), **extra}
 
 
 def receipt_of(wire: Wire) -> Receipt:

@@ -38,6 +38,11 @@ class Transcript:
     links: Sequence[Link]
     """One a message."""
     prefill: Message | None
+    turn_from: int = field(init=False)
+    """Index of the first message behind the last reply that something was said to."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turn_from", _turn_from(self.said))
 
     @property
     def asks(self) -> bool:
@@ -50,16 +55,6 @@ class Transcript:
         return all(message.role == "user" for message in self.said)
 
     @property
-    def turn_from(self) -> int:
-        """Index of the first message behind the last reply that something was said to."""
-        index = len(self.said)
-        while index and self.said[index - 1].role == "assistant":
-            index -= 1
-        while index and self.said[index - 1].role != "assistant":
-            index -= 1
-        return index
-
-    @property
     def greeted(self) -> bool:
         """Whether all that stands before the turn is how the assistant began."""
         return self.turn_from > 0 and all(message.role == "assistant" for message in self.said[: self.turn_from])
@@ -68,6 +63,15 @@ class Transcript:
     def loops(self) -> bool:
         """Whether the turn goes on with results of tools that a reply in this history called."""
         return self.turn_from > 0 and self.said[self.turn_from].role in ("tool", "function")
+
+
+def _turn_from(said: Sequence[Message]) -> int:
+    index = len(said)
+    while index and said[index - 1].role == "assistant":
+        index -= 1
+    while index and said[index - 1].role != "assistant":
+        index -= 1
+    return index
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,8 +217,8 @@ class Road:
         newest = estimate_all(turn_messages(request.turn, request.transcript.turn_from))
         asked = asking.served.model or request.turn.model  # another model may have stood in, at its own price
         prices = Prices(self._upstream.price(asked), scorer, asking.prepared.attachment, newest)
-        receipt = replace(asking.receipt, answered_by=asking.served.deployment or None)
-        return kept(receipt, bill(receipt, usage, prices))
+        learnt = {"answered_by": asking.served.deployment or None, **bill(asking.receipt, usage, prices)}
+        return kept(asking.receipt, learnt)
 
     def _warm(self, request: Request, tree: Tree) -> None:
         """What the router derives from text costs far more than a request: not for those who always follow."""

@@ -26,7 +26,7 @@ from proxy.context.pairs import whole_pairs
 from proxy.context.tokens import BYTES_A_TOKEN, estimate, most
 from proxy.context.wording import at_head, lean, without_images
 from proxy.context.zones import ZonesAs
-from proxy.domain.message import Message, said
+from proxy.domain.message import SYSTEM, Message, said
 from proxy.domain.summary import Cut, Shortened, Summary
 from proxy.domain.tree import Node, NodeId, turns
 from proxy.domain.zone import Piece
@@ -165,9 +165,11 @@ def verbatim(
     Args:
         nodes: Which of the messages are stored, by index: what hangs on a node stands behind it here too.
     """
-    split = next((i for i, message in enumerate(messages) if not message.is_system), len(messages))
+    split = next((i for i, message in enumerate(messages) if message.wire["role"] not in SYSTEM), len(messages))
     lines = zones.head(messages[:split], [piece for piece in standing if piece.node_id is None], zones_as)
     said_so_far = [(nodes.get(i), message) for i, message in enumerate(messages) if i >= split]
+    if not standing:
+        return [*lines, *(Line(message, "client", estimate(message), node_id) for node_id, message in said_so_far)]
     around = anchoring.around(said_so_far, standing, zones_as)
     for node_id, message in said_so_far:
         lines += around.before.get(node_id, ()) if node_id else ()

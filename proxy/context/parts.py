@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from proxy.context.lines import Line
 from proxy.context.tokens import MEDIA_TOKENS, rough
@@ -23,20 +23,32 @@ def parts_of(context: Context, pieces: Sequence[Piece], beside_tokens: int) -> l
     `marking` of all zones is a part of its own. What stands beside the messages is `tools`.
     """
     zones = [part for piece in pieces if (part := _zone(piece)) is not None]
-    placed = sum(line.tokens if line.placed else line.placed_tokens for line in context.lines if line.kind != "summary")
-    marking = placed - sum(tokens for _, tokens in zones)
-    parts = _said(context.lines, "system") + [part for part, _ in zones]
-    if zones and marking > 0:
-        parts.append({"kind": "marking", "messages": 0, "tokens": marking})
+    said = _said(context.lines)
+    parts: list[Wire] = [said["system"]] if "system" in said else []
+    if zones:
+        parts += [part for part, _ in zones]
+        if (marking := _placed(context.lines) - sum(tokens for _, tokens in zones)) > 0:
+            parts.append({"kind": "marking", "messages": 0, "tokens": marking})
     if beside_tokens:
         parts.append({"kind": "tools", "messages": 0, "tokens": beside_tokens})
-    return parts + [part for kind in _SAID for part in _said(context.lines, kind)]
+    return parts + [said[kind] for kind in _SAID if kind in said]
 
 
-def _said(lines: Sequence[Line], kind: str) -> list[Wire]:
-    of_kind = [line for line in lines if line.kind == kind]
-    tokens = sum(line.tokens - line.placed_tokens for line in of_kind)
-    return [{"kind": kind, "messages": len(of_kind), "tokens": tokens}] if of_kind else []
+def _said(lines: Sequence[Line]) -> dict[str, Wire]:
+    """Each kind of line that is there."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        part = found.get(line.kind)
+        if part is None:
+            part = found[line.kind] = {"kind": line.kind, "messages": 0, "tokens": 0}
+        part["messages"] += 1
+        part["tokens"] += line.tokens - line.placed_tokens
+    return cast("dict[str, Wire]", found)
+
+
+def _placed(lines: Sequence[Line]) -> int:
+    """Tokens that Graft placed, but for summaries."""
+    return sum(line.tokens if line.placed else line.placed_tokens for line in lines if line.kind != "summary")
 
 
 def _zone(piece: Piece) -> tuple[Wire, int] | None:

@@ -23,6 +23,9 @@ Count = Callable[[str], int]
 
 def estimate(message: Message, text_tokens: int | None = None) -> int:
     """Roughly how many tokens one message takes; `text_tokens` says it exactly for its text."""
+    content = message.wire.get("content")
+    if text_tokens is None and type(content) is str and not message.wire.get("tool_calls"):  # most messages are
+        return FRAME_TOKENS + rough(content)
     if text_tokens is None:
         text_tokens = rough(message.text)
     calls = rough(canonical(list(message.tool_calls))) if message.tool_calls else 0
@@ -46,7 +49,7 @@ def estimate_all(messages: Iterable[Message]) -> int:
 
 def rough(text: str) -> int:
     """About how many tokens a text takes; never less than a quarter of what any tokenizer over bytes can make of it."""
-    return -(-most(text) // BYTES_A_TOKEN)
+    return -(-(len(text) if text.isascii() else most(text)) // BYTES_A_TOKEN)
 
 
 def most(text: str) -> int:

@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from proxy.domain.message import Message, Wire
+from proxy.domain.message import SYSTEM, Message, Wire
 from proxy.errors import InvalidRequest
 
 Hash = str
@@ -30,6 +30,7 @@ _UPDATE = 2_047
 _BESIDE = 600
 """Bytes that a message takes in a `Memo` beside its text."""
 
+_quoted = json.encoder.encode_basestring
 _canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 NOTHING: Hash = ""
@@ -64,7 +65,11 @@ def keyed(key: bytes, *parts: str | bytes) -> Hash:
 
 def exact(message: Message, key: bytes) -> Hash:
     """Identity: the whole message object, whatever the order of its keys."""
-    return keyed(key, "exact", canonical(message.wire))
+    wire = message.wire
+    content = wire.get("content")
+    if len(wire) == 2 and type(content) is str:  # nothing but role and content, as most messages are
+        return keyed(key, "exact", f'{{"content":{_quoted(content)},"role":{_quoted(str(wire["role"]))}}}')
+    return keyed(key, "exact", canonical(wire))
 
 
 def folded(message: Message, key: bytes) -> Hash:
@@ -83,20 +88,34 @@ class Memo:
         """`letters`: about how much text is kept, together with the room that each message takes beside it."""
         self._limit = letters // 2
         self._letters = 0
-        self._marks: dict[tuple[bytes, object, str, str], tuple[Hash, int]] = {}
+        self._marks: dict[tuple[bytes, object, object, str], tuple[Hash, int]] = {}
         self._links: dict[tuple[Hash, Hash, Hash], Link] = {}
         self._old_marks = self._marks
         self._old_links = self._links
 
-    def extend(self, link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
-        """The same as `extend`, sooner."""
-        mark, weight = self._mark(message, key)
-        at = (link.chain if link else NOTHING, assistants, mark)
-        known = self._links.get(at)
-        if known is None:
-            known = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)
-            self._links[at] = known
-        return known
+    def transcript(self, messages: Iterable[Message], key: bytes) -> list[Link]:
+        """The same as `transcript`, sooner."""
+        links: list[Link] = []
+        link: Link | None = None
+        chain = assistants = NOTHING
+        for message in messages:
+            wire = message.wire
+            role, content = wire["role"], wire.get("content")
+            if role in SYSTEM:
+                continue
+            # Most messages are nothing but role and content; they were here before, and cost two look-ups.
+            known = self._marks.get((key, role, content, "")) if len(wire) == 2 and type(content) is str else None
+            mark, weight = known or self._mark(message, key)
+            at = (chain, assistants, mark)
+            link = self._links.get(at) or self._link(at, link, message, key, weight)
+            chain, assistants = link.chain, link.assistants or assistants
+            links.append(link)
+        return links
+
+    def _link(self, at: tuple[Hash, Hash, Hash], link: Link | None, message: Message, key: bytes, weight: int) -> Link:
+        _, assistants, mark = at
+        made = self._links[at] = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)
+        return made
 
     def _mark(self, message: Message, key: bytes) -> tuple[Hash, int]:
         wire = message.wire
@@ -121,14 +140,15 @@ class Memo:
 
 def transcript(messages: Iterable[Message], key: bytes, memo: Memo | None = None) -> list[Link]:
     """One link a message, system and developer text left out."""
-    one_more = extend if memo is None else memo.extend
+    if memo is not None:
+        return memo.transcript(messages, key)
     links: list[Link] = []
     link: Link | None = None
     assistants = NOTHING
     for message in messages:
         if message.is_system:
             continue
-        link = one_more(link, assistants, message, key)
+        link = extend(link, assistants, message, key)
         assistants = link.assistants or assistants
         links.append(link)
     return links

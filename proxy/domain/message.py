@@ -17,6 +17,9 @@ from typing import Literal, cast
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 ROLES: tuple[Role, ...] = ("system", "developer", "user", "assistant", "tool", "function")
 
+SYSTEM = ("system", "developer")
+"""Roles of instructions: what they say is not something that was said in a conversation."""
+
 Wire = Mapping[str, object]
 """A JSON object in the client's own format; never changed in place."""
 
@@ -57,7 +60,7 @@ class Message:
     @property
     def is_system(self) -> bool:
         """System and developer text is the client's own instruction, not something that was said."""
-        return self.wire["role"] in ("system", "developer")
+        return self.wire["role"] in SYSTEM
 
 
 def said(role: Role, text: str) -> Message:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from proxy.domain.message import Message, Wire
+from proxy.domain.message import SYSTEM, Message, Wire
 from proxy.domain.placement import Policy
 from proxy.domain.tree import CallId, NodeId, TreeId, UserId
 
@@ -101,15 +101,18 @@ class Turn:
     client: Client = field(default_factory=Client)
     sender: str | None = None
     """Who says the last message, where that is told beside it; the model is not."""
+    said: list[Message] = field(init=False, repr=False, compare=False)
+    """The messages without system and developer text: what was said so far, oldest first."""
+    system: list[Message] = field(init=False, repr=False, compare=False)
+    """The others."""
 
-    @property
-    def said(self) -> list[Message]:
-        """The messages without system and developer text: what was said so far, oldest first."""
-        return [message for message in self.messages if not message.is_system]
-
-    @property
-    def system(self) -> list[Message]:
-        return [message for message in self.messages if message.is_system]
+    def __post_init__(self) -> None:
+        said: list[Message] = []
+        system: list[Message] = []
+        for message in self.messages:
+            (system if message.wire["role"] in SYSTEM else said).append(message)
+        object.__setattr__(self, "said", said)
+        object.__setattr__(self, "system", system)
 
 
 class Chunk(NamedTuple):

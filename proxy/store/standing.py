@@ -27,6 +27,17 @@ SAID_UNDER: Final = """
     ORDER BY p.key DESC LIMIT 1
 """
 
+ANYTHING: Final = """
+    SELECT t.system_prompt, t.personality IS NULL
+        AND NOT EXISTS (SELECT 1 FROM zones WHERE user_id = t.user_id AND tree_id IN ('', t.id))
+        AND NOT EXISTS (SELECT 1 FROM loads WHERE user_id = t.user_id AND tree_id IN ('', t.id))
+        AND NOT EXISTS (SELECT 1 FROM images WHERE user_id = t.user_id AND tree_id = t.id)
+        AND NOT EXISTS (SELECT 1 FROM images_off WHERE user_id = t.user_id AND tree_id = t.id)
+        AND NOT EXISTS (SELECT 1 FROM nodes WHERE tree_id = t.id AND personality IS NOT NULL)
+    FROM trees t WHERE t.user_id = ? AND t.id = ? AND t.deleted_at IS NULL
+"""
+"""A tree's own prompt, and whether that is all there is: so it is in most trees."""
+
 FEW: Final = 64
 """Where a tree's nodes have no more of something than this, a path is laid beside them instead of asking for each of its nodes."""
 HANGING: Final = {
@@ -40,6 +51,9 @@ def standing(
     db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, path: Sequence[NodeId], personality: str | None
 ) -> Standing:
     """See `ports.TreeStore.standing`; images come without their bytes. Raises NotFound."""
+    prompt, is_bare = db.execute(ANYTHING, (user_id, tree_id)).fetchone() or (None, False)
+    if is_bare and personality is None:
+        return Standing((), opened(db, "trees.system_prompt", prompt, tree_id))
     tree = tree_of(db, user_id, tree_id)
     named = personality or _said_under(db, tree, path)
     speaker = _speaker(db, tree, named)

@@ -18,8 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proxy.domain.message import Wire
-from proxy.upstream import fields
+from proxy.upstream import fields, messages
 from proxy.upstream.acting import acts
 from proxy.upstream.exchange import encoded
 from proxy.upstream.models import NATIVE_PROVIDERS, Model
@@ -95,6 +94,8 @@ class Endpoint:
     mapping: Mapping[str, Any] = field(repr=False)
     """Arguments that LiteLLM's mapping of options gets with every request; the configuration's defaults among them."""
     timeouts: Timeouts
+    keeps_texts: bool
+    """Whether messages of nothing but role and text are sent as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ def resolve(litellm: Any, model: Model, timeouts: Timeouts) -> Endpoint | None:
         supported=(frozenset(supported or ()) & (fields.CHAT_FIELDS | {"thinking"})) - {"metadata"},
         mapping=_mapping(given),
         timeouts=_timeouts(given, timeouts),
+        keeps_texts=messages.keeps_texts(litellm, config, name, params),
     )
 
 
@@ -203,22 +205,6 @@ def plan(litellm: Any, endpoint: Endpoint, options: Mapping[str, object], *, str
         of_messages=of_messages,
         dropped=tuple(dropped),
     )
-
-
-def body(endpoint: Endpoint, planned: Plan, messages: Sequence[Wire]) -> bytes:
-    """The whole body of one request; the messages stay as they are. Raises what LiteLLM raises."""
-    written: list[Any] = [
-        {name: _copied(value) for name, value in message.items() if value is not None} for message in messages
-    ]
-    written = endpoint.config.translate_developer_role_to_system_role(messages=written)
-    transformed = endpoint.config.transform_request(
-        model=endpoint.name,
-        messages=written,
-        optional_params=dict(planned.of_messages),
-        litellm_params=endpoint.params,
-        headers={},
-    )
-    return planned.head + encoded(transformed["messages"]) + planned.tail
 
 
 def _openai(
@@ -313,10 +299,3 @@ def _url(url: str) -> Any:
     import yarl  # noqa: PLC0415  # comes with aiohttp, as late as aiohttp
 
     return yarl.URL(url)
-
-
-def _copied(value: Any) -> Any:
-    """JSON of its own: LiteLLM rewrites messages in place for some providers, and these belong to the tree."""
-    if isinstance(value, dict):
-        return {name: _copied(inner) for name, inner in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value

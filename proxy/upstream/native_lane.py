@@ -19,7 +19,7 @@ import msgspec
 
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import ProxyError, UpstreamError
-from proxy.upstream import endpoint, exchange, failures, fields, library
+from proxy.upstream import endpoint, exchange, failures, fields, library, messages
 from proxy.upstream.endpoint import Endpoint, Plan
 from proxy.upstream.exchange import Outgoing
 from proxy.upstream.litellm_lane import LiteLLMLane
@@ -137,6 +137,6 @@ class _Plans:
 
 def _body(at: Endpoint, plan: Plan, model: Model, asked: Asked) -> bytes:
     try:
-        return endpoint.body(at, plan, asked.messages)
+        return messages.body(at, plan, asked.messages)
     except Exception as exc:  # noqa: BLE001  # a provider's configuration refuses a message
         raise failures.translate(exc, model) from None

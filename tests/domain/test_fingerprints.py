@@ -173,6 +173,11 @@ ANY_MESSAGE = st.one_of(
 )
 
 
+@given(ANY_MESSAGE)
+def test_identity_is_the_canonical_form_of_the_whole_message(one: Message) -> None:
+    assert exact(one, KEY) == fingerprint.keyed(KEY, "exact", fingerprint.canonical(one.wire))
+
+
 @given(st.lists(st.tuples(st.lists(ANY_MESSAGE, max_size=4), st.sampled_from([KEY, OTHER])), max_size=8))
 def test_what_was_hashed_before_is_the_same_when_it_is_remembered(chats: list[tuple[list[Message], bytes]]) -> None:
     roomy, tight = Memo(), Memo(letters=2_000)

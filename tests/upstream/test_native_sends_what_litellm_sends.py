@@ -272,6 +272,32 @@ async def test_the_request_is_the_same(recorder, provider, request_name, stream)
     assert by_graft_itself[-1] != (request_name in LEFT_TO_LITELLM.get(provider, ((), ""))[0])
 
 
+async def test_plain_texts_are_written_without_asking_the_library_again(recorder, monkeypatch):
+    base, seen, _ = recorder
+    litellm = await library.warm()
+    params = {"api_base": base, "api_key": "sk-same", "model": "openai/gpt-4o-mini"}
+    lanes = Lanes(models_from_list([{"model_name": "m", "litellm_params": params}], {}))
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    asked = []
+
+    async def ask(*more):
+        async for _ in lanes.ask(Asked("m", [*messages, *more], {}, stream=False)):
+            pass
+
+    try:
+        await ask()
+        writes = litellm.OpenAIGPTConfig.transform_request
+        noted = lambda self, *args, **named: asked.append(named) or writes(self, *args, **named)  # noqa: E731
+        monkeypatch.setattr(litellm.OpenAIGPTConfig, "transform_request", noted)
+        await ask()
+        assert not asked
+        await ask({"role": "assistant", "content": "Yes?", "refusal": None}, {"role": "user", "content": "Go on."})
+        assert len(asked) == 1
+    finally:
+        await lanes.close()
+    assert [len(request.body["messages"]) for request in seen] == [2, 2, 4]
+
+
 def headers_of(request):
     headers = {name.lower(): value for name, value in request.headers.items()}
     return {name: value for name, value in headers.items() if not name.startswith(tuple(OF_THE_LIBRARY))}

@@ -9,15 +9,16 @@ from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Request, Response, post
-from litestar.exceptions import ClientException
 from litestar.handlers import HTTPRouteHandler
 
 from proxy.api import errors, sse
+from proxy.api.arriving import body_of
 from proxy.api.auth import Gatekeeper
 from proxy.api.hints import Hints
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
+from proxy.api.written import Written
 from proxy.chat.answer import Chat
 from proxy.chat.terms import Answer
 from proxy.domain.placement import POLICIES, Policy
@@ -68,8 +69,7 @@ def handler(
         async with aclosing(answer.chunks) as chunks:
             async for chunk in chunks:
                 permit.spent(chunk.wire.get("usage"))
-                content = chunk.raw or msgspec.json.encode(chunk.wire)
-                return Response(content, media_type="application/json", headers=headers)
+                return Written(chunk.raw or msgspec.json.encode(chunk.wire), headers=headers)
         raise InvalidRequest("The upstream gave no answer.")
 
     return create_chat_completion
@@ -129,6 +129,8 @@ def placement_headers(receipt: Receipt | None) -> dict[str, str]:
 
 def header_text(text: str) -> str:
     """Text that can stand in a header: printable ASCII, the rest escaped."""
+    if text.isascii() and text.isprintable():
+        return text[:_HEADER_TEXT_MAX].strip()
     safe = text.replace("\u2026", "...").encode("ascii", "backslashreplace").decode()
     return "".join(character if character.isprintable() else " " for character in safe)[:_HEADER_TEXT_MAX].strip()
 
@@ -145,16 +147,6 @@ def header_names(names: Sequence[str]) -> str:
             break
         shown, left = f"{shown},{escaped}" if shown else escaped, left - 1
     return shown if not left else f"{shown},... {left} more".lstrip(",")
-
-
-async def body_of(request: Request[Any, Any, Any]) -> bytes:
-    """The request's body. Raises InvalidRequest where it cannot be read."""
-    try:
-        return await request.body()
-    except ClientException as exc:
-        if exc.status_code == 413:
-            raise
-        raise InvalidRequest(f"The body cannot be read: {exc.detail}") from exc
 
 
 def _turn(

@@ -14,10 +14,11 @@ import msgspec
 from litestar import Request, Response, Router, post
 
 from proxy.api import errors, sse
+from proxy.api.arriving import body_of
 from proxy.api.auth import Gatekeeper
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
-from proxy.api.openai.chat_completions import UNBUFFERED, body_of, header_names, model_header
+from proxy.api.openai.chat_completions import UNBUFFERED, header_names, model_header
 from proxy.api.openai.models import Catalogue, alone
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current

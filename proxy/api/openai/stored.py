@@ -15,10 +15,10 @@ from litestar import Request, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from proxy.api.arriving import body_of
 from proxy.api.auth import Gatekeeper
 from proxy.api.encoding import rendered
 from proxy.api.openai import wire
-from proxy.api.openai.chat_completions import body_of
 from proxy.chat import collect
 from proxy.domain.message import Message
 from proxy.domain.tree import Node

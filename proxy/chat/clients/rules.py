@@ -93,10 +93,8 @@ class Shape:
     """What rules read of a request; each text is folded once, and only when a rule asks."""
 
     def __init__(self, turn: Turn) -> None:
-        system = [message for message in turn.messages if message.is_system]
-        self.count = len(turn.messages) - len(system)
-        last = next(message for message in reversed(turn.messages) if not message.is_system)
-        first = next(message for message in turn.messages if not message.is_system)
+        system, first, last = turn.system, turn.said[0], turn.said[-1]
+        self.count = len(turn.said)
         self.plain = not turn.stream
         self.agent = turn.client.agent.lower()
         self.marks = turn.client.marks
@@ -134,6 +132,20 @@ class Clients:
             replace(profile, user_agent=_lower(profile.user_agent), headers=_lower(profile.headers))
             for profile in profiles
         )
+        self._unopened = tuple(rule for rule in self._helpers if not _openings(rule))
+        """Rules that say nothing of how a text begins; of the others none fits where no beginning does."""
+        self._beginnings = tuple(
+            tuple(one for rule in self._helpers for one in getattr(rule, name))
+            for name in ("starts_with", "first_starts_with", "system_starts_with")
+        )
+        self._any = Profile(
+            "any",
+            user_agent=tuple(one for profile in self._profiles for one in profile.user_agent),
+            headers=tuple(one for profile in self._profiles for one in profile.headers),
+            system_starts_with=tuple(one for profile in self._profiles for one in profile.system_starts_with),
+            system_contains=tuple(one for profile in self._profiles for one in profile.system_contains),
+        )
+        """The signs of all of them: whoever has none of these is nobody known."""
 
     def known(self, turn: Turn) -> tuple[str | None, Profile | None]:
         """What kind of helper request this is, if it is one, and who sends it, if that is known.
@@ -143,10 +155,15 @@ class Clients:
         if not self._helpers and not self._profiles:
             return (turn.client.task if turn.parent is None else None), None
         shape = Shape(turn)
-        profile = next((profile for profile in self._profiles if _known(profile, shape)), None)
+        profile = None
+        if _known(self._any, shape):
+            profile = next(profile for profile in self._profiles if _known(profile, shape))
         if turn.parent is not None or turn.client.task is not None:
             return (turn.client.task if turn.parent is None else None), profile
-        return next((rule.name for rule in self._helpers if _helps(rule, shape)), None), profile
+        heads = (shape.head, shape.first_head, shape.system_head)
+        is_opened = any(head.startswith(ones) for head, ones in zip(heads, self._beginnings, strict=True))
+        rules = self._helpers if is_opened else self._unopened
+        return next((rule.name for rule in rules if _helps(rule, shape)), None), profile
 
     def helper(self, turn: Turn) -> str | None:
         """What kind of helper request this is; `None` for a turn."""
@@ -155,6 +172,10 @@ class Clients:
     def profile(self, turn: Turn) -> Profile | None:
         """The client, if it is a known one."""
         return self.known(turn)[1]
+
+
+def _openings(rule: HelperRule) -> tuple[str, ...]:
+    return rule.starts_with + rule.first_starts_with + rule.system_starts_with
 
 
 def _helps(rule: HelperRule, shape: Shape) -> bool:

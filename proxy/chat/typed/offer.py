@@ -113,7 +113,7 @@ async def offer(store: TreeStore, user_id: UserId, parent_id: NodeId | None, cur
 
 def without_lines(turn: Turn) -> tuple[Turn, bool]:
     """A turn whose history is free of offers, and whether it says yes to the last one."""
-    bearing = [i for i, message in enumerate(turn.messages) if message.role == "assistant" and _bears(message)]
+    bearing = [i for i, one in enumerate(turn.messages) if one.wire["role"] == "assistant" and _bears(one)]
     if not bearing:
         return turn, False
     messages = list(turn.messages)

@@ -65,6 +65,11 @@ class Steered(MovableTurns, undo.History, Protocol):
     async def reached(self, user_id: UserId, key_id: str, hint: str | None) -> None: ...
 
 
+def may_be_sent(request: Request, cursor: Cursor) -> bool:
+    """Whether a command may have sent the turn somewhere: one stands in its history, or it has none."""
+    return bool(cursor.commands) or request.transcript.fresh
+
+
 async def waypoint(store: Steered, request: Request, tree: Tree, cursor: Cursor) -> Waypoint | None:
     """Where a command right before the turn sends it."""
     transcript, user_id = request.transcript, request.user.id

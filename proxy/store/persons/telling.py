@@ -118,6 +118,6 @@ def _told(db: sqlite3.Connection, user_id: UserId, one: Belonging, name: str, va
 
 def _unpacked(data: bytes) -> Any:
     try:
-        return json.loads(zlib.decompress(data))
+        return json.loads(data if data.startswith(b"[") else zlib.decompress(data))
     except (zlib.error, ValueError):
         return b64encode(data).decode()

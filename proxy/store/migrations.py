@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from proxy.errors import ConfigError
@@ -303,6 +303,33 @@ def version_19(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def version_20(db: sqlite3.Connection) -> None:
+    """Values of a closed set are compared one by one: of a list behind `IN`, SQLite makes a table each time a row is written.
+
+    A constraint stands in its table's text alone, so no row changes. Where SQLite was built to keep anybody from that text, the list
+    stays: it means the same.
+
+    Source: SQLite, ALTER TABLE, "Making Other Kinds Of Table Schema Changes".
+    """
+    sets = {
+        ("nodes", "state"): ("whole", "unanswered", "interrupted"),
+        ("transcripts", "meaning"): ("node", "aside", "command", "deleted"),
+        ("calls", "status"): ("open", "done", "interrupted", "failed"),
+    }
+    db.execute("PRAGMA writable_schema = ON")
+    with suppress(sqlite3.OperationalError):
+        for (table, column), values in sets.items():
+            listed = ", ".join(f"'{value}'" for value in values)
+            one_by_one = " OR ".join(f"{column} = '{value}'" for value in values)
+            db.execute(
+                "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+                (f"CHECK ({column} IN ({listed}))", f"CHECK ({one_by_one})", table),
+            )
+        (number,) = db.execute("PRAGMA schema_version").fetchone()
+        db.execute(f"PRAGMA schema_version = {number + 1}")
+    db.execute("PRAGMA writable_schema = RESET")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -323,6 +350,7 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_17,
     version_18,
     version_19,
+    version_20,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""
 

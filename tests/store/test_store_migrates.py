@@ -116,3 +116,26 @@ def test_a_step_that_another_process_makes_meanwhile_is_not_made_twice(file: Pat
     assert migrate(two) == len(MIGRATIONS)
     one.close()
     two.close()
+
+
+def test_no_row_is_written_by_way_of_a_table_for_a_list_of_values():
+    """SQLite makes one for each `IN` list in a constraint of the row's table, every time."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(db)
+    checked = {"nodes": "state", "transcripts": "meaning", "calls": "status"}
+    for table, column in checked.items():
+        names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+        told = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        steps = [row[1] for row in db.execute(f"EXPLAIN {told}", [None] * len(names))]
+        assert "OpenEphemeral" not in steps
+        with pytest.raises(sqlite3.IntegrityError, match=f"CHECK constraint failed: {column} ="):
+            db.execute(
+                f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(_any(row, column) for row in db.execute(f'PRAGMA table_info({table})'))}"
+            )
+    db.close()
+
+
+def _any(info: tuple, wrong: str) -> str:
+    """A value for a column, and one that its constraint refuses for another."""
+    _, name, kind, *_ = info
+    return "'nonsense'" if name == wrong else "'x'" if kind == "TEXT" else "NULL" if name in ("seq", "visible") else "1"

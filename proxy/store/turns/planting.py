@@ -151,14 +151,13 @@ class Planting:
         The newest, should there be several replies alike.
         """
         sql = """
-            SELECT n.id FROM edges e JOIN nodes n ON n.id = e.node_id
+            SELECT n.id, max(n.seq) FROM edges e JOIN nodes n ON n.id = e.node_id
             WHERE e.parent_id IS ? AND e.tree_id = ? AND e.exact = ? AND n.user_id = ?
               AND n.personality IS ?
-            ORDER BY n.seq DESC LIMIT 1
         """
         mark = marked(self.db, "personality", plain(personality), self.user_id)
-        row = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id, mark)).fetchone()
-        return row[0] if row else None
+        (found, _) = self.db.execute(sql, (parent_id, self.tree_id, exact, self.user_id, mark)).fetchone()
+        return None if found is None else NodeId(found)
 
     def _system(self, text: str | None) -> int | None:
         """The row of a system text, which many nodes share."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import secrets
 import string
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple, NewType
 
 from proxy.domain.message import Message, Role
@@ -28,13 +30,33 @@ DEFAULT_TREE = "main"
 State = Literal["whole", "unanswered", "interrupted"]
 """`unanswered`: a user's message whose call failed or has not ended. `interrupted`: a reply that was cut off."""
 
-_ALPHABET = (string.ascii_letters + string.digits).encode()
+_ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
+"""In the order of their codes, so that ids come in the order of their times."""
 _LETTER_OF_BYTE = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
+_TICKS_A_SECOND = 16
+_TIME_LETTERS, _CHANCE_LETTERS = 6, 16
 
 
 def new_id(prefix: str) -> str:
-    """An unguessable id such as `n_3kTz...`: 22 letters and digits, 125 bits at the least, from one question to the system."""
-    return f"{prefix}_{secrets.token_bytes(22).translate(_LETTER_OF_BYTE).decode()}"
+    """An unguessable id such as `n_0kTz...`: 22 letters and digits, of which the first six tell the time, the others 90 bits of chance.
+
+    What is made at the same time so stands together in every index of ids, and a commit touches few pages of it. (The time lasts until
+    2082; then it begins anew.)
+    """
+    return f"{prefix}_{_time(int(time.time() * _TICKS_A_SECOND))}{_chance()}"
+
+
+@lru_cache(1)
+def _time(tick: int) -> str:
+    letters = ""
+    for _ in range(_TIME_LETTERS):
+        tick, letter = divmod(tick, len(_ALPHABET))
+        letters = chr(_ALPHABET[letter]) + letters
+    return letters
+
+
+def _chance() -> str:
+    return secrets.token_bytes(_CHANCE_LETTERS).translate(_LETTER_OF_BYTE).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.domain import tree
 from proxy.domain.message import Message, said, without_thinking
 from proxy.domain.tree import Node, NodeId, TreeId, new_id, tips, turns
 
@@ -78,3 +79,12 @@ def test_ids_are_long_and_never_the_same() -> None:
     ids = {new_id("n") for _ in range(100)}
     assert len(ids) == 100
     assert all(one.startswith("n_") and len(one) == 24 for one in ids)
+
+
+def test_ids_come_in_the_order_of_their_times_and_are_otherwise_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for now in (1_000_000_000.0, 1_800_000_000.0, 1_800_000_001.0, 2_500_000_000.0, 3_500_000_000.0):
+        monkeypatch.setattr(tree.time, "time", lambda now=now: now)
+        made.append([new_id("n") for _ in range(20)])
+    assert [min(ids)[:8] for ids in made] == sorted({one[:8] for ids in made for one in ids})
+    assert len({one[8:] for ids in made for one in ids}) == 100

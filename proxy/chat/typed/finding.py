@@ -1,4 +1,4 @@
-"""What a person means who names a place of a tree: an id, the beginning of one, or words of a turn."""
+"""What a person means who names a place of a tree: an id, the end of one, or words of a turn."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Map:
 
 
 def short(node_id: NodeId) -> str:
-    """The beginning of an id, by which a person can name it."""
-    return node_id[:SHORT_ID]
+    """The end of an id, by which a person can name it: the beginnings of those that were made at the same time are alike."""
+    return node_id[-SHORT_ID:]
 
 
 def title(node: Outlined) -> str:
@@ -79,7 +79,7 @@ def place(tree: Map, named: str) -> NodeId | None:
     if named.casefold() in TOP:
         return None
     by_id = [node for node in tree.nodes.values() if node.id == named] or [
-        node for node in tree.nodes.values() if len(named) >= SHORT_ID and node.id.startswith(named)
+        node for node in tree.nodes.values() if len(named) >= SHORT_ID and node.id.endswith(named)
     ]
     if len(by_id) == 1:
         return _answered(tree, by_id[0])

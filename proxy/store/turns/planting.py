@@ -20,15 +20,21 @@ from proxy.store.rows import plain, to_json
 from proxy.store.sealing.values import marked, opened_bytes, sealed
 from proxy.store.trees import no_tree
 
-KEYED_WITH: Final = """
-    SELECT u.secret FROM trees t JOIN users u ON u.id = t.user_id WHERE t.id = ? AND t.user_id = ? AND t.deleted_at IS NULL
+BEGUN: Final = """
+    SELECT u.secret, (SELECT max(visible) FROM nodes WHERE tree_id = t.id AND visible IS NOT NULL),
+           n.id IS NOT NULL, n.visible, e.parent_id, p.visible
+    FROM trees t JOIN users u ON u.id = t.user_id
+    LEFT JOIN nodes n ON n.id = ? AND n.user_id = t.user_id AND n.tree_id = t.id
+    LEFT JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id
+    WHERE t.id = ? AND t.user_id = ? AND t.deleted_at IS NULL
 """
-"""What keys the hashes of a tree's user."""
+"""What keys the hashes of a tree's user, and its last number; of a node whether it stands there, and is visible, and the one above it."""
 SHOWN: Final = """
     SELECT n.visible, e.parent_id, p.visible
     FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id WHERE n.id = ?
 """
 """Whether a node is visible, and the one that it hangs from."""
+Shown = tuple[int | None, NodeId | None, int | None]
 
 
 @dataclass(slots=True)
@@ -45,15 +51,24 @@ class Planting:
     """Nodes that are visible for certain."""
     _there: set[NodeId] = field(default_factory=set)
     """Nodes that stand in this tree for certain."""
-    _next_visible: int = 0
+    _looked_at: dict[NodeId, Shown] = field(default_factory=dict)
+    """What was read of a node that nothing has been done to since."""
+    _last_visible: int = 0
 
     @classmethod
-    def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> Planting:
-        """Raises NotFound when the user or the tree is unknown."""
-        row = db.execute(KEYED_WITH, (tree_id, user_id)).fetchone()
+    def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, under: NodeId | None = None) -> Planting:
+        """Begin where nodes will hang under one that may be there. Raises NotFound when the user or the tree is unknown."""
+        row = db.execute(BEGUN, (under, tree_id, user_id)).fetchone()
         if row is None:
             raise no_tree(tree_id)
-        return cls(db, user_id, tree_id, opened_bytes(db, "users.secret", row[0], user_id))
+        secret, last_visible, is_there, *shown = row
+        planting = cls(
+            db, user_id, tree_id, opened_bytes(db, "users.secret", secret, user_id), _last_visible=last_visible or 0
+        )
+        if under is not None and is_there:
+            planting._there.add(under)
+            planting._looked_at[under] = (shown[0], shown[1], shown[2])
+        return planting
 
     def recall_or_plant(
         self, nodes: Sequence[Node], exacts: Sequence[Hash], folds: Mapping[NodeId, Hash], *, whole: bool
@@ -121,7 +136,8 @@ class Planting:
         """Make a node whole and visible, and with it every unanswered message right above it."""
         hidden: list[NodeId] = []
         while node_id is not None and node_id not in self._shown:
-            visible, parent_id, above = self.db.execute(SHOWN, (node_id,)).fetchone()
+            shown: Shown | None = self._looked_at.pop(node_id, None)
+            visible, parent_id, above = shown or self.db.execute(SHOWN, (node_id,)).fetchone()
             self._shown.add(node_id)
             if visible is not None:
                 break
@@ -172,11 +188,8 @@ class Planting:
         return int(row[0])
 
     def _number(self) -> int:
-        if not self._next_visible:
-            self._next_visible = next_visible(self.db, self.tree_id)
-        number = self._next_visible
-        self._next_visible += 1
-        return number
+        self._last_visible += 1
+        return self._last_visible
 
 
 def next_visible(db: sqlite3.Connection, tree_id: TreeId) -> int:

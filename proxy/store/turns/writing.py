@@ -33,7 +33,8 @@ FOLDED = f"coalesce((SELECT folded FROM transcripts WHERE user_id = ? AND chain 
 
 def adopt(db: sqlite3.Connection, adoption: Adoption) -> Mapping[NodeId, NodeId]:
     """Store history; see `ports.TreeStore.adopt`. Raises NotFound."""
-    planting = Planting.begin(db, adoption.user_id, adoption.tree_id)
+    under = adoption.nodes[0].parent_id if adoption.nodes else None
+    planting = Planting.begin(db, adoption.user_id, adoption.tree_id, under)
     planting.recall_or_plant(adoption.nodes, adoption.exacts, _folds(adoption.seen), whole=True)
     remember(db, adoption.user_id, adoption.seen, planting.known)
     return planting.known
@@ -54,7 +55,7 @@ def open_turn(db: sqlite3.Connection, turn: OpenTurn, place: int | None = None) 
     """
     if turn.after is not None and again.newest(db, turn.user_id, turn.request_hash, turn.idempotency_key) > turn.after:
         raise Overtaken
-    planting = Planting.begin(db, turn.user_id, turn.tree_id)
+    planting = Planting.begin(db, turn.user_id, turn.tree_id, turn.nodes[0].parent_id if turn.nodes else turn.turn_id)
     planting.recall_or_plant(turn.nodes, turn.exacts, _folds(turn.seen), whole=False)
     turn_id = planting.known.get(turn.turn_id, turn.turn_id)
     if not turn.nodes and not planting.has(turn_id):
@@ -109,7 +110,7 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
         raise StoreError(f"The call {turn.call_id!r} was closed before, as {status!r}.")
     replies = turn.replies if stored_turn is not None else ()
     if replies:
-        planting = Planting.begin(db, turn.user_id, turn.tree_id)
+        planting = Planting.begin(db, turn.user_id, turn.tree_id, turn.turn_id)
         if not planting.has(turn.turn_id):
             raise no_node(turn.turn_id)
         folds = _folds(turn.seen)

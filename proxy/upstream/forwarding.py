@@ -153,6 +153,7 @@ class Forwarding:
     async def _embedded(self, model: Model, body: Mapping[str, Any]) -> bytes:
         passed = {name: value for name, value in body.items() if name in FIELDS["embeddings"] and value is not None}
         litellm = await library.warm(rehearsed=True)
+        library.keep_no_account()
         try:
             async with asyncio.timeout(self._timeouts.whole_s):
                 answer = await litellm.aembedding(

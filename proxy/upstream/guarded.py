@@ -12,7 +12,7 @@ import functools
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 MOST_BYTES: ContextVar[int] = ContextVar("MOST_BYTES", default=64 * 2**20)
 """How large an answer to this request may be, unpacked."""
@@ -66,12 +66,21 @@ def _guarded(response: Any) -> Any:
 
 def _counted(stream: Any, packing: str, most_bytes: int) -> Any:
     """A stream of the same class, which httpx asks for; that class comes with LiteLLM."""
+    counted = _counting(cast("Any", type(stream)))()
+    counted.guarded = stream, packing, most_bytes
+    return counted
 
-    class Counted(type(stream)):  # type: ignore[misc]
+
+@functools.cache
+def _counting(kind: Any) -> Any:
+    """A class of streams that count. Made once: a class is a cycle of some size, and takes longer to make than a body to count."""
+
+    class Counted(kind):  # type: ignore[misc]
         def __init__(self) -> None:
-            """Holds nothing of its own."""
+            """Holds nothing but what it guards."""
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
+            stream, packing, most_bytes = self.guarded
             size = 0
             unpack = unpacking(packing) if packing in _PACKED else None
             async for data in stream:
@@ -82,9 +91,9 @@ def _counted(stream: Any, packing: str, most_bytes: int) -> Any:
                     yield piece
 
         async def aclose(self) -> None:
-            await stream.aclose()
+            await self.guarded[0].aclose()
 
-    return Counted()
+    return Counted
 
 
 def unpacking(packing: str) -> Callable[[bytes], Iterator[bytes]]:

@@ -47,6 +47,7 @@ class LiteLLMLane:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
         passed, _ = fields.split(asked.options)
         litellm = await library.warm(rehearsed=True)
+        library.keep_no_account()
         guarded.MOST_BYTES.set(self._timeouts.answer_bytes)
         call = self._call(litellm, model, asked, copy.deepcopy(passed))
         if asked.stream:

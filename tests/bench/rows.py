@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def _upstream(place: Place) -> Server:
 
 def _graft(root: Path, name: str, what: str, lane: str, policy: Policy, nodes: int, embedder: str = "minilm") -> Row:
     def start(place: Place) -> Server:
+        compileall.compile_dir(root / "proxy", quiet=1)  # as an installer does: what a start costs is not to compile
         folder = place.folder / f"{name}-{free_port()}"
         folder.mkdir()
         same = nodes > 1_000 or (policy == "auto" and embedder == "minilm")
@@ -91,7 +93,7 @@ def _graft(root: Path, name: str, what: str, lane: str, policy: Policy, nodes: i
                 }
             ],
             "storage": {"url": f"sqlite:///{folder / 'graft.db'}"},
-            "routing": {"embedder": embedder},
+            "routing": {"embedder": embedder, "policy": policy},
             "server": {"log_level": "warning"},
         }
         (folder / "config.json").write_text(json.dumps(settings))

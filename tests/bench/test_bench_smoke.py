@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.bench.__main__ import chosen
 from tests.bench.matching import HABITS, MESSAGES
 from tests.bench.matching import measure as measure_matching
 from tests.bench.measure import FIGURES, TINY, Figures, measure
+from tests.bench.processes import REPOSITORY
 from tests.bench.profile import shares
 from tests.bench.report import document, table
 from tests.bench.trees import EXCHANGES, prepare
@@ -30,6 +32,7 @@ def test_two_rows_are_measured_in_every_figure(tmp_path: Path) -> None:
     assert table(figures).row_count == 2
     told = json.loads(json.dumps(document(figures, TINY, os.getloadavg())))
     assert told["rows"][1]["medians"]["cpu_ms"] == graft.cpu_ms[0]
+    assert Path(cache_from_source(str(REPOSITORY / "proxy" / "app" / "create.py"))).exists()
 
 
 def test_a_row_that_is_missing_says_why() -> None:

@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from proxy.chat.collect import Fold
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.upstream import library
 from proxy.upstream.session import Timeouts
 from tests.doubles.running import free_port
 from tests.upstream.conftest import entry
@@ -61,6 +62,17 @@ async def test_a_stream_is_what_the_provider_sent(lanes, ask, upstream, text, n)
     assert chunks == expected
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk)
+
+
+async def test_litellm_keeps_no_account_of_what_it_answers_and_of_what_fails(lanes, ask, monkeypatch):
+    utils, kept = library.load().utils, []
+    for name in ("_schedule_async_success_logging", "bind_budget_reservation_to_callbacks"):
+        monkeypatch.setattr(utils, name, lambda *_, name=name, **__: kept.append(name))
+    await ask(lanes, "Hello")
+    await ask(lanes, "Hello", stream=True)
+    with pytest.raises(UpstreamError):
+        await ask(lanes, "[[status code=500]]")
+    assert kept == []
 
 
 @pytest.mark.parametrize("target", ["deepseek/d", "groq/d", "hosted_vllm/d", "openrouter/d", "xai/d"])

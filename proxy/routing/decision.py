@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from operator import mul
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proxy.errors import ConfigError
-from proxy.routing.evidence import COLUMNS, Evidence, Ranker, softmax
+from proxy.routing.evidence import COLUMNS, Evidence, Ranker
 from proxy.routing.features import Row, Rows
 from proxy.routing.trees import Forest
 
@@ -46,7 +47,8 @@ class Linear:
 
     def scores(self, row: Row | Rows) -> Row:
         """One score a class, of one row or of each of many."""
-        scores: Row = np.clip((row - self.mean) / self.scale, -CLIP, CLIP) @ self.weights.T + self.bias
+        scaled = np.minimum(np.maximum((row - self.mean) / self.scale, -CLIP), CLIP)
+        scores: Row = scaled @ self.weights.T + self.bias
         return scores
 
 
@@ -106,17 +108,19 @@ class Weights:
 
     def chances(self, evidence: Evidence) -> Row:
         """One chance a class; a class without a place has none."""
-        grown, flat = softmax(self.forest.scores(evidence.row)), softmax(self.linear.scores(evidence.row))
-        stays, goes, opens = (self.share * grown + (1 - self.share) * flat).tolist()
-        forks = 1 / (1 + np.exp(-float(self.forks.scores(evidence.row)[0]))) if len(evidence.earlier) else 0.0
-        chances = np.array(
-            [stays * (1 - forks), goes if len(evidence.others) else 0.0, opens, stays * forks], np.float32
+        grown, flat = (_softmax(told.scores(evidence.row).tolist()) for told in (self.forest, self.linear))
+        stays, goes, opens = (
+            self.share * one + (1 - self.share) * other for one, other in zip(grown, flat, strict=True)
         )
-        return np.asarray(chances / chances.sum(), np.float32)
+        forks = 1 / (1 + math.exp(-float(self.forks.scores(evidence.row)[0]))) if len(evidence.earlier) else 0.0
+        goes = goes if len(evidence.others) else 0.0
+        total = stays + goes + opens
+        return np.array([stays * (1 - forks) / total, goes / total, opens / total, stays * forks / total], np.float32)
 
     def confidence(self, chances: Row, kind: int, share: float) -> float:
         """The chance that a winner is right, from all chances and its share among the places of its kind."""
-        return float(1 / (1 + np.exp(-trust_row(chances, self.costs, kind, share) @ self.trust)))
+        row = trust_row(chances, self.costs, kind, share)
+        return 1 / (1 + math.exp(-sum(map(mul, row, self.trust.tolist()))))
 
 
 def shipped_report(embedder: str) -> Mapping[str, Any]:
@@ -130,14 +134,22 @@ def _shipped(embedder: str) -> Mapping[str, Any]:
     return flat
 
 
-def trust_row(chances: Row, costs: Row, kind: int, share: float) -> Row:
+def trust_row(chances: Row, costs: Row, kind: int, share: float) -> list[float]:
     """What confidence is told from."""
-    weighed = [float(chance) * float(cost) for chance, cost in zip(chances, costs, strict=True)]
+    weighed = list(map(mul, chances.tolist(), costs.tolist()))
     total = sum(weighed)
     rest = max(*(one for at, one in enumerate(weighed) if at != kind), 1e-4 * total)
     kinds = [float(at == kind) for at in range(len(CLASSES))]
     lead = math.log(max(weighed[kind], 1e-4 * total) / rest)
-    return np.array([*kinds, _odds(float(chances[kind])), _odds(share), lead])
+    return [*kinds, _odds(float(chances[kind])), _odds(share), lead]
+
+
+def _softmax(scores: Sequence[float]) -> list[float]:
+    """Chances from a few scores."""
+    most = max(scores)
+    grown = [math.exp(score - most) for score in scores]
+    total = sum(grown)
+    return [one / total for one in grown]
 
 
 def _odds(chance: float) -> float:

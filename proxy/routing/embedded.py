@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from proxy.domain.tree import NodeId, UserId
 from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.embedder import Embedder
-from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, softmax, weigh
+from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.heard import heard
@@ -31,7 +31,7 @@ from proxy.routing.limits import check_time
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
 from proxy.routing.personal import Personal
-from proxy.routing.reading import text
+from proxy.routing.reading import cues, text
 from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
 from proxy.routing.reading.tongues import tongue_of
 
@@ -119,7 +119,7 @@ class EmbeddedScorer:
         """Users were deleted: what was learned from them is no longer used, and no words that were read lately are held."""
         for user_id in users:
             self._personal.pop(UserId(user_id), None)
-        text.forget()
+        cues.forget()
 
     def load(self) -> None:
         """Load the embedder's model, by embedding a word."""
@@ -178,7 +178,7 @@ class EmbeddedScorer:
                 part, pairs = around(index, vector, pairs)
             found = look(index, question.new_turn, vector, part)
             scores = dict(
-                zip(pairs.tolist(), self._weights.others.scores(other_rows(found, pairs)).tolist(), strict=True)
+                zip(pairs.tolist(), self._weights.others.scores(other_rows(found.places(pairs))).tolist(), strict=True)
             )
         order = sorted(of, key=lambda point: -scores.get(of[point], -np.inf))
         best = order[:keep]
@@ -240,28 +240,14 @@ class EmbeddedScorer:
         chances = self._weights.chances(evidence).astype(np.float64)
         if (own := self._personal.get(question.user_id)) is not None:
             chances[:] = own.adjusted(chances, evidence.row, self._weights)
+        told = chances.tolist()
+        best = int(evidence.others[0]) if len(evidence.others) else None
         said = question.system if question.system is not None else system
-        chances[[CONTINUE, FORK]] *= _kinship(said, index.systems[active]) * np.exp(
-            max(0.0, _pull(index, active, vector))
-        )
-        if len(evidence.others):
-            best = int(evidence.others[0])
-            chances[RETURN] *= _kinship(said, index.systems[best]) * np.exp(max(0.0, _pull(index, best, vector)))
-        if question.fresh is not None or question.cursor is None:
-            chances[[CONTINUE, FORK]] *= max(0.2, 1 / (1 + question.active_age_s / AGED_S))
-            if _is_walled(index, active, question):
-                chances[[CONTINUE, FORK]] = 0
-        if question.fresh is not None and brings_its_text(question.new_turn):
-            chances[[CONTINUE, RETURN, FORK]] *= ONE_SHOT
-        if question.fresh is None and works_on_the_answer_alone(question.new_turn, index.texts(active)[1]):
-            chances *= OF_THE_ANSWER
-        if len(index) <= SMALL:
-            chances[FORK] *= FORKS_IN_A_SMALL_TREE
-        if tongue_of(question.new_turn) is not None:
-            chances[CONTINUE] *= STRANGE
-            chances[FORK] /= STRANGE
-        chances = (chances + 1e-9) / (chances + 1e-9).sum()
-        return np.asarray(chances, np.float32)
+        for factor, kinds in (*_speakers(index, active, best, said, vector), *_turns(index, active, question)):
+            for kind in kinds:
+                told[kind] *= factor
+        total = sum(told) + 1e-9 * len(told)
+        return np.array([(chance + 1e-9) / total for chance in told], np.float32)
 
     def _decide(self, places: list[Place], chances: Row, question: Question, evidence: Evidence) -> Attachment:
         order = np.argsort(-(chances * self._weights.costs), kind="stable")
@@ -295,12 +281,12 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
         place(CONTINUE, 1.0, goes_on, reasons.goes_on(found, active)),
         place(NEW, 1.0, None, reasons.opens(found)),
     ]
-    shares = softmax(evidence.other_scores)[:SHOWN]
-    for pair, share in zip(evidence.others[:SHOWN].tolist(), shares.tolist(), strict=True):
+    shares = evidence.other_shares[:SHOWN].tolist()
+    for pair, share in zip(evidence.others[:SHOWN].tolist(), shares, strict=True):
         places.append(place(RETURN, share, index.end(pair), reasons.returns(found, pair)))
     if len(evidence.earlier):
         pair = int(evidence.earlier[0])
-        share = float(softmax(evidence.earlier_scores)[0])
+        share = float(evidence.earlier_shares[0])
         places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair)))
     return places
 
@@ -317,15 +303,44 @@ def _pull(index: PairIndex, pair: int, vector: Row) -> float:
     return 0.0 if system is None else SYSTEM_PULL * (float(system @ vector) - SYSTEM_NEAR)
 
 
-def _kinship(ours: str | None, theirs: str | None) -> float:
+Correction = tuple[float, Sequence[int]]
+"""A factor, and the classes whose chances it changes."""
+
+
+def _speakers(index: PairIndex, active: int, best: int | None, said: str | None, vector: Row) -> Iterator[Correction]:
+    """What is left of a branch's chance, or added to it, for the system text under which it was said."""
+    for pair, kinds in ((active, (CONTINUE, FORK)), (best, (RETURN,))):
+        if pair is not None and (theirs := index.systems[pair]) is not None:
+            yield _kinship(said, theirs) * math.exp(max(0.0, _pull(index, pair, vector))), kinds
+
+
+def _turns(index: PairIndex, active: int, question: Question) -> Iterator[Correction]:
+    """What the kind of turn and the kind of chat change."""
+    turn, has_history = question.new_turn, question.fresh is None
+    if not has_history or question.cursor is None:
+        yield max(0.2, 1 / (1 + question.active_age_s / AGED_S)), (CONTINUE, FORK)
+        if _is_walled(index, active, question):
+            yield 0.0, (CONTINUE, FORK)
+    if not has_history and brings_its_text(turn):
+        yield ONE_SHOT, (CONTINUE, RETURN, FORK)
+    if has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
+        yield from ((factor, (kind,)) for kind, factor in enumerate(OF_THE_ANSWER))
+    if len(index) <= SMALL:
+        yield FORKS_IN_A_SMALL_TREE, (FORK,)
+    if tongue_of(turn) is not None:
+        yield STRANGE, (CONTINUE,)
+        yield 1 / STRANGE, (FORK,)
+
+
+def _kinship(ours: str | None, theirs: str) -> float:
     """1 for like system texts (dates and file lists may differ), down to `FOREIGN` for wholly different ones."""
-    if ours is None or theirs is None or ours == theirs:
+    if ours is None or ours == theirs:
         return 1.0
-    a, b = set(text.words(ours[:4000])), set(text.words(theirs[:4000]))
+    a, b = set(text.read(ours).words), set(text.read(theirs).words)
     if not a or not b:
         return 1.0
     likeness = len(a & b) / min(len(a), len(b))
-    return float(np.clip(FOREIGN + (1 - FOREIGN) * likeness / 0.6, FOREIGN, 1))
+    return min(max(FOREIGN + (1 - FOREIGN) * likeness / 0.6, FOREIGN), 1.0)
 
 
 def _alone(

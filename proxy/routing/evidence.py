@@ -7,6 +7,7 @@ what was learned, so that training can measure once and learn many times.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,12 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.reading.cues import CUES
 from proxy.routing.vectors import Ints
 
-COMPARED = tuple(PLACE.index(name) for name in (
+COMPARED = np.array([PLACE.index(name) for name in (
     "cos asked", "cos both", "cos tail", "path max", "path mean", "faded max", "first", "covered by pair", "covered by path",
-))  # fmt: skip
+)])  # fmt: skip
 """Features that are also given against the best of the rest."""
 
-BESIDE_CHILD = tuple(PLACE.index(name) for name in ("cos asked", "cos both", "cos tail", "covered by pair"))
+BESIDE_CHILD = np.array([PLACE.index(name) for name in ("cos asked", "cos both", "cos tail", "covered by pair")])
 """Features of an earlier node that are also given for what was said next there: a fork says that anew."""
 
 TAIL_COS = PLACE.index("cos tail")
@@ -98,9 +99,10 @@ class Evidence:
     """All that speaks for the places where a turn could go; places stand best first."""
 
     others: Ints
-    other_scores: Row
+    other_shares: Row
+    """How likely each is among the others, if it is one of them."""
     earlier: Ints
-    earlier_scores: Row
+    earlier_shares: Row
     row: Row
     """What the decision is made from: see `COLUMNS`."""
 
@@ -123,9 +125,8 @@ def earlier_nodes(index: PairIndex, active: int) -> Ints:
     return np.array(path, np.int32)
 
 
-def other_rows(look: Look, tips: Ints) -> Rows:
-    """The features of every other tip, and what some of them are against the best of the rest."""
-    rows = look.places(tips)
+def other_rows(rows: Rows) -> Rows:
+    """The features of other tips, and what some of them are against the best of the rest."""
     compared = rows[:, COMPARED]
     if len(rows) < 2:
         return np.concatenate([rows, np.zeros_like(compared)], axis=1)
@@ -134,35 +135,48 @@ def other_rows(look: Look, tips: Ints) -> Rows:
     return np.concatenate([rows, compared - rest], axis=1)
 
 
-def earlier_rows(look: Look, active: int, earlier: Ints) -> Rows:
-    """The features `EARLIER` of every earlier node, of which the path of the active one is made."""
-    index = look.index
-    at = index.depth[earlier]
-    rows = look.places(earlier)
+def said_next(index: PairIndex, active: int, earlier: Ints) -> list[int]:
+    """What followed each earlier node on the path to the active one."""
     later = [*earlier.tolist(), active][1:]
-    adjoins = index.depth[later] == at + 1
-    said_next = [
-        one if is_next else index.above(active, depth + 1)
-        for one, is_next, depth in zip(later, adjoins.tolist(), at.tolist(), strict=True)
+    deeper = (index.depth[earlier] + 1).tolist()
+    return [
+        one if index.depth[one] == depth else index.above(active, depth)
+        for one, depth in zip(later, deeper, strict=True)
     ]
-    nexts = look.places(said_next)[:, BESIDE_CHILD]
-    back = (int(index.depth[active]) - at).astype(np.float32)
-    shape = np.stack([np.log(np.maximum(back, 1)), back == 1, at == 0], axis=1)
-    above_active = rows[:, [TAIL_COS]] - look.places([active])[0, TAIL_COS]
-    return np.concatenate([rows, nexts, rows[:, BESIDE_CHILD] - nexts, shape, above_active], axis=1).astype(np.float32)
+
+
+def earlier_rows(rows: Rows, nexts: Rows, tip: Row, back: Ints, depth: Ints) -> Rows:
+    """The features `EARLIER` of every earlier node.
+
+    Args:
+        rows: Of the earlier nodes; `nexts` are of what was said next, `tip` of the active node.
+        back: By how many pairs each stands before the active node; `depth` is how many stand before it.
+    """
+    after = nexts[:, BESIDE_CHILD]
+    own = np.empty((len(rows), 4), np.float32)
+    np.log(back, out=own[:, 0])
+    own[:, 1] = back == 1
+    own[:, 2] = depth == 0
+    own[:, 3] = rows[:, TAIL_COS] - tip[TAIL_COS]
+    return np.concatenate([rows, after, rows[:, BESIDE_CHILD] - after, own], axis=1)
 
 
 def observe(look: Look, active: int, others: Ints, tips: int | None = None) -> Observed:
     """Measure the active node, the given other tips and the earlier nodes; `tips` is how many others there are, if not all are given."""
-    earlier = earlier_nodes(look.index, active)
+    index, earlier = look.index, earlier_nodes(look.index, active)
+    rows = look.places(np.concatenate([others, earlier, said_next(index, active, earlier), [active]]))
+    last, steps, tip = len(others), len(earlier), rows[-1]
+    depth = index.depth[earlier]
     return Observed(
-        active=look.places([active])[0],
+        active=tip,
         others=others,
         tips=len(others) if tips is None else tips,
-        other_rows=other_rows(look, others),
-        same=look.index.root[others] == look.index.root[active],
+        other_rows=other_rows(rows[:last]),
+        same=index.root[others] == index.root[active],
         earlier=earlier,
-        earlier_rows=earlier_rows(look, active, earlier),
+        earlier_rows=earlier_rows(
+            rows[last : last + steps], rows[last + steps : -1], tip, index.depth[active] - depth, depth
+        ),
         cues=look.cues,
         overall=look.overall,
     )
@@ -176,33 +190,39 @@ def weigh(seen: Observed, opens: float, rank_others: Ranker, rank_earlier: Ranke
         pull: What speaks for each other tip beside its features, in units of its score.
     """
     tip, count = seen.active, len(PLACE)
-    other_scores = rank_others.scores(seen.other_rows)
-    order = np.argsort(-(other_scores if pull is None else other_scores + pull), kind="stable")
-    other, others, other_scores = NO_OTHER, seen.others[order], other_scores[order]
+    scores = rank_others.scores(seen.other_rows)
+    order = (-scores if pull is None else -scores - pull).argsort(kind="stable")
+    scores = scores[order]
+    other, shares = NO_OTHER, softmax(scores)
     if len(order):
-        lead = other_scores[0] - other_scores[1] if len(order) > 1 else 5.0
-        beside = [other_scores[0], lead, softmax(other_scores)[0], float(seen.same[order[0]])]
-        other = np.concatenate([seen.other_rows[order[0], :count], beside])
-    earlier_scores = rank_earlier.scores(seen.earlier_rows)
-    back = np.argsort(-earlier_scores, kind="stable")
-    earlier, earlier_scores = NO_EARLIER, earlier_scores[back]
+        lead = scores[0] - scores[1] if len(order) > 1 else 5.0
+        other = np.array(
+            [*seen.other_rows[order[0], :count].tolist(), scores[0], lead, shares[0], seen.same[order[0]]], np.float32
+        )
+    back_scores = rank_earlier.scores(seen.earlier_rows)
+    back = (-back_scores).argsort(kind="stable")
+    back_scores = back_scores[back]
+    earlier, back_shares = NO_EARLIER, softmax(back_scores)
     if len(back):
-        beside = [earlier_scores[0], softmax(earlier_scores)[0], np.log(len(back))]
-        earlier = np.concatenate([seen.earlier_rows[back[0]], beside])
+        beside = (back_scores[0], back_shares[0], math.log(len(back)))
+        earlier = np.array([*seen.earlier_rows[back[0]].tolist(), *beside], np.float32)
     row = np.concatenate(
         [
             *(tip, other, tip - other[:count], earlier, tip - earlier[:count]),
-            *(seen.cues, seen.overall, [np.log1p(seen.tips), opens]),
-        ]
+            *(seen.cues, seen.overall, (math.log1p(seen.tips), opens)),
+        ],
+        dtype=np.float32,
+        casting="same_kind",
     )
     if pull is not None:
-        other_scores = other_scores + pull[order]
-    return Evidence(others, other_scores, seen.earlier[back], earlier_scores, row.astype(np.float32))
+        shares = softmax(scores + pull[order])
+    return Evidence(seen.others[order], shares, seen.earlier[back], back_shares, row)
 
 
 def softmax(scores: NDArray[Any]) -> Row:
     """Chances from scores; none from none."""
     if not len(scores):
         return np.zeros(0, np.float32)
-    grown = np.exp(scores - scores.max())
-    return np.asarray(grown / grown.sum(), np.float32)
+    grown: Row = np.exp(scores - scores.max())
+    grown /= grown.sum()
+    return grown

@@ -6,6 +6,7 @@ is chosen, and nothing but the tree, the turn and the cursor is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.part import Part, whole
 from proxy.routing.reading.cues import read_cues
 from proxy.routing.reading.text import Reading, read
-from proxy.routing.shared import ASKED, CONVERSATION, HERE, PATH, Shared, share
+from proxy.routing.shared import Shared, share
 from proxy.routing.vectors import Ints
 
 Row = NDArray[np.floating[Any]]
@@ -25,6 +26,7 @@ Rows = NDArray[np.floating[Any]]
 
 FADE = 0.93
 """What a similarity loses with every turn that lies between."""
+_FADES = np.array([[1], [1], [FADE]], np.float32)
 
 PLACE = (
     "cos asked", "cos both", "cos tail", "path max", "path max asked", "path mean", "faded max", "first", "previous",
@@ -77,14 +79,14 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     covered, rare, named = _weighed(shared, mass / total)
     opens, depth = part.of(index.open), part.of(index.depth)
     columns[0:3] = similar
-    columns[[3, 4, 6]] = part.best_above(np.stack([nearest, asked, nearest]), (1, 1, FADE))
+    columns[3], columns[4], columns[6] = part.best_above(np.array([nearest, asked, nearest]), _FADES)
     columns[5] = part.mean_above(both)
     columns[7] = both.take(part.root)
     columns[8] = both.take(part.parent)
     columns[9] = (nearest - average) / deviation
-    columns[10:14] = covered[[HERE, ASKED, PATH, CONVERSATION]]
-    columns[14:16] = np.minimum(rare[[HERE, PATH]], 3)
-    columns[16:18] = np.minimum(named[[HERE, PATH]], 3)
+    columns[10], columns[12], columns[13], columns[11] = covered
+    np.minimum(rare[:2], 3, out=columns[14:16])
+    np.minimum(named[:2], 3, out=columns[16:18])
     columns[18] = opens
     columns[19] = part.of(index.length)
     np.log1p(depth, out=columns[20])
@@ -92,11 +94,11 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     np.minimum(part.of(index.children), 4, out=columns[22])
     columns[23] = common
     columns[24] = opens * (not turn.rstrip().endswith("?"))
-    known = shared.frequency > 0
+    known = [one for one, held in zip(mass.tolist(), shared.frequency, strict=True) if held]
     overall = (
         *(nearest.max(), average, deviation),
-        *(known.mean() if len(known) else 0.0, mass[known].sum() / total),
-        *(np.log1p(count), np.log1p(index.roots)),
+        *(len(known) / (len(mass) or 1), sum(known) / total),
+        *(math.log1p(count), math.log1p(index.roots)),
     )
     return Look(index, turn, said, cues, part, columns, np.array(overall, np.float32), shared)
 
@@ -105,10 +107,11 @@ def _weighed(shared: Shared, mass: Row) -> Rows:
     """For each of the four places where words stand: the mass of the words there, how many of them are rare, and how many names."""
     weights = np.zeros((3, len(shared.words)), np.float32)
     weights[0, : shared.count] = mass
-    weights[1, : shared.count] = (shared.frequency > 0) & (shared.frequency <= 2)
+    weights[1, : shared.count] = [0 < held <= 2 for held in shared.frequency]
     weights[2, shared.count :] = 1
-    flat = shared.flags.reshape(len(shared.words), 4 * shared.flags.shape[2]).astype(np.float32)
-    return (weights @ flat).reshape(3, 4, shared.flags.shape[2])
+    places = shared.flags.shape[2]
+    weighed: Rows = weights @ shared.flags.reshape(len(shared.words), 4 * places).astype(np.float32)
+    return weighed.reshape(3, 4, places)
 
 
 def _after(part: Part) -> Ints:
@@ -116,7 +119,8 @@ def _after(part: Part) -> Ints:
     return np.arange(part.known - 1, -1, -1, dtype=np.int32) if part.pairs is None else part.known - 1 - part.pairs
 
 
-def _mass(frequency: Row, count: int) -> Row:
+def _mass(frequency: Sequence[int], count: int) -> Row:
     """Inverse document frequency, steadied as if twenty more pairs were known."""
-    mass: Row = np.log(1 + (count + 20 - frequency + 0.5) / (frequency + 0.5))
+    held = np.array(frequency, np.float32)
+    mass: Row = np.log(1 + (count + 20 - held + 0.5) / (held + 0.5))
     return mass

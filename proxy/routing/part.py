@@ -37,6 +37,8 @@ ABOVE = 24
 AROUND = 256
 """Pairs that are compared where the caller names them."""
 
+_STEPS = 1 << np.arange(31, dtype=np.int32)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -79,10 +81,10 @@ class Part:
     def jumps(self) -> list[Ints]:
         """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
         jumps: list[Ints] = []
-        last, ancestor = np.arange(len(self), dtype=np.int32), self.parent
-        while (ancestor != last).any():
+        ancestor, deepest = self.parent, int(self.steps.max()) if len(self) else 0
+        while deepest > 1 << len(jumps) >> 1:
             jumps.append(ancestor)
-            last, ancestor = ancestor, ancestor.take(ancestor)
+            ancestor = ancestor.take(ancestor)
         return jumps
 
     @cached_property
@@ -90,10 +92,13 @@ class Part:
         """How many pairs of the part stand above each on its path."""
         if self.depth is not None:
             return self.depth
-        steps: Ints = (self.parent != np.arange(len(self))).astype(np.int32)
-        for ancestor in self.jumps:
+        ancestor, last = self.parent, np.arange(len(self), dtype=np.int32)
+        steps = (ancestor != last).astype(np.int32)
+        while (ancestor != last).any():
             steps = steps + steps.take(ancestor)
-        return steps
+            last, ancestor = ancestor, ancestor.take(ancestor)
+        told: Ints = steps
+        return told
 
     def any_above(self, held: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """For each place (second axis), the bits that are set there or anywhere above."""
@@ -101,19 +106,23 @@ class Part:
             held = held | held.take(ancestor, axis=1)
         return held
 
-    def best_above(self, values: Floats, fades: Sequence[float]) -> Floats:
+    def best_above(self, values: Floats, fades: Floats) -> Floats:
         """The highest value at each place (second axis) and above; each row's fades by a factor with every step down."""
-        fading = np.array(fades, np.float32)[:, None]
         for ancestor in self.jumps:
-            values = np.maximum(values, values.take(ancestor, axis=1) * fading)
-            fading = fading * fading
+            above = values.take(ancestor, axis=1)
+            above *= fades
+            values = np.maximum(values, above)
+            fades = fades * fades
         return values
 
     def mean_above(self, values: Floats) -> Floats:
         """The mean over each place and all above it."""
+        reached = self.steps >= _STEPS[: len(self.jumps), None]
         total = values
-        for at, ancestor in enumerate(self.jumps):  # a path shorter than a jump has nothing to add
-            total = total + total.take(ancestor) * (self.steps >= 1 << at)
+        for ancestor, is_reached in zip(self.jumps, reached, strict=True):
+            above = total.take(ancestor)
+            above *= is_reached  # a path shorter than a jump has nothing to add
+            total = total + above
         return total / (self.steps + np.float32(1))
 
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from proxy.routing.features import Look
 from proxy.routing.reading import text
-from proxy.routing.reading.cues import CUES, refers_back
+from proxy.routing.reading.cues import refers_back
 from proxy.routing.shared import HERE, PATH
 
 TITLE = 40
 """Characters of a conversation's first words that name it."""
-
-REFERRING = [
-    CUES.index(name)
-    for name in ("opens as a continuation", "works on the answer", "pronoun of a thing", "pronoun of a person")
-]
-"""Cues without which nothing refers back."""
 
 ASKING = frozenset(
     map(
@@ -29,8 +21,7 @@ ASKING = frozenset(
 
 def goes_on(look: Look, pair: int) -> str:
     """Why a turn follows on from a pair."""
-    cue = refers_back(look.turn) if look.cues[REFERRING].any() else None
-    if cue:
+    if cue := refers_back(look.turn):
         return f"follows on: {_quoted(cue)} refers to the last answer"
     if look.index.open[pair] == 1 and not look.turn.rstrip().endswith("?"):
         return "follows on: answers the question just asked"
@@ -49,8 +40,8 @@ def forks(look: Look, pair: int) -> str:
 
 def opens(look: Look) -> str:
     """Why a turn opens a topic of its own."""
-    nowhere = np.flatnonzero(look.shared.frequency == 0).tolist()
-    strange = [look.said.spelt[word] for word in (look.said.stems[at] for at in nowhere) if word not in ASKING]
+    stems = zip(look.said.stems, look.shared.frequency, strict=True)
+    strange = [look.said.spelt[word] for word, held in stems if not held and word not in ASKING]
     return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
 
 
@@ -67,16 +58,18 @@ def _because(look: Look, pair: int, where: int) -> str:
 
 def _shared(look: Look, pair: int, where: int) -> str:
     """Up to three of the turn's words that stand in a pair or on its path, the rarest in the tree first."""
-    shared = look.shared
     (place,) = look.part.at([pair]).tolist()
-    held = np.flatnonzero(shared.flags[: shared.count, where, place])
-    rarest = held[np.argsort(shared.frequency[held], kind="stable")].tolist()
-    told = [word for word in (look.said.stems[at] for at in rarest) if word not in ASKING]
-    return ", ".join(look.said.spelt[word] for word in told[:3])
+    flags = look.shared.flags[: look.shared.count, where, place].tolist()
+    told = [
+        (held, at, word)
+        for at, (word, held, stands) in enumerate(zip(look.said.stems, look.shared.frequency, flags, strict=True))
+        if stands and word not in ASKING
+    ]
+    return ", ".join(look.said.spelt[word] for _, _, word in sorted(told)[:3])
 
 
 def _clipped(said: str) -> str:
-    said = " ".join(said.split())
+    said = " ".join(said[: 8 * TITLE].split())
     return said if len(said) <= TITLE else said[: TITLE - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 

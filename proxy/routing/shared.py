@@ -27,7 +27,7 @@ class Shared:
     """The turn's stems, then its names."""
     count: int
     """How many of these are stems."""
-    frequency: NDArray[np.float32]
+    frequency: Sequence[int]
     """How many pairs of the tree hold each stem."""
     flags: NDArray[np.bool_]
     """Whether a word (first axis) stands somewhere (`HERE` and so on, second axis) for a pair of the part (third axis). Names are looked
@@ -36,32 +36,33 @@ class Shared:
 
 def share(index: PairIndex, said: Reading, part: Part) -> Shared:
     """Look a turn's words up."""
-    names = sorted(said.names)[:MOST_NAMES]
-    count, size = len(said.stems), len(part)
-    holders = [index.postings.numbers(word) for word in said.stems]
-    frequency = np.array([len(held) for held in holders], np.float32)
-    flags = np.zeros((count + len(names), 4, size), bool)
-    rows, pairs = _side_by_side([*holders, *map(index.name_postings.numbers, names)])
-    _set(flags[:, HERE], rows, pairs, part)
-    stems = rows < count
-    _set(flags[:, CONVERSATION], rows[stems], index.root[pairs[stems]], part)
-    flags[:, CONVERSATION] = flags[:, CONVERSATION].take(part.root, axis=1)
-    _set(flags[:, ASKED], *_side_by_side([index.asked_postings.numbers(word) for word in said.stems]), part)
+    words = [*said.stems, *sorted(said.names)[:MOST_NAMES]]
+    count = len(said.stems)
+    holders = [*map(index.postings.numbers, said.stems), *map(index.name_postings.numbers, words[count:])]
+    frequency = [len(held) for held in holders[:count]]
+    flags = np.zeros((len(words), 4, len(part)), bool)
+    if words:
+        rows, pairs = _side_by_side(holders)
+        _set(flags, rows, HERE, pairs, part)
+        stems = sum(frequency)
+        _set(flags, rows[:stems], CONVERSATION, index.root.take(pairs[:stems]), part)
+        flags[:, CONVERSATION] = flags[:, CONVERSATION].take(part.root, axis=1)
+    if count:
+        rows, pairs = _side_by_side([index.asked_postings.numbers(word) for word in said.stems])
+        _set(flags, rows, ASKED, pairs, part)
     held = part.any_above(np.packbits(flags[:, HERE], axis=0))
-    flags[:, PATH] = np.unpackbits(held, axis=0, count=len(flags)).view(bool)
-    return Shared([*said.stems, *names], count, frequency, flags)
+    flags[:, PATH] = np.unpackbits(held, axis=0, count=len(words))
+    return Shared(words, count, frequency, flags)
 
 
 def _side_by_side(holders: Sequence[Ints]) -> tuple[Ints, Ints]:
     """The pairs that hold some words, and for each the number of its word."""
-    if not holders:
-        return np.zeros(0, np.int32), np.zeros(0, np.int32)
-    return np.repeat(np.arange(len(holders), dtype=np.int32), [len(held) for held in holders]), np.concatenate(holders)
+    return np.arange(len(holders), dtype=np.int32).repeat([len(held) for held in holders]), np.concatenate(holders)
 
 
-def _set(flags: NDArray[np.bool_], rows: Ints, pairs: Ints, part: Part) -> None:
+def _set(flags: NDArray[np.bool_], rows: Ints, where: int, pairs: Ints, part: Part) -> None:
     """Note for those of some pairs that are in the part that they hold a word."""
     places = part.places(pairs)
     if part.pairs is not None:
         rows, places = rows[places >= 0], places[places >= 0]
-    flags[rows, places] = True
+    flags[rows, where, places] = True

@@ -144,15 +144,18 @@ class PairVectors:
         A pair near the mean is near to much, and its nearness says less.
         """
         many = count if pairs is None else len(pairs)
-        against = np.stack([vector, self.mean()], axis=1)
-        similar = np.empty((VIEWS, 2, many), np.float32)
+        similar, common = np.empty((VIEWS, many), np.float32), np.empty(many, np.float32)
         for start in range(0, many, _BLOCK):
             end = min(many, start + _BLOCK)
-            rows = self._run(start, end - start) if pairs is None else self._rows(pairs[start:end])
-            found = rows.reshape(-1, self._size).astype(np.float32) @ against
-            similar[:, :, start:end] = found.reshape(-1, VIEWS, 2).transpose(1, 2, 0)
-        similar *= (self._scales[:count] if pairs is None else self._scales[pairs]).T[:, None]
-        return similar[:, 0], similar[BOTH, 1]
+            held = self._run(start, end - start) if pairs is None else self._rows(pairs[start:end])
+            rows = held.astype(np.float32)
+            # Row by row, so that like texts are exactly alike wherever they stand: a product of matrices sees to rows in blocks.
+            similar[:, start:end] = np.vecdot(rows, vector).T
+            common[start:end] = np.vecdot(rows[:, BOTH], self.mean())
+        scales = (self._scales[:count] if pairs is None else self._scales[pairs]).T
+        similar *= scales
+        common *= scales[BOTH]
+        return similar, common
 
     def mean(self) -> Floats:
         """The direction that all pairs have in common."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proxy.routing.decision import CLASSES, CONTINUE, FORK, NEW, Weights, trust_row
-from proxy.routing.features import Row, Rows
+from proxy.routing.features import Rows
 from proxy.routing.learn.table import Flags, Table, Weighed
 
 Ints = NDArray[np.int64]
@@ -87,7 +87,7 @@ def choices(told: Verdicts, costs: Rows) -> Ints:
 def trust_rows(told: Verdicts, costs: Rows) -> Rows:
     """What confidence in each choice is told from."""
     each = np.broadcast_to(costs, (len(told), len(CLASSES)))
-    rows: list[Row] = [
+    rows = [
         trust_row(told.chances[at], each[at], kind, float(told.shares[at, kind]))
         for at, kind in enumerate(choices(told, costs).tolist())
     ]

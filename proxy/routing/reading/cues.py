@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import repeat
 
-from proxy.routing.reading.text import read, spread, words
+from proxy.routing.reading import text
+from proxy.routing.reading.text import spread
 from proxy.routing.reading.tongues import TONGUES, tongue_of
 
 CUED = 2000
@@ -104,12 +105,10 @@ class Phrases:
             {name: re.compile(rf"{edge}(?:{holds.get(name, NEVER)}){edge}", re.IGNORECASE) for name in _HOLDS},
         )
 
-    def found(self, head: str) -> tuple[list[bool], list[int]]:
-        """Which cues a text opens with, and how often it holds each of the others."""
-        return (
-            [pattern.match(head) is not None for pattern in self.opens.values()],
-            [len(pattern.findall(head)) for pattern in self.holds.values()],
-        )
+    def found(self, head: str) -> dict[str, int]:
+        """Whether a text opens with each cue, and how often it holds each of the others."""
+        opens = {name: int(pattern.match(head) is not None) for name, pattern in self.opens.items()}
+        return opens | {name: len(pattern.findall(head)) for name, pattern in self.holds.items()}
 
 
 class PlainPhrases:
@@ -120,7 +119,7 @@ class PlainPhrases:
     """
 
     def __init__(self) -> None:
-        self._opens = [re.compile(rf"\W*(?:{said})\b") for said in _OPENS.values()]
+        self._opens = {name: re.compile(rf"\W*(?:{said})\b") for name, said in _OPENS.items()}
         self._places = {name: 16 * at for at, (name, said) in enumerate(_HOLDS.items()) if _WORDS.fullmatch(said)}
         self._held_by: dict[str, int] = {}
         for name, place in self._places.items():
@@ -130,13 +129,15 @@ class PlainPhrases:
         self._phrases = {name: re.compile(rf"\b(?:{said})\b") for name, said in phrases.items()}
         self._any_phrase = re.compile(rf"\b(?:{'|'.join(phrases.values())})\b")
 
-    def found(self, head: str) -> tuple[list[bool], list[int]]:
+    def found(self, head: str) -> dict[str, int]:
         """See `Phrases.found`."""
         held = sum(map(self._held_by.get, _WORD.findall(head), repeat(0)))
-        counts = {name: held >> place & _MOST for name, place in self._places.items()}
-        if self._any_phrase.search(head) is not None:
-            counts |= {name: len(pattern.findall(head)) for name, pattern in self._phrases.items()}
-        return [pattern.match(head) is not None for pattern in self._opens], [counts.get(name, 0) for name in _HOLDS]
+        counts = {name: int(pattern.match(head) is not None) for name, pattern in self._opens.items()}
+        counts |= {name: held >> place & _MOST for name, place in self._places.items()}
+        has_phrases = self._any_phrase.search(head) is not None
+        return counts | {
+            name: len(pattern.findall(head)) if has_phrases else 0 for name, pattern in self._phrases.items()
+        }
 
 
 _WORDS = re.compile(r"[a-z|']+")
@@ -156,9 +157,10 @@ def _phrases(name: str) -> Phrases:
     return Phrases.of(tongue.opens, tongue.holds, r"\b" if tongue.spaced else "")
 
 
+_COUNTED = (*_OPENS, *_HOLDS)
+
 CUES = (
-    *_OPENS,
-    *_HOLDS,
+    *_COUNTED,
     "asks",
     "question marks",
     "words",
@@ -174,23 +176,35 @@ CUES = (
 """The values of a turn, in the order in which weights were fitted to them."""
 
 
-def spoken(text: str) -> Phrases:
+def spoken(said: str) -> Phrases:
     """The cues of the language that a text is in."""
-    tongue = tongue_of(text)
+    tongue = tongue_of(said)
     return _phrases(tongue) if tongue is not None else ENGLISH
 
 
-def read_cues(text: str) -> list[float]:
+@lru_cache(maxsize=16)
+def cues_in(head: str) -> Mapping[str, int]:
+    """Which cues are found in a text, in its own language, and how often."""
+    phrases = spoken(head)
+    if phrases is ENGLISH and head.isascii():
+        return PLAIN_ENGLISH.found(head.lower())
+    return phrases.found(head)
+
+
+def forget() -> None:
+    """Hold no words that were read lately."""
+    cues_in.cache_clear()
+    text.forget()
+
+
+def read_cues(turn: str) -> list[float]:
     """One value a cue, in the order of `CUES`; counts are capped, lengths are logarithmic by halves."""
-    head = text[:CUED]
-    phrases, said = spoken(head), read(head)
-    is_plain = phrases is ENGLISH and head.isascii()
-    opens, holds = PLAIN_ENGLISH.found(head.lower()) if is_plain else phrases.found(head)
+    head = turn[:CUED]
+    said, found = text.read(head), cues_in(head)
     count = len(_MEANING.findall(spread(head)))
     topical = len(said.words)
     return [
-        *map(float, opens),
-        *(min(3.0, held) for held in holds),
+        *(min(3.0, found[name]) for name in _COUNTED),
         float(head.rstrip().endswith(ASKS)),
         min(3.0, sum(map(head.count, ASKS))),
         min(60.0, count) ** 0.5,
@@ -221,11 +235,6 @@ def brings_its_text(turn: str) -> bool:
 
 _EXAMPLE = re.compile(r"\b(?:an? |some |any |another |more )?(?:concrete |practical |real )?examples?\b", re.IGNORECASE)
 
-_ASKS_OF_AN_ANSWER = re.compile(
-    rf"\b(?:{_HOLDS['works on the answer']}|{_HOLDS['asks why']})\b|{_EXAMPLE.pattern}", re.ASCII
-)
-"""What an English turn in lower-case ASCII must hold to be one."""
-
 _ASKED_OF_AN_ANSWER = 120
 """Characters of the longest turn that asks for nothing but a change of an answer."""
 
@@ -248,14 +257,14 @@ def works_on_the_answer_alone(turn: str, answer: str = "") -> bool:
 def _languages(*texts: str) -> Iterator[Phrases]:
     """The phrases of the languages of some texts, each once."""
     seen: list[Phrases] = []
-    for text in texts:
-        if all(spoken(text) is not phrases for phrases in seen):
-            seen.append(spoken(text))
+    for said in texts:
+        if all(spoken(said) is not phrases for phrases in seen):
+            seen.append(spoken(said))
             yield seen[-1]
 
 
 def _works_alone(said: str, phrases: Phrases) -> bool:
-    if phrases is ENGLISH and said.isascii() and _ASKS_OF_AN_ANSWER.search(said.lower()) is None:
+    if phrases is ENGLISH and said.isascii() and not _asks_of_an_answer(said):
         return False
     patterns = [phrases.holds["works on the answer"], phrases.holds["asks why"]]
     rest = said
@@ -265,21 +274,28 @@ def _works_alone(said: str, phrases: Phrases) -> bool:
         return False
     pointing = phrases.holds["pronoun of a thing"].search(said) is not None
     own = pointing if phrases is ENGLISH else pointing + LEFT_OVER
-    return len(words(rest)) <= own
+    return len(text.words(rest)) <= own
 
 
-def refers_back(text: str) -> str | None:
+def _asks_of_an_answer(said: str) -> bool:
+    found = PLAIN_ENGLISH.found(said.lower()) if spoken(said) is not ENGLISH else cues_in(said)
+    return bool(found["works on the answer"] or found["asks why"]) or _EXAMPLE.search(said) is not None
+
+
+def refers_back(turn: str) -> str | None:
     """The words in a turn that only what was just said explains, such as `shorter` or `translate`."""
-    head = text[:2000]
-    phrases = spoken(head)
-    tries = (
-        phrases.holds["works on the answer"].finditer(head),
-        filter(None, [phrases.opens["opens as a continuation"].match(head)]),
-        phrases.holds["pronoun of a thing"].finditer(head),
-        phrases.holds["pronoun of a person"].finditer(head),
-    )
-    found = (match[0].strip().lower() for matches in tries for match in matches)
-    return next((said for said in found if said not in ARTICLES), None)
+    head = turn[:CUED]
+    phrases, counts = spoken(head), cues_in(head)
+    for name in ("works on the answer", "opens as a continuation", "pronoun of a thing", "pronoun of a person"):
+        if not counts[name]:
+            continue
+        matches = (
+            phrases.holds[name].finditer(head) if name in _HOLDS else filter(None, [phrases.opens[name].match(head)])
+        )
+        found = (match[0].strip().lower() for match in matches)
+        if said := next((one for one in found if one not in ARTICLES), None):
+            return said
+    return None
 
 
 ARTICLES = frozenset({"das", "es", "le", "la", "les", "en", "y", "lo", "los", "las", "sein", "seine", "ihr", "ihre"})

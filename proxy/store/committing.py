@@ -16,7 +16,7 @@ from proxy.errors import StoreUnavailable
 from proxy.operations.figures import Figures
 from proxy.store.connection import handed_over
 from proxy.store.sealing.values import cipher_of
-from proxy.store.troubles import in_our_words, is_passing
+from proxy.store.troubles import found_no_room, in_our_words, is_passing
 
 T = TypeVar("T")
 
@@ -121,11 +121,34 @@ def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Con
     function may therefore run twice; nothing of its first run is left.
     """
     try:
-        return _committed(db, functions)
+        return _with_room(db, functions)
     except Exception as exc:
         if len(functions) == 1 or is_passing(exc):
             raise
     return _committed(db, [partial(_apart, function=function) for function in functions])
+
+
+def _with_room(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+    """The same as `_committed`; on a full disk once more after the log was cut, which may be what fills it."""
+    try:
+        return _committed(db, functions)
+    except sqlite3.Error as exc:
+        if not found_no_room(exc) or not _cut_log(db):
+            raise
+    return _committed(db, functions)
+
+
+def _cut_log(db: sqlite3.Connection) -> bool:
+    """Carry the log into the file and cut it to nothing; false where that cannot be done at once."""
+    (patience_ms,) = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")
+    try:
+        busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:  # the file itself would have to grow
+        return False
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {patience_ms}")
+    return not busy
 
 
 def _committed(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:

@@ -50,6 +50,11 @@ def found_no_room(exc: sqlite3.Error) -> bool:
     return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
+def is_for_room(exc: StoreUnavailable) -> bool:
+    """Whether the database cannot be used since it finds no room."""
+    return isinstance(exc.__cause__, sqlite3.Error) and found_no_room(exc.__cause__)
+
+
 def is_passing(exc: Exception) -> bool:
     """Whether an error says "not now"."""
     return _code(exc) in _PASSING

@@ -25,6 +25,8 @@ from proxy.store.persons.belongings import BELONGINGS, Belonging
 AT_ONCE: Final = 1_000
 """Nodes or rows that one step takes: some tens of milliseconds."""
 BODIES_AT_ONCE: Final = 10
+SMALLEST_SHARE: Final = 1 / 1024
+"""Of a step, on a disk that is nearly full."""
 
 LAST: Final = frozenset({"departures", "nodes", "edges", "systems", "trees", "spending", "keys", "users"})
 """Tables that are left for the end: what was in the trees is gone by then."""
@@ -67,11 +69,15 @@ def trees_of(db: sqlite3.Connection, user_id: UserId) -> list[TreeId]:
     return [TreeId(id_) for (id_,) in db.execute("SELECT id FROM trees WHERE user_id = ?", (user_id,))]
 
 
-def take_nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId) -> int:
-    """Take the lowest nodes of a tree; returns how many, 0 where none is left."""
+def take_nodes(db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, share: float = 1.0) -> int:
+    """Take the lowest nodes of a tree; returns how many, 0 where none is left.
+
+    Args:
+        share: Of the nodes that one step takes, where so many at once are too many.
+    """
     ids: list[NodeId] = []
     for sql in (LOWEST, LATEST):
-        ids = ids or [id_ for (id_,) in db.execute(sql, {"tree": tree_id, "most": AT_ONCE})]
+        ids = ids or [id_ for (id_,) in db.execute(sql, {"tree": tree_id, "most": max(1, int(AT_ONCE * share))})]
     if ids:
         bury(db, user_id, tree_id, ids, above=None, remembered=False)
     return len(ids)
@@ -88,10 +94,11 @@ def tables(db: sqlite3.Connection) -> list[tuple[Belonging, int | None]]:
     ]
 
 
-def take_rows(db: sqlite3.Connection, user_id: UserId, one: Belonging, most: int | None) -> bool:
+def take_rows(db: sqlite3.Connection, user_id: UserId, one: Belonging, most: int | None, share: float = 1.0) -> bool:
     """Take some rows of a table, the newest first; whether any may be left."""
     which = one.whose
     if most is not None:
+        most = max(1, int(most * share))
         which = f"rowid IN (SELECT rowid FROM {one.table} WHERE {one.whose} ORDER BY rowid DESC LIMIT {most})"
     return db.execute(f"DELETE FROM {one.table} WHERE {which}", {"user": user_id}).rowcount == most
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import anyio
 
 from proxy.domain.ports import User
 from proxy.domain.tree import UserId
+from proxy.errors import StoreUnavailable
 from proxy.store.persons import departures, leaving, listing
 from proxy.store.persons.departures import Departed
 from proxy.store.records import Account
 from proxy.store.threads import Threads
+from proxy.store.troubles import is_for_room
 
 FORGOTTEN_WITHIN_S: Final = 2.5
 """By then every process has looked for what was deleted, and trusts no key's row that it read before."""
+
+T = TypeVar("T")
 
 Told = Callable[[int], object]
 """Told how many nodes are gone."""
@@ -75,11 +79,22 @@ class Persons(Threads, Protocol):
         tables = await self._read(leaving.tables)
         for user_id in ids:
             for tree_id in await self._read(partial(leaving.trees_of, user_id=user_id)):
-                while taken := await self._write(partial(leaving.take_nodes, user_id=user_id, tree_id=tree_id)):
+                while taken := await self._step(partial(leaving.take_nodes, user_id=user_id, tree_id=tree_id)):
                     gone += taken
                     tell(gone)
             for one, most in tables:
                 step = partial(leaving.take_rows, user_id=user_id, one=one, most=most)
-                while await self._write(step):
+                while await self._step(step):
                     pass
             await self._write(partial(leaving.finish, user_id=user_id))
+
+    async def _step(self, step: Callable[..., T]) -> T:
+        """Take one step; on a disk that has no room for it, a smaller one. Raises StoreUnavailable where none is small enough."""
+        share = 1.0
+        while True:
+            try:
+                return await self._write(partial(step, share=share))
+            except StoreUnavailable as exc:
+                share /= 4
+                if share < leaving.SMALLEST_SHARE or not is_for_room(exc):
+                    raise

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from proxy.routing.place_turn import LlmPlacer  # imports DSPy, which waits until the port is open
 
 
+CHEAP_AT_ONCE = 16
+"""Exchanges whose vectors are written at once where computing them again costs less than a transaction each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a running application is made of."""
@@ -216,7 +220,8 @@ def turn_router(
     own = personal.load(Path(routing.personal), routing.embedder) if routing.personal is not None else None
     waits_s = limits.deadline_s / 4 if kept is not None else None
     gate = EmbeddedScorer(vectors, Weights.shipped(routing.embedder), own, waits_s=waits_s)
-    keeping = Keeping(kept, gate, vectors.maker) if kept is not None else None
+    least = 1 if routing.embedder == "minilm" else CHEAP_AT_ONCE
+    keeping = Keeping(kept, gate, vectors.maker, least) if kept is not None else None
     return GraftRouter(Grove(feed, gate.model, folder=folder), gate, limits, _llm(routing, lanes, limits), keeping)
 
 

@@ -22,7 +22,7 @@ from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId, UserId
 from proxy.routing import reasons
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
-from proxy.routing.embedder import Embedder
+from proxy.routing.embedder import Embedder, is_quick
 from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
@@ -73,6 +73,9 @@ AHEAD = 12
 
 HURRIED = 3
 """Pairs whose vectors are computed at a time where a request waits: a third of a second, for texts of any length."""
+
+AT_HAND = 8_192
+"""Pairs of a tree in which a turn is placed within about a millisecond, where embedding it takes next to nothing."""
 
 SHOWN = 3
 """Other branches named among the candidates."""
@@ -125,9 +128,15 @@ class EmbeddedScorer:
         """Load the embedder's model, by embedding a word."""
         self._embedder.embed(["warm"])
 
+    def is_quick(self, model: TreeModel) -> bool:
+        index = self._index(model)
+        return is_quick(self._embedder) and len(index) <= AT_HAND and index.supply.lacking <= HURRIED
+
     def warm(self, model: TreeModel) -> int:
-        """Compute some of the vectors that the tree still lacks, off a request's path; 0 when it lacks none."""
-        return self._index(model).refresh(self._embedder, AHEAD)
+        """Compute some of the vectors that the tree still lacks, off a request's path; gives how many it lacks then."""
+        index = self._index(model)
+        index.refresh(self._embedder, AHEAD)
+        return index.supply.lacking
 
     def model(self, folder: Path | None) -> TreeModel:
         """An empty tree model in which pairs are counted from the first node on."""
@@ -137,6 +146,9 @@ class EmbeddedScorer:
 
     def look_up(self, model: TreeModel, most: int) -> list[NodeId]:
         return self._index(model).look_up(most)
+
+    def new(self, model: TreeModel) -> int:
+        return self._index(model).supply.new
 
     def recall(self, model: TreeModel, stored: Mapping[NodeId, bytes]) -> int:
         return self._index(model).recall(stored)

@@ -38,6 +38,10 @@ class Derived(Protocol):
         """Nodes whose exchanges lack vectors that may be stored; the one said last first, none twice."""
         ...
 
+    def new(self, model: TreeModel) -> int:
+        """How many exchanges have vectors that are not stored yet."""
+        ...
+
     def recall(self, model: TreeModel, stored: Mapping[NodeId, bytes]) -> int:
         """Take over stored vectors; gives how many were of use."""
         ...
@@ -50,8 +54,14 @@ class Derived(Protocol):
 class Keeping:
     """Carries vectors between a scorer and a store. Whoever calls holds the tree's lock."""
 
-    def __init__(self, store: VectorStore, scorer: Derived, maker: Callable[[], str]) -> None:
-        """`maker` names the embedder with a digest of all that its vectors depend on; slow, so called on a worker thread."""
+    def __init__(self, store: VectorStore, scorer: Derived, maker: Callable[[], str], least: int = 1) -> None:
+        """Carry vectors for one embedder.
+
+        Args:
+            maker: Names the embedder with a digest of all that its vectors depend on; slow, so called on a worker thread.
+            least: Exchanges whose vectors are worth a transaction; fewer are computed again by the next process.
+        """
+        self._least = least
         self._store = store
         self._scorer = scorer
         self._ask_maker = maker
@@ -67,11 +77,9 @@ class Keeping:
                 await anyio.to_thread.run_sync(partial(self._scorer.recall, model, stored))
 
     async def keep(self, user_id: UserId, model: TreeModel) -> None:
-        """Write what was computed since. Raises the StoreError family."""
-        while True:
+        """Write what was computed since, where it is worth it. Raises the StoreError family."""
+        while self._scorer.new(model) >= self._least:
             bodies, outdated = self._scorer.take_new(model, AT_ONCE)
-            if not bodies and not outdated:
-                return
             await self._store.keep_vectors(user_id, await self._named(), bodies, outdated)
 
     async def _named(self) -> str:

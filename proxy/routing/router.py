@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
@@ -75,7 +76,8 @@ class GraftRouter:
         self._ahead = anyio.CapacityLimiter(1)
         """Work that nobody waits for: of all trees together, a request waits for none of it."""
         self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
-        self._warming: set[tuple[UserId, TreeId]] = set()
+        self._warming: dict[tuple[UserId, TreeId], bool] = {}
+        """Trees for which something is derived ahead, and whether there is more to derive."""
 
     @property
     def scorer(self) -> str:
@@ -98,19 +100,22 @@ class GraftRouter:
         Once for a tree at a time: a request would wait behind every other that is at it. Who is at it takes in what came meanwhile.
         """
         key = (user_id, tree_id)
-        if key in self._warming:
+        is_at_it = key in self._warming
+        self._warming[key] = True
+        if is_at_it:
             return
-        self._warming.add(key)
         try:
-            lacking = True
-            while lacking:  # a little at a time, so that a request never waits for a whole imported history
+            while self._warming[key]:  # a little at a time, so that a request never waits for a whole imported history
+                self._warming[key] = False
                 async with self._ahead, self._lock(user_id, tree_id):
                     model = await self._follow(user_id, tree_id)
-                    lacking = bool(await anyio.to_thread.run_sync(self._gate.warm, model))
+                    work = partial(self._gate.warm, model)
+                    if work() if self._gate.is_quick(model) else await anyio.to_thread.run_sync(work):
+                        self._warming[key] = True
                     if self._keeping is not None:
                         await self._keeping.keep(user_id, model)
         finally:
-            self._warming.discard(key)
+            del self._warming[key]
 
     def forget(self, users: Collection[str], trees: Collection[str]) -> None:
         """Hold nothing of users and trees that were deleted any more, nor words that were looked at lately."""
@@ -139,11 +144,7 @@ class GraftRouter:
                 if not model.nodes and question.cursor is None:
                     return _undisputed(None, "The tree is empty.")
                 why = LATE
-                async with self._computing:  # waited for no longer than the deadline
-                    with anyio.CancelScope(
-                        shield=True
-                    ):  # a thread is not broken off, so its answer may as well be taken
-                        embedded, scene = await self._on_thread(lambda: self._judged(model, question, until))
+                embedded, scene = await self._compute(model, lambda: self._judged(model, question, until))
                 judged = embedded, scene, frozenset(model.tips() if scene is not None else ())
         if judged is None:
             attachment = _without(question, why)
@@ -235,12 +236,22 @@ class GraftRouter:
         key = (user_id, tree_id)
         lock = self._locks.get(key)
         if lock is None:
-            lock = self._locks[key] = anyio.Lock()
+            lock = self._locks[key] = anyio.Lock(fast_acquire=True)
         return lock
 
+    async def _compute(self, model: TreeModel, work: Callable[[], T]) -> T:
+        """What the gate computes about a tree, on the event loop where it takes less than the way to a thread and back."""
+        if self._build_llm is None and self._gate.is_quick(model):
+            return work()
+        async with self._computing:  # waited for no longer than the deadline
+            return await self._on_thread(work)
+
     async def _on_thread(self, work: Callable[[], T]) -> T:
-        """The gate computes off the event loop, one question at a time."""
-        return await anyio.to_thread.run_sync(work, limiter=self._one_thread)
+        """One question at a time. A thread is not broken off, so its answer may as well be taken."""
+        answer: list[T] = []
+        with anyio.CancelScope(shield=True):
+            answer.append(await anyio.to_thread.run_sync(work, limiter=self._one_thread))
+        return answer[0]
 
 
 def build_llm(

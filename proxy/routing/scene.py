@@ -43,6 +43,10 @@ class Gate(Protocol):
         """Read what every answer needs, which takes a while."""
         ...
 
+    def is_quick(self, model: TreeModel) -> bool:
+        """Whether an answer about this tree, or what `warm` does for it, takes about a millisecond now."""
+        ...
+
     def warm(self, model: TreeModel) -> int:
         """Derive ahead of time some of what the next question about this tree will need; 0 when nothing is left to do."""
         ...

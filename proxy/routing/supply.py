@@ -74,6 +74,16 @@ class Supply:
         """Pairs whose vectors the database lacks."""
         self._outdated: list[NodeId] = []
 
+    @property
+    def lacking(self) -> int:
+        """How many vectors are to be computed: of pairs and of system texts."""
+        return len(self._lacking) + len(self._silent)
+
+    @property
+    def new(self) -> int:
+        """How many pairs have vectors that the database lacks."""
+        return len(self._new)
+
     def said(self, pair: int, former_end: NodeId | None) -> None:
         """A pair is new, or goes on behind what was its end."""
         if former_end is not None and pair not in self._lacking:

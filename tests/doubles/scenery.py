@@ -79,6 +79,9 @@ class FakeGate:
         self.shortlisted.append(len(points))
         return sorted(points, key=lambda point: point not in self.favourites)[:keep]
 
+    def is_quick(self, model: TreeModel) -> bool:
+        return False
+
     def warm(self, model: TreeModel) -> None:
         self.warmed.append(model)
 

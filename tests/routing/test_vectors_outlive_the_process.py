@@ -1,5 +1,7 @@
 """After a restart the vectors of a tree come from the store; only what it lacks is embedded, and within the deadline."""
 
+import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +12,8 @@ from proxy.domain.placement import FeedNode, Mark, Question, TreeSlice
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.routing.decision import Weights
 from proxy.routing.embedded import HURRIED, EmbeddedScorer
+from proxy.routing.embedder import embedder as embedder_of
+from proxy.routing.embedder import is_quick
 from proxy.routing.grove import Grove
 from proxy.routing.keeping import Keeping
 from proxy.routing.limits import RoutingLimits
@@ -201,3 +205,81 @@ async def test_nobody_waits_behind_what_is_computed_ahead_for_others():
             question = replace(asked(books[USER]), user_id=UserId("bob"), cursor=books[UserId("bob")].nodes[-1].id)
             assert not (await router.attach(question)).degraded
         go_on.set()
+
+
+async def test_vectors_that_cost_little_are_written_several_at_a_time():
+    book, stored = Book(3), Stored()
+    scorer = EmbeddedScorer(Vectors(), Weights.shipped("minilm"))
+    router = GraftRouter(Grove(book, scorer.model), scorer, keeping=Keeping(stored, scorer, lambda: "m-1", least=4))
+    await router.warm(USER, TREE)
+    assert stored.rows == {}
+    book.nodes += Book(6).nodes[6:]
+    await router.warm(USER, TREE)
+    assert len(stored.rows) == 6
+    await router.warm(USER, TREE)
+    assert len(stored.rows) == 6
+
+
+class Quick(EmbeddedScorer):
+    """A scorer that is quick where it is told to be, and notes the threads on which it works."""
+
+    def __init__(self, *, quick: bool) -> None:
+        super().__init__(Vectors(), Weights.shipped("minilm"))
+        self.quick = quick
+        self.threads: list[int] = []
+
+    def is_quick(self, model):
+        return self.quick
+
+    def attach(self, model, question, until=math.inf):
+        self.threads.append(threading.get_ident())
+        return super().attach(model, question, until)
+
+    def warm(self, model):
+        self.threads.append(threading.get_ident())
+        return super().warm(model)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+async def test_what_is_quick_is_computed_where_it_is_asked_and_all_else_on_a_thread(quick: bool):
+    book = Book(8)
+    scorer = Quick(quick=quick)
+    router = GraftRouter(Grove(book, scorer.model), scorer)
+    await router.warm(USER, TREE)
+    await router.attach(asked(book))
+    assert {thread == threading.get_ident() for thread in scorer.threads} == {quick}
+
+
+async def test_nodes_that_come_while_a_tree_is_warmed_are_taken_in_by_who_is_at_it():
+    book = Book(4)
+    later = Book(9).nodes[8:]
+
+    class Adding(EmbeddedScorer):
+        def warm(self, model):
+            if later:
+                book.nodes += later
+                later.clear()
+                anyio.from_thread.run(router.warm, USER, TREE)  # comes back at once: somebody is at it
+            return super().warm(model)
+
+    embedder = Counting()
+    scorer = Adding(embedder, Weights.shipped("minilm"))
+    router = GraftRouter(Grove(book, scorer.model), scorer)
+    await router.warm(USER, TREE)
+    assert len(embedder.asked) == 3 * 9
+
+
+def test_static_vectors_are_quick_once_they_are_loaded_in_trees_that_are_not_too_large():
+    pytest.importorskip("wordllama")
+    vectors = embedder_of("static")
+    assert not is_quick(vectors)
+    vectors.embed(["warm"])
+    assert is_quick(vectors)
+    assert not is_quick(Vectors())
+    assert not is_quick(embedder_of("minilm"))
+    scorer = EmbeddedScorer(vectors, Weights.shipped("static"))
+    model = scorer.model(None)
+    model.apply(TreeSlice(Mark(0, 8), Book(4).nodes, reset=True))
+    assert not scorer.is_quick(model)  # four exchanges have no vectors yet
+    assert scorer.warm(model) == 0
+    assert scorer.is_quick(model)

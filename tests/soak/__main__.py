@@ -33,8 +33,8 @@ LONGEST_S = 120
 WARM_ACTS = 100
 """The first lap lasts until there were so many, however slow the machine is: each of the ways to chat, over each of the lanes."""
 GROWTH_MIB = 48.0
-"""By how much resident memory may grow behind the warm-up; libraries and SQLite fill their caches for a while, and something of some
-35 MiB is loaded late, and once."""
+"""By how much resident memory may grow behind the warm-up; libraries and SQLite fill their caches for a while, and LiteLLM's tokenizer, a
+table of 40 MiB, is read when somebody first asks for exact counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ DONE = b"[DONE]"
 """OpenAI's payload that ends a stream."""
 
 _BOM = b"\xef\xbb\xbf"
-_FRAME = len(b"data: \n\n")
 
 
 class EventReader:
@@ -25,18 +24,14 @@ class EventReader:
         self._lines: list[bytes] = []
         self._begun = False
         self._is_between = False
-        """Whether all that has come was read: a server that flushes every event sends each in one piece."""
+        """Whether all that has come was read: as a rule whole events come."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that are complete with `data`."""
-        if (
-            self._is_between
-            and data.startswith(b"data: ")
-            and data.endswith(b"\n\n")
-            and data.count(b"\n") == 2
-            and b"\r" not in data
-        ):
-            return [data[6:-2]] if len(data) > _FRAME else []
+        if self._is_between and data.startswith(b"data: ") and data.endswith(b"\n\n") and b"\r" not in data:
+            events = data[6:-2].split(b"\n\ndata: ")
+            if data.count(b"\n") == 2 * len(events):  # so there is none inside of an event
+                return events if all(events) else [event for event in events if event]
         payloads = self._read(data)
         self._is_between = self._begun and not (self._rest or self._pieces or self._lines)
         return payloads

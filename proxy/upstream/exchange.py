@@ -133,7 +133,7 @@ async def stream(
             for left, payload in enumerate(payloads, 1 - len(payloads)):
                 chunk = alike.read(payload) or _chunk(payload, model, alike, usage_wanted=usage_wanted, last=not data)
                 watch.started = True
-                yield chunk._replace(followed=True) if left else chunk
+                yield Chunk(chunk.wire, chunk.raw, followed=True) if left else chunk
             if ended:
                 session.give_back(response)
             finished = ended or not data

@@ -51,6 +51,28 @@ def test_a_payload_is_told_as_soon_as_its_empty_line_is_there():
     assert reader.feed(b"\n") == [B]
 
 
+ODD_PIECES = [
+    b"data: %s\n\ndata: %s\n\n" % (A, B),
+    b"data: %s\n\n\ndata: %s\n\n" % (A, B),
+    b"data: %s\n\n: data: \n\ndata: %s\n\n" % (A, B),
+    b"data: %s\n\nevent: x\ndata: %s\n\n" % (A, B),
+    b"data: %s\ndata: %s\n\n" % (A, B),
+    b"data: %s\n\ndata: \n\ndata: %s\n\n" % (A, B),
+    b"data: \n\n",
+    b"data: \ndata: %s\n\n" % A,
+    b"data: %s\n\ndata: {" % A,
+]
+
+
+@pytest.mark.parametrize("piece", ODD_PIECES)
+def test_whole_events_in_one_piece_are_read_as_they_are_byte_by_byte(piece):
+    at_once, slowly = EventReader(), EventReader()
+    for reader in (at_once, slowly):
+        assert reader.feed(b"data: 1\n\n") == [b"1"]
+    told = at_once.feed(piece) + at_once.end()
+    assert told == [data for at in range(len(piece)) for data in slowly.feed(piece[at : at + 1])] + slowly.end()
+
+
 def test_what_is_no_event_is_no_payload():
     assert read(b"<html>\n\nBad gateway\n\n</html>") == []
     assert read(b"") == []

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from proxy.chat.collect import Fold
 from proxy.chat.presence import departed
 from proxy.domain import fingerprint
+from proxy.domain.fingerprint import Memo
 from proxy.domain.message import Message, Wire
 from proxy.domain.ports import CloseTurn, TreeStore, User
 from proxy.domain.transcript import Seen, Strand
@@ -65,6 +66,8 @@ class Recording:
     """Work that must find the tree as it was before the reply, which is stored behind it."""
     supersedes: Sequence[NodeId] = ()
     """Earlier replies that this one takes the place of."""
+    memo: Memo | None = None
+    """Where the reply's fingerprints are remembered: the client will send it again with its next turn."""
 
 
 class Tasks:
@@ -263,7 +266,8 @@ def continuation(prefill: Message | None, message: Message) -> Message:
 
 
 def _row(recording: Recording, strand: Strand, node: Node) -> Seen:
-    link = fingerprint.extend(strand.link, strand.assistants, node.message, recording.user.secret)
+    extend = fingerprint.extend if recording.memo is None else recording.memo.extend
+    link = extend(strand.link, strand.assistants, node.message, recording.user.secret)
     return Seen(
         chain=link.chain,
         prev=strand.prev,

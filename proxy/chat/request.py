@@ -38,6 +38,8 @@ class Transcript:
     links: Sequence[Link]
     """One a message."""
     prefill: Message | None
+    memo: Memo | None = None
+    """Where its fingerprints are remembered, and those of the reply will be."""
     turn_from: int = field(init=False)
     """Index of the first message behind the last reply that something was said to."""
 
@@ -116,7 +118,7 @@ def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:
     begun = len(said) > 1 and turn.messages[-1].role == "assistant"
     prefill = said[-1] if begun else None
     said = said[:-1] if prefill else said
-    return Transcript(said, fingerprint.transcript(said, user.secret, memo), prefill)
+    return Transcript(said, fingerprint.transcript(said, user.secret, memo), prefill, memo)
 
 
 def body_hash(turn: Turn, user: User) -> Hash:

@@ -113,6 +113,7 @@ class Road:
             started=request.started,
             closed=partial(self._closed, request, tree, asking, running),
             behind=shadow,
+            memo=request.transcript.memo,
         )
         chunks = request.guest.kept(asking.chunks())
         relayed = record.relay(store, self.tasks, recording, chunks, self._rules.checkpoint_s)

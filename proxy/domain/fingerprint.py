@@ -112,6 +112,12 @@ class Memo:
             links.append(link)
         return links
 
+    def extend(self, link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
+        """The same as `extend`; what comes again behind it is known."""
+        mark, weight = self._mark(message, key)
+        at = (link.chain if link else NOTHING, assistants, mark)
+        return self._links.get(at) or self._link(at, link, message, key, weight)
+
     def _link(self, at: tuple[Hash, Hash, Hash], link: Link | None, message: Message, key: bytes, weight: int) -> Link:
         _, assistants, mark = at
         made = self._links[at] = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)

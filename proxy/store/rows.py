@@ -90,9 +90,9 @@ def to_tree(db: sqlite3.Connection, row: Row) -> Tree:
         created_at,
         updated_at,
         max_context_tokens,
-        from_json(metadata),
+        {} if metadata == "{}" else from_json(metadata),
         personality,
-        from_json(participants),
+        {} if participants == "{}" else from_json(participants),
     )
 
 

@@ -185,6 +185,18 @@ def test_what_was_hashed_before_is_the_same_when_it_is_remembered(chats: list[tu
         assert transcript(chat, key, roomy) == transcript(chat, key, tight) == transcript(chat, key)
 
 
+def test_a_reply_that_was_hashed_when_it_was_stored_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    memo, chat = Memo(), [said("user", "Hi")]
+    links = transcript(chat, KEY, memo)
+    reply = Message({"role": "assistant", "content": "Hello", "refusal": None, "annotations": []})
+    link = memo.extend(links[-1], last_assistants(links), reply, KEY)
+    monkeypatch.setattr(fingerprint, "keyed", None)
+    again = [*chat, said("assistant", "Hello")]
+    assert transcript(again, KEY, memo) == [*links, link]
+    monkeypatch.undo()
+    assert transcript(again, KEY) == [*links, link]
+
+
 def test_calls_without_content_are_told_apart_when_they_are_remembered() -> None:
     memo = Memo()
     one, two = ([Message({k: v for k, v in call("{}", id=name).wire.items() if k != "content"})] for name in "ab")

@@ -109,6 +109,7 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         return Cursor()
     aligned = align(said, links, sighting)
     rows = aligned.rows
+    unsaid = {i: row.meaning for i, row in rows.items() if row.meaning in ("deleted", "command")}
     stored = {i: row.node_id for i, row in rows.items() if row.node_id is not None and row.meaning == "node"}
     last = next((row for row in reversed(sighting.lineage) if row.node_id is not None), None)
     new_from = sighting.anchor + 1
@@ -121,10 +122,10 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         new_from=new_from,
         nodes=stored,
         rewritten=aligned.rewritten,
-        skipped=frozenset(i for i, row in rows.items() if row.meaning in ("deleted", "command")),
-        commands=frozenset(i for i, row in rows.items() if row.meaning == "command"),
+        skipped=frozenset(unsaid),
+        commands=frozenset(i for i, meaning in unsaid.items() if meaning == "command"),
         chains={i: row.chain for i, row in rows.items()},
-        said_in={i: row.conversation for i, row in rows.items() if i in stored},
+        said_in={i: rows[i].conversation for i in stored},
         conversation=sighting.lineage[-1].conversation or None,
         edited=edited,
         compacted_from=stored[min(stored)] if aligned.compacted and stored else None,

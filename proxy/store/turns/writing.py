@@ -29,6 +29,11 @@ DELETED = "The turn was deleted before it was answered."
 
 FOLDED = f"coalesce((SELECT folded FROM transcripts WHERE user_id = ? AND chain = ? LIMIT 1), '{NOTHING}')"
 """The last message of a chain; a chain hash names one message, so any of its rows will do."""
+REMEMBER = (
+    "INSERT INTO transcripts (user_id, chain, prev, folded, before, assistants, role, meaning, node_id, tree_id,"
+    f" conversation, at) VALUES (?, ?, ?, ?, {FOLDED}, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (user_id, chain, coalesce(node_id, meaning)) DO UPDATE SET at = excluded.at"
+)
 
 
 def adopt(db: sqlite3.Connection, adoption: Adoption) -> Mapping[NodeId, NodeId]:
@@ -174,9 +179,7 @@ def remember(
         node_id = None if row.node_id is None or deleted else known.get(row.node_id, row.node_id)
         meaning = "deleted" if deleted else row.meaning
         db.execute(
-            "INSERT INTO transcripts (user_id, chain, prev, folded, before, assistants, role, meaning, node_id, tree_id,"
-            f" conversation, at) VALUES (?, ?, ?, ?, {FOLDED}, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (user_id, chain, coalesce(node_id, meaning)) DO UPDATE SET at = excluded.at",
+            REMEMBER,
             (
                 user_id,
                 row.chain,

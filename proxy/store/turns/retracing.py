@@ -18,7 +18,7 @@ from proxy.domain.fingerprint import Link
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import TreeId, UserId
 from proxy.store.rows import SEEN, plain, seen_again, to_json
-from proxy.store.sealing.values import marked
+from proxy.store.sealing.values import cipher_of, marked
 
 LONGEST: Final = 400
 """Messages of a history that is retraced; a longer one is worth a search on a thread of its own."""
@@ -88,7 +88,9 @@ def retrace(
     if lineage is None:
         return None
     continued = None if after[back] is None else seen_again(db, _seen(after[back]), user_id)
-    return Sighting(last - back, "chain", tuple(seen_again(db, seen, user_id) for seen in lineage), continued)
+    if cipher_of(db) is not None:
+        lineage = [seen_again(db, seen, user_id) for seen in lineage]
+    return Sighting(last - back, "chain", tuple(lineage), continued)
 
 
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from proxy.cli.main import graft as cli
+from tests.doubles.disks import small_disk
 from tests.doubles.running import UpstreamDouble, free_port
 from tests.doubles.served import Served, clean_environment
 
@@ -282,3 +284,18 @@ def test_beside_a_running_server_nothing_is_disturbed(graft: Served) -> None:
     assert checks["servers"]["told"] == "A server is using the database."
     assert {checks[name]["state"] for name in ("store", "writing", "keys")} == {"ok"}
     assert graft.violations() == []
+
+
+def test_a_database_on_a_read_only_disk_is_looked_at_and_the_disk_is_told(folder: Path) -> None:
+    with small_disk(folder / "disk", 6) as disk:
+        config = write(folder, storage={"url": f"sqlite:///{disk}/graft.db"})
+        assert CliRunner().invoke(cli, ["keys", "add", "ann", "--config", config]).exit_code == 0
+        (disk / "graft.db.lock").touch()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        status, checks = found(config)
+    assert status == 1
+    assert checks["permissions"]["state"] == "fail"
+    assert "is read-only" in checks["permissions"]["told"]
+    assert "is sound" in checks["store"]["told"]
+    assert "writing" not in checks
+    assert checks["servers"]["told"] == "No server is using the database."

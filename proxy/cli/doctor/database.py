@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from proxy.cli.common import opened
 from proxy.cli.doctor.finding import Finding, fail, ok, warn
@@ -45,7 +46,7 @@ def checked(settings: Settings) -> tuple[list[Finding], int | None]:
         return [*found, *_new(path)], 0
     found += _permissions(path)
     try:
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=2)) as db:
+        with closing(_opened(path)) as db:
             found += _sound(db, path)
     except sqlite3.Error as exc:
         do = "`graft restore` puts a backup in its place; is it a database of Graft at all?"
@@ -53,6 +54,13 @@ def checked(settings: Settings) -> tuple[list[Finding], int | None]:
     if any(finding.state == "fail" for finding in found):
         return found, None
     return _with_keys(settings, found)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing; a file whose log cannot be made beside it is taken as it stands."""
+    if os.access(path.parent, os.W_OK):
+        return sqlite3.connect(path, isolation_level=None, timeout=2)
+    return sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
 
 
 def _new(path: Path) -> Iterator[Finding]:
@@ -79,7 +87,10 @@ def _room(path: Path) -> Iterator[Finding]:
 def _permissions(path: Path) -> Iterator[Finding]:
     """The file and its log hold conversations; the folder must take the log."""
     files = [one for one in (path, Path(f"{path}-wal"), Path(f"{path}-shm")) if one.exists()]
-    if lacking := [one for one in (*files, path.parent) if not os.access(one, os.W_OK)]:
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        do = "Mount it so that it can be written, or name another file under storage.url: a server does not start here."
+        yield fail("permissions", f"The disk of {path} is read-only.", do)
+    elif lacking := [one for one in (*files, path.parent) if not os.access(one, os.W_OK)]:
         yield fail("permissions", f"{lacking[0]} is not writable for this user.", "Give rights, or run as its owner.")
     elif open_to := [one for one in files if stat.S_IMODE(one.stat().st_mode) & 0o077]:
         do = f"chmod 600 {' '.join(str(one) for one in open_to)}"
@@ -118,7 +129,8 @@ def _sound(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
         yield ok("store", f"{path} is sound ({path.stat().st_size // 1000} kB, version {version}).")
     finally:
         db.set_progress_handler(None, 0)
-    yield _writable(db)
+    if os.access(path.parent, os.W_OK):
+        yield _writable(db)
     yield _servers(path)
 
 
@@ -136,7 +148,7 @@ def _servers(path: Path) -> Finding:
     lock = Path(lock_of(str(path)))
     if not lock.exists():
         return ok("servers", "No server has used the database yet.")
-    handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    handle = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

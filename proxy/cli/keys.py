@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
 
 from proxy.cli.common import config_option, with_store
+from proxy.cli.listing import show
 from proxy.cli.storage_keys import rotate_storage, storage_key
 from proxy.domain.turn import Limits
 from proxy.errors import InvalidRequest, NotFound
@@ -118,25 +118,33 @@ def limit(
 
 
 @keys.command(name="list")
+@click.option("--user", help="Only keys of this user.")
 @config_option
-def list_keys(config_file: str | None) -> None:
-    """Show all keys; a key itself is shown only when it is made."""
+def list_keys(user: str | None, config_file: str | None) -> None:
+    """Show all keys; a key itself is shown only when it is made. Many are told in lines with tabs, not in a table."""
 
     async def work(store: Any) -> Any:
         return await store.keys()
 
-    rows = with_store(config_file, work)
-    names = (Column("id, beginning", no_wrap=True),)  # what `revoke` takes is never cut short
-    table = Table(
-        *names,
-        *(Column(name, overflow="fold") for name in ("user", "may", "label", "made", "state")),
+    found = [key for key in with_store(config_file, work) if user in (None, key.user_id)]
+    columns = (
+        Column("id, beginning", no_wrap=True),  # what `revoke` takes is never cut short
+        *(Column(name, overflow="fold") for name in ("user", "may", "label")),
+        *(Column(name, no_wrap=True) for name in ("made", "state")),
     )
-    for key in rows:
-        made = datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d")
-        state = "revoked" if key.revoked_at else "valid"
-        may = ", ".join(filter(None, (key.kind, key.policy, _told(key.limits))))
-        table.add_row(f"{key.id}\n{key.prefix}…", key.user_id, may, key.label, made, state)
-    Console().print(table if rows else "No keys yet: `graft keys add USER` makes one.")
+    rows = [
+        (
+            f"{key.id}\n{key.prefix}…",
+            key.user_id,
+            ", ".join(filter(None, (key.kind, key.policy, _told(key.limits)))),
+            key.label,
+            datetime.fromtimestamp(key.created_at, UTC).strftime("%Y-%m-%d"),
+            "revoked" if key.revoked_at else "valid",
+        )
+        for key in found
+    ]
+    whose = "" if user is None else f" of {user!r}"
+    show(columns, rows, f"No keys{whose} yet: `graft keys add {user or 'USER'}` makes one.")
 
 
 @keys.command()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from proxy.cli.common import config_option, with_store
+from proxy.cli.listing import show
 from proxy.cli.progress import shown
 from proxy.config import load
 from proxy.domain.tree import UserId
@@ -28,18 +28,22 @@ def users() -> None:
 @users.command(name="list")
 @config_option
 def list_users(config_file: str | None) -> None:
-    """Show all users, and how much is stored of them; those of an app are called APP/PERSON."""
+    """Show all users, and how much is stored of them; those of an app are called APP/PERSON. Many are told in lines with tabs."""
 
     async def work(store: SqliteStore) -> list[Account]:
         return await store.accounts()
 
-    found = with_store(config_file, work)
-    table = Table("user", "trees", "nodes", "keys", "used last")
-    for one in found:
-        used = datetime.fromtimestamp(one.used_at, UTC).strftime("%Y-%m-%d") if one.used_at else ""
-        name = f"{one.id} (being deleted)" if one.is_leaving else one.id
-        table.add_row(name, f"{one.trees:,}", f"{one.nodes:,}", str(one.keys), used)
-    Console().print(table if found else "No users yet.")
+    rows = [
+        (
+            f"{one.id} (being deleted)" if one.is_leaving else one.id,
+            f"{one.trees:,}",
+            f"{one.nodes:,}",
+            str(one.keys),
+            datetime.fromtimestamp(one.used_at, UTC).strftime("%Y-%m-%d") if one.used_at else "",
+        )
+        for one in with_store(config_file, work)
+    ]
+    show([Column(name) for name in ("user", "trees", "nodes", "keys", "used last")], rows, "No users yet.")
 
 
 @users.command()

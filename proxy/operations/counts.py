@@ -23,8 +23,9 @@ from typing import Final, Protocol
 
 log = logging.getLogger("graft")
 
-ROWS: Final = 8_192
-"""Keys that are counted together; beyond them, each process counts for itself."""
+ROWS: Final = 65_536
+LOOKED_AT: Final = 64
+"""Rows in which a key may stand. A key for which they are all taken, be there that many, is counted by each process for itself."""
 _FILE: Final = "counts"
 _HEAD: Final = struct.Struct("<16sd")
 """Which key, and when its minute's allowance is whole again."""
@@ -108,10 +109,10 @@ class SharedCounts:
         os.close(self._file)
 
     def _row_of(self, key_id: str) -> int | None:
-        """Where a key's row begins; a new key takes the next free one. None where all are taken."""
+        """Where a key's row begins; a new key takes the next free one. None where all that it may have are taken."""
         name = hashlib.blake2b(key_id.encode(), digest_size=16).digest()
         first = int.from_bytes(name[:4], "little")
-        for step in range(ROWS):
+        for step in range(min(ROWS, LOOKED_AT)):
             row = (first + step) % ROWS * self._row_bytes
             found = self._map[row : row + len(name)]
             if found == name:

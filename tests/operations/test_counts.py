@@ -115,3 +115,13 @@ def test_keys_do_not_share_a_count_and_those_beyond_the_file_are_counted_alone(
             assert count.running == number + 1
         with other.held(f"k{number}") as count:
             assert count.running == (number + 1 if number < 4 else 0)
+
+
+def test_ten_thousand_keys_are_counted_together(tmp_path: Path) -> None:
+    own, other = (SharedCounts(tmp_path, worker, 2) for worker in (1, 2))
+    for number in range(10_000):
+        with own.held(f"k{number}") as count:
+            count.running += 1
+    for number in range(0, 10_000, 7):
+        with other.held(f"k{number}") as count:
+            assert count.running == 1

@@ -16,10 +16,12 @@ _ACCOUNTS: Final = """
     SELECT u.id, u.created_at, u.leaving_at IS NOT NULL,
            (SELECT count(*) FROM trees t WHERE t.user_id = u.id AND t.deleted_at IS NULL),
            (SELECT count(*) FROM trees t JOIN nodes n ON n.tree_id = t.id WHERE t.user_id = u.id),
-           (SELECT count(*) FROM keys k WHERE k.user_id = u.id AND k.revoked_at IS NULL),
+           coalesce(k.held, 0),
            (SELECT max(updated_at) FROM trees t WHERE t.user_id = u.id AND t.deleted_at IS NULL)
     FROM users u
+    LEFT JOIN (SELECT user_id, count(*) AS held FROM keys WHERE revoked_at IS NULL GROUP BY user_id) k ON k.user_id = u.id
 """
+"""Keys are counted once for all: they are looked up by what is shown of them, not by whose they are."""
 
 
 def accounts(db: sqlite3.Connection) -> list[Account]:

@@ -12,18 +12,22 @@ from collections.abc import Mapping
 from proxy.domain.placement import Attachment
 from proxy.domain.tree import NodeId
 from proxy.routing.explore import Place, Placed
+from proxy.routing.limits import Mode
 
-WEIGHT = 4.0
-"""Log odds that a whole unit of relevance is worth."""
+WEIGHT: Mapping[Mode, float] = {"tournament": 4.0, "listwise": 3.0}
+"""Log odds that a whole unit of relevance is worth: less where one call compares all, for among many a wrong one is sooner taken for right."""
 
 LEAST = 0.01
 """Chance of a conversation that the embedded scorer does not name beside others."""
 
 
-def fused(placed: Placed, embedded: Attachment, conversations: Mapping[NodeId, NodeId]) -> Place:
+def fused(
+    placed: Placed, embedded: Attachment, conversations: Mapping[NodeId, NodeId], weight: float = WEIGHT["tournament"]
+) -> Place:
     """The place that has most to be said for it.
 
     Args:
+        weight: Log odds that a whole unit of relevance is worth.
         conversations: The first node of the conversation of each place that was shown.
     """
     said = _said(placed, conversations)
@@ -33,7 +37,7 @@ def fused(placed: Placed, embedded: Attachment, conversations: Mapping[NodeId, N
 
     def worth(conversation: NodeId | None) -> float:
         relevance = said[conversation].confidence if conversation in said else 0.0
-        return WEIGHT * relevance + math.log(max(chances.get(conversation, unnamed), LEAST))
+        return weight * relevance + math.log(max(chances.get(conversation, unnamed), LEAST))
 
     best = max((choice, *said, *chances), key=worth)
     if best == choice:

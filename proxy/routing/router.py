@@ -297,7 +297,7 @@ def weighed(
         route = _route(place.parent, question.cursor, tips)
         return Candidate(place.parent, route, round(place.confidence, 3), place.reason)
 
-    chosen = placed.place if limits.gate >= 1 else fused(placed, embedded, conversations)
+    chosen = placed.place if limits.gate >= 1 else fused(placed, embedded, conversations, WEIGHT[limits.mode])
     evidence = chosen.confidence
     others = [place for place in (placed.place, *placed.others) if place.parent != chosen.parent]
     considered = tuple(candidate(place) for place in [chosen, *others][:_SHOWN])
@@ -318,7 +318,7 @@ def weighed(
         "llm",
         considered,
         unsure=place.parent != chosen.parent,
-        features=(Feature("llm: relevance", round(evidence, 3), round(WEIGHT * evidence, 2)), *told),
+        features=(Feature("llm: relevance", round(evidence, 3), round(WEIGHT[limits.mode] * evidence, 2)), *told),
     )
 
 

@@ -7,7 +7,7 @@ the other folds, and every case goes through the real scorer with the weights of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,16 +35,39 @@ class Placed:
     embedded: Attachment
 
 
+@dataclass(frozen=True)
+class Strangers:
+    """Labelled core cases, and for each a scorer that never saw its dialogue."""
+
+    cases: Sequence[Case]
+    scorers: Mapping[int, EmbeddedScorer]
+    folds: Mapping[str, int]
+    """By the case's id."""
+
+    @classmethod
+    def of(cls, folder: Path, embedder: Embedder, kept: Path | None, without: Sequence[str] = ()) -> Strangers:
+        """Fit the weights of each fold, which takes minutes."""
+        corpus, _ = training.gather(folder, embedder, kept, without)
+        known = Remembering(embedder, kept)
+        scorers = {
+            fold: EmbeddedScorer(known, weights) for fold, weights in fold_weights(corpus, embedder.name).items()
+        }
+        folds = {case.id: int(fold) for case, fold in zip(corpus.cases, corpus.judged.own, strict=True)}
+        if len(folds) < len(corpus.cases):
+            raise ValueError("two cases have one id")
+        return cls(corpus.cases, scorers, folds)
+
+    def placed(self, cases: Sequence[Case]) -> Iterator[Placed]:
+        """Some cases, in the order of their histories; a tree is as it was until the next case is asked for."""
+        for case, model in played(cases):
+            gate = self.scorers[self.folds[case.id]]
+            yield Placed(case, model, gate, gate.attach(model, case.question))
+
+
 def placed(folder: Path, embedder: Embedder, kept: Path | None, without: Sequence[str] = ()) -> Iterator[Placed]:
-    """Every labelled core case of a folder, in the order of their histories; a tree is as it was until the next case is asked for."""
-    corpus, _ = training.gather(folder, embedder, kept, without)
-    weights = fold_weights(corpus, embedder.name)
-    known = Remembering(embedder, kept)
-    scorers = {fold: EmbeddedScorer(known, held) for fold, held in weights.items()}
-    fold_of = {id(case): int(fold) for case, fold in zip(corpus.cases, corpus.judged.own, strict=True)}
-    for case, model in played(corpus.cases):
-        gate = scorers[fold_of[id(case)]]
-        yield Placed(case, model, gate, gate.attach(model, case.question))
+    """Every labelled core case of a folder."""
+    strangers = Strangers.of(folder, embedder, kept, without)
+    yield from strangers.placed(strangers.cases)
 
 
 def fold_weights(corpus: training.Corpus, embedder: str) -> dict[int, Weights]:

@@ -26,7 +26,7 @@ class RoutingSettings(Section):
     """For `person` keys without a policy of their own; `app` keys follow."""
     model: str | None = None
     """The LLM scorer: a name from `model_list`. Without one the embedded scorer decides alone."""
-    mode: Mode = "tournament"
+    mode: Mode = "listwise"
     """How the LLM scorer compares conversations."""
     program: str | None = None
     """A file that `graft optimize` wrote: the LLM scorer's prompts and examples, compiled."""

@@ -17,7 +17,7 @@ _ROUNDS = 2
 class RoutingLimits:
     """How much a decision may look at, ask and spend, and how much evidence an answer needs."""
 
-    mode: Mode = "tournament"
+    mode: Mode = "listwise"
     """Windows meet in groups, or all conversations of the shortlist are ranked in one call."""
     window: int = 4
     """Messages in a window."""

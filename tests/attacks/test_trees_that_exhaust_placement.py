@@ -33,7 +33,14 @@ def house(upstream_process: UpstreamDouble) -> Iterator[House]:
         {"model_name": name, "litellm_params": {"model": f"openai/{name}", **base}, "model_info": {"lane": "raw"}}
         for name in ("judge", "chat")
     ]
-    routing = {"model": "judge", "gate": 1.0, "deadline_s": 60.0, "max_calls": CALLS, "embedder": "static"}
+    routing = {
+        "model": "judge",
+        "mode": "tournament",
+        "gate": 1.0,
+        "deadline_s": 60.0,
+        "max_calls": CALLS,
+        "embedder": "static",
+    }
     with open_house(model_list=models, routing=routing) as opened:
         opened.key("keeper")
         yield opened

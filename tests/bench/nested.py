@@ -61,6 +61,8 @@ class Strangers:
         """Some cases, in the order of their histories; a tree is as it was until the next case is asked for."""
         for case, model in played(cases):
             gate = self.scorers[self.folds[case.id]]
+            while gate.warm(model):
+                pass
             yield Placed(case, model, gate, gate.attach(model, case.question))
 
 

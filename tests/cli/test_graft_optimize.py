@@ -52,7 +52,7 @@ def config_file(folder: Path, upstream: UpstreamDouble, **routing: object) -> Pa
     settings = {
         "model_list": [{"model_name": name, "litellm_params": params} for name in ("judge", "other")],
         "storage": {"url": f"sqlite:///{folder}/graft.db"},
-        "routing": {"model": "judge", "embedder": "minilm", **routing},
+        "routing": {"model": "judge", "mode": "tournament", "embedder": "minilm", **routing},
     }
     file = folder / "config.json"
     file.write_text(json.dumps(settings))

@@ -16,7 +16,7 @@ from tests.doubles.scenery import FakeGate, FakeScorer, Planting
 
 pytestmark = pytest.mark.anyio
 
-LIMITS = RoutingLimits()
+LIMITS = RoutingLimits(mode="tournament")
 TOPICS = ["bread", "light", "train", "chess", "cello", "paint", "river", "steel", "clock", "honey"]
 
 

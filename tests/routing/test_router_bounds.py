@@ -24,7 +24,7 @@ def forest(branches, pairs):
 
 
 def router(planting, scorer, gate=None, **limits):
-    bounds = RoutingLimits(**{"deadline_s": 60.0, **limits})
+    bounds = RoutingLimits(**{"mode": "tournament", "deadline_s": 60.0, **limits})
     return GraftRouter(planting.grove(), gate or FakeGate(), bounds, lambda: build_llm(scorer, bounds))
 
 
@@ -94,9 +94,9 @@ async def test_a_scorer_that_is_still_being_loaded_holds_no_turn_beyond_the_dead
 
     def build():
         loaded.wait(60)
-        return build_llm(FakeScorer(about(topic3x=0.9)), RoutingLimits())
+        return build_llm(FakeScorer(about(topic3x=0.9)), RoutingLimits(mode="tournament"))
 
-    placing = GraftRouter(forest(8, 4).grove(), FakeGate(), RoutingLimits(deadline_s=0.05), build)
+    placing = GraftRouter(forest(8, 4).grove(), FakeGate(), RoutingLimits(mode="tournament", deadline_s=0.05), build)
     try:
         with anyio.fail_after(30):
             found = await placing.attach(ask(cursor="topic7x-4a"))
@@ -114,7 +114,7 @@ async def test_a_turn_waits_for_another_users_computation_no_longer_than_the_dea
             done.wait(60)
             return super().attach(model, question)
 
-    placing = GraftRouter(forest(2, 2).grove(), Slow(), RoutingLimits(deadline_s=0.05))
+    placing = GraftRouter(forest(2, 2).grove(), Slow(), RoutingLimits(mode="tournament", deadline_s=0.05))
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(placing.attach, ask(cursor="topic0x-2a"))

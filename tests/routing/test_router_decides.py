@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def router(planting, scorer=None, embedded=None, **limits):
-    bounds = RoutingLimits(**{"deadline_s": 30.0, **limits})
+    bounds = RoutingLimits(**{"mode": "tournament", "deadline_s": 30.0, **limits})
     llm = None if scorer is None else lambda: build_llm(scorer, bounds)
     return GraftRouter(planting.grove(), embedded or FakeGate(), bounds, llm)
 
@@ -239,7 +239,7 @@ async def test_in_an_empty_tree_the_turn_of_a_chat_under_way_stays_with_it():
 
 
 async def test_two_users_who_say_the_same_get_answers_of_their_own(talks):
-    shared = RoutingLimits(deadline_s=30.0)
+    shared = RoutingLimits(mode="tournament", deadline_s=30.0)
     scorer = FakeScorer(about(light=0.9))
     both = GraftRouter(Grove(talks), FakeGate(), shared, lambda: build_llm(scorer, shared))
     question = ask(cursor="trip-4a")
@@ -299,9 +299,9 @@ async def test_the_llm_is_built_once_and_ahead_of_time(talks):
 
     def build():
         built.append(1)
-        return build_llm(FakeScorer(about(light=0.9)), RoutingLimits())
+        return build_llm(FakeScorer(about(light=0.9)), RoutingLimits(mode="tournament"))
 
-    ready = GraftRouter(talks.grove(), FakeGate(), RoutingLimits(deadline_s=30.0), build)
+    ready = GraftRouter(talks.grove(), FakeGate(), RoutingLimits(mode="tournament", deadline_s=30.0), build)
     await ready.start()
     assert built == [1]
     await ready.attach(ask(cursor="trip-4a"))
@@ -381,7 +381,7 @@ async def test_a_program_that_cannot_be_built_leaves_the_embedded_answer(talks):
     def build():
         raise ImportError("dspy")
 
-    broken = GraftRouter(talks.grove(), FakeGate(), RoutingLimits(), build)
+    broken = GraftRouter(talks.grove(), FakeGate(), RoutingLimits(mode="tournament"), build)
     found = await broken.attach(ask(cursor="trip-4a"))
     assert (found.parent_id, found.degraded) == ("trip-4a", True)
 

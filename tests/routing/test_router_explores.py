@@ -14,7 +14,13 @@ pytestmark = pytest.mark.anyio
 
 
 def scene_of(planting, cursor=None, gate=None, leaning=None, limits=None, **more):
-    return see(planting.model(), ask(cursor=cursor, **more), gate or FakeGate(), leaning, limits or RoutingLimits())
+    return see(
+        planting.model(),
+        ask(cursor=cursor, **more),
+        gate or FakeGate(),
+        leaning,
+        limits or RoutingLimits(mode="tournament"),
+    )
 
 
 def judging(roots=None, tips=None):
@@ -55,7 +61,7 @@ def two_talks():
 async def test_winners_on_one_path_attach_the_turn_to_its_tip(two_talks):
     find = Finder()
     judge = judging(roots={"light-2a": 0.8}, tips={"light-4a": 0.9})
-    placed = await place(scene_of(two_talks), RoutingLimits(), judge, find)
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament"), judge, find)
     assert (placed.place.parent, placed.place.confidence, placed.explored) == ("light-4a", 0.9, False)
     assert find.shown is None
 
@@ -63,21 +69,23 @@ async def test_winners_on_one_path_attach_the_turn_to_its_tip(two_talks):
 async def test_an_earlier_point_that_wins_by_a_margin_has_the_path_explored(two_talks):
     find = Finder(light_2a=0.9)
     judge = judging(roots={"light-2a": 0.9}, tips={"light-4a": 0.4})
-    placed = await place(scene_of(two_talks), RoutingLimits(margin=0.2), judge, find)
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament", margin=0.2), judge, find)
     assert placed.place.parent == "light-2a"
     assert find.shown == ["light-1a", "light-2a", "light-3a", "light-4a"]
 
 
 async def test_an_earlier_point_that_wins_by_less_does_not_hold_the_turn_back(two_talks):
     judge = judging(roots={"light-2a": 0.6}, tips={"light-4a": 0.5})
-    placed = await place(scene_of(two_talks), RoutingLimits(margin=0.2), judge, Finder())
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament", margin=0.2), judge, Finder())
     assert placed.place.parent == "light-4a"
 
 
 async def test_a_point_between_the_windows_that_the_embedded_scorer_leans_to_is_looked_at(two_talks):
     judge = judging(roots={"light-2a": 0.8}, tips={"light-4a": 0.9})
     find = Finder(light_3a=0.9)
-    placed = await place(scene_of(two_talks, leaning=NodeId("light-3a")), RoutingLimits(points=2), judge, find)
+    placed = await place(
+        scene_of(two_talks, leaning=NodeId("light-3a")), RoutingLimits(mode="tournament", points=2), judge, find
+    )
     assert find.shown == ["light-3a", "light-4a"]
     assert (placed.place.parent, placed.explored) == ("light-3a", True)
 
@@ -86,14 +94,14 @@ async def test_a_point_between_the_windows_that_the_embedded_scorer_leans_to_is_
 async def test_a_leaning_to_the_tip_or_to_another_branch_costs_no_look(two_talks, leaning):
     judge = judging(roots={"light-2a": 0.8}, tips={"light-4a": 0.9})
     find = Finder()
-    placed = await place(scene_of(two_talks, leaning=leaning), RoutingLimits(), judge, find)
+    placed = await place(scene_of(two_talks, leaning=leaning), RoutingLimits(mode="tournament"), judge, find)
     assert (placed.place.parent, find.shown) == ("light-4a", None)
 
 
 async def test_winners_on_different_paths_have_both_explored_earlier_points_first(two_talks):
     find = Finder(bread_3a=0.8, light_4a=0.3)
     judge = judging(roots={"light-2a": 0.8}, tips={"bread-4a": 0.9})
-    placed = await place(scene_of(two_talks), RoutingLimits(), judge, find)
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament"), judge, find)
     assert placed.explored
     assert placed.place.parent == "bread-3a"
     assert placed.place.reason == "found bread_3a"
@@ -103,7 +111,7 @@ async def test_winners_on_different_paths_have_both_explored_earlier_points_firs
 
 async def test_the_root_is_a_proper_answer(two_talks):
     judge = judging(roots={"light-2a": 0.8}, tips={"bread-4a": 0.9})
-    placed = await place(scene_of(two_talks), RoutingLimits(), judge, Finder(root=0.9, bread_4a=0.2))
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament"), judge, Finder(root=0.9, bread_4a=0.2))
     assert placed.place.parent is None
     assert placed.place.confidence == 0.9
 
@@ -111,7 +119,7 @@ async def test_the_root_is_a_proper_answer(two_talks):
 async def test_the_root_wins_unasked_when_no_window_reaches_the_floor(two_talks):
     find = Finder(bread_4a=1.0)
     judge = judging(roots={"light-2a": 0.3}, tips={"bread-4a": 0.2})
-    placed = await place(scene_of(two_talks), RoutingLimits(relevance_floor=0.35), judge, find)
+    placed = await place(scene_of(two_talks), RoutingLimits(mode="tournament", relevance_floor=0.35), judge, find)
     assert placed.place.parent is None
     assert placed.place.confidence == pytest.approx(0.7)
     assert find.shown is None
@@ -120,7 +128,9 @@ async def test_the_root_wins_unasked_when_no_window_reaches_the_floor(two_talks)
 
 async def test_the_root_wins_when_no_explored_point_reaches_the_floor(two_talks):
     judge = judging(roots={"light-2a": 0.8}, tips={"bread-4a": 0.9})
-    placed = await place(scene_of(two_talks), RoutingLimits(), judge, Finder(bread_4a=0.2, light_4a=0.1))
+    placed = await place(
+        scene_of(two_talks), RoutingLimits(mode="tournament"), judge, Finder(bread_4a=0.2, light_4a=0.1)
+    )
     assert placed.place.parent is None
     assert placed.place.confidence == pytest.approx(0.8)
 
@@ -129,7 +139,7 @@ async def test_a_lone_branch_is_explored_since_no_tournament_can_weigh_it():
     planting = Planting()
     planting.talk("bread", pairs=1)
     find = Finder(bread_1a=0.7)
-    placed = await place(scene_of(planting), RoutingLimits(), judging(), find)
+    placed = await place(scene_of(planting), RoutingLimits(mode="tournament"), judging(), find)
     assert find.shown == ["bread-1a"]
     assert placed.place.parent == "bread-1a"
 
@@ -144,7 +154,7 @@ async def test_short_branches_whose_two_windows_are_the_same_meet_once():
         groups.append([window.point for window in windows])
         return await judging(tips={"trip-1a": 0.9})(windows)
 
-    placed = await place(scene_of(planting), RoutingLimits(), judge, Finder())
+    placed = await place(scene_of(planting), RoutingLimits(mode="tournament"), judge, Finder())
     assert groups == [["bread-1a", "light-1a", "trip-1a"]]
     assert placed.place.parent == "trip-1a"
 
@@ -154,7 +164,9 @@ async def test_forks_of_one_trunk_share_its_root_window_and_are_told_apart_by_th
     trunk = planting.talk("bread", pairs=2)
     for talk in ("rye", "wheat"):
         planting.talk(talk, pairs=2, under=trunk)
-    placed = await place(scene_of(planting), RoutingLimits(), judging(tips={"wheat-2a": 0.8}), Finder())
+    placed = await place(
+        scene_of(planting), RoutingLimits(mode="tournament"), judging(tips={"wheat-2a": 0.8}), Finder()
+    )
     assert placed.place.parent == "wheat-2a"
 
 
@@ -207,10 +219,14 @@ def test_beyond_the_shortlist_the_gate_chooses_and_the_cursors_and_its_own_branc
         planting.talk(f"talk{number}", pairs=3)
     gate = FakeGate(favourites=["talk30-3a", "talk30-2a", "talk31-3a"])
     seen = scene_of(
-        planting, cursor="talk39-3a", gate=gate, leaning=NodeId("talk35-1a"), limits=RoutingLimits(max_calls=9)
+        planting,
+        cursor="talk39-3a",
+        gate=gate,
+        leaning=NodeId("talk35-1a"),
+        limits=RoutingLimits(mode="tournament", max_calls=9),
     )
     tips = [window.point for window in seen.tips]
-    assert len(tips) == len(seen.roots) == RoutingLimits(max_calls=9).pool
+    assert len(tips) == len(seen.roots) == RoutingLimits(mode="tournament", max_calls=9).pool
     assert {"talk39-3a", "talk35-3a", "talk30-3a", "talk31-3a"} <= set(tips)
     assert {"talk39-2a", "talk35-2a", "talk30-2a"} <= {window.point for window in seen.roots}
     assert tips == sorted(tips, key=lambda tip: int(tip[4:-3]))

@@ -150,7 +150,10 @@ def test_no_limits_make_more_than_three_rounds_or_too_many_calls():
     for seed in range(300):
         drawn = random.Random(seed)
         limits = RoutingLimits(
-            group=drawn.randint(2, 16), shortlist=drawn.randint(4, 64), max_calls=drawn.randint(1, 40)
+            mode="tournament",
+            group=drawn.randint(2, 16),
+            shortlist=drawn.randint(4, 64),
+            max_calls=drawn.randint(1, 40),
         )
         rounds, left = 0, limits.pool
         while left > 1:

@@ -202,21 +202,21 @@ def scene():
     planting = Planting()
     planting.talk("bread", pairs=4)
     planting.talk("light", pairs=4)
-    return see(planting.model(), ask(cursor="bread-4a"), FakeGate(), None, RoutingLimits())
+    return see(planting.model(), ask(cursor="bread-4a"), FakeGate(), None, RoutingLimits(mode="tournament"))
 
 
 def test_a_program_can_be_made_synchronous_for_an_optimizer():
-    program = dspy.syncify(PlaceTurn(RoutingLimits()))
+    program = dspy.syncify(PlaceTurn(RoutingLimits(mode="tournament")))
     with asking(language_model(FakeScorer(about(light=0.9)), ScorerOptions()), Tally(12)):
         assert program(scene=scene()).parent == "light-4a"
 
 
 def test_a_program_is_saved_and_loaded_as_json(tmp_path):
-    compiled = PlaceTurn(RoutingLimits())
+    compiled = PlaceTurn(RoutingLimits(mode="tournament"))
     compiled.compare.signature = compiled.compare.signature.with_instructions("Score them well.")
     compiled.find.demos = [dspy.Example(new_turn="t", points="p", places=[{"id": 0, "reasoning": "r", "relevance": 1}])]
     compiled.save(str(tmp_path / "program.json"))
-    loaded = PlaceTurn(RoutingLimits())
+    loaded = PlaceTurn(RoutingLimits(mode="tournament"))
     loaded.load(str(tmp_path / "program.json"))
     assert loaded.compare.signature.instructions == "Score them well."
     assert loaded.find.demos[0]["new_turn"] == "t"
@@ -224,11 +224,11 @@ def test_a_program_is_saved_and_loaded_as_json(tmp_path):
 
 
 async def test_a_loaded_program_answers_through_its_predictors(tmp_path):
-    compiled = PlaceTurn(RoutingLimits())
+    compiled = PlaceTurn(RoutingLimits(mode="tournament"))
     compiled.compare.signature = compiled.compare.signature.with_instructions("Score them well.")
     compiled.save(str(tmp_path / "program.json"))
     scorer = FakeScorer(about(light=0.9))
-    placer = build_llm(scorer, RoutingLimits(), program=tmp_path / "program.json")
+    placer = build_llm(scorer, RoutingLimits(mode="tournament"), program=tmp_path / "program.json")
     placed = await placer.place(scene(), placer.tally(12))
     assert placed.place.parent == "light-4a"
     assert "Score them well." in scorer.prompts[0][0].text
@@ -236,20 +236,20 @@ async def test_a_loaded_program_answers_through_its_predictors(tmp_path):
 
 def test_a_program_compiled_for_other_prompts_is_refused(tmp_path):
     file = tmp_path / "program.json"
-    PlaceTurn(RoutingLimits()).save(str(file))
+    PlaceTurn(RoutingLimits(mode="tournament")).save(str(file))
     file.write_text(file.read_text().replace('"prompt_version": 2', '"prompt_version": 0'))
     with pytest.raises(ConfigError, match="graft optimize"):
-        build_llm(FakeScorer(), RoutingLimits(), program=file)
+        build_llm(FakeScorer(), RoutingLimits(mode="tournament"), program=file)
 
 
 def test_a_program_cannot_bring_a_model_of_its_own(tmp_path):
-    program = PlaceTurn(RoutingLimits())
+    program = PlaceTurn(RoutingLimits(mode="tournament"))
     program.set_lm(dspy.LM("openai/somebody-elses", cache=False))
     program.save(str(tmp_path / "program.json"))
     assert "somebody-elses" not in (tmp_path / "program.json").read_text()
     state = program.dump_state()
     state["compare"]["lm"] = {"model": "openai/somebody-elses", "model_type": "chat"}
-    loaded = PlaceTurn(RoutingLimits())
+    loaded = PlaceTurn(RoutingLimits(mode="tournament"))
     loaded.load_state(state)
     assert loaded.compare.lm is None
 

@@ -37,7 +37,7 @@ async def router(lanes, *, schema=False, **limits):
     planting = Planting()
     planting.talk("bread")
     planting.talk("light")
-    bounds = RoutingLimits(**{"deadline_s": 30.0, **limits})
+    bounds = RoutingLimits(**{"mode": "tournament", "deadline_s": 30.0, **limits})
     gate = FakeGate(leaning("bread-1a", 0.4))
     ready = GraftRouter(planting.grove(), gate, bounds, lambda: build_llm(lanes.scorer("judge"), bounds, schema=schema))
     await ready.start()

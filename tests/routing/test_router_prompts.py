@@ -13,7 +13,7 @@ from tests.doubles.scenery import FakeGate, Planting, ask
 
 
 def scene(planting, cursor=None, **more):
-    return see(planting.model(), ask(cursor=cursor, **more), FakeGate(), None, RoutingLimits())
+    return see(planting.model(), ask(cursor=cursor, **more), FakeGate(), None, RoutingLimits(mode="tournament"))
 
 
 def test_windows_are_numbered_and_say_what_they_show_and_where_the_user_was():

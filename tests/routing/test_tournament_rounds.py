@@ -129,11 +129,11 @@ def test_relevance_decides_then_rank_then_who_was_shown_first():
 
 @pytest.mark.parametrize("max_calls", range(1, 40))
 def test_the_pools_are_as_large_as_the_ceiling_allows(max_calls):
-    limits = RoutingLimits(max_calls=max_calls)
+    limits = RoutingLimits(mode="tournament", max_calls=max_calls)
     assert 1 <= limits.pool <= limits.shortlist
     assert limits.pool == 1 or 2 * calls_of(limits.pool, limits.group) + 1 <= max_calls
     assert limits.pool == limits.shortlist or 2 * calls_of(limits.pool + 1, limits.group) + 1 > max_calls
 
 
 def test_by_default_the_ceiling_holds_two_pools_of_sixteen():
-    assert RoutingLimits().pool == 16
+    assert RoutingLimits(mode="tournament").pool == 16

@@ -158,7 +158,7 @@ async def test_what_another_process_computed_is_read_and_not_computed_again():
 async def test_a_tree_that_takes_too_long_to_read_costs_the_turn_no_more_than_the_deadline():
     book, stored = Book(60, page=20), Stored()
     book.gate = anyio.Event()
-    router, _ = process(book, stored, limits=RoutingLimits(deadline_s=0.3))
+    router, _ = process(book, stored, limits=RoutingLimits(mode="tournament", deadline_s=0.3))
     found = await router.attach(asked(book))
     assert (found.parent_id, found.route, found.degraded) == (book.nodes[-1].id, "continue", True)
     assert "still being read" in found.reason

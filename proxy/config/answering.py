@@ -46,7 +46,7 @@ class RoutingSettings(Section):
     """Scorer calls for one turn, whatever the size of the tree."""
     deadline_s: float = Field(default=4.0, gt=0)
     """Seconds for one placement; then the embedded answer stands."""
-    gate: float = Field(default=0.9, ge=0, le=1)
+    gate: float = Field(default=0.89, ge=0, le=1)
     """Confidence from which the embedded scorer's answer is not shown to the LLM; 1 asks the LLM about every turn."""
     ask: bool = False
     """Between two thresholds a turn stays where its client is, and a line behind the reply offers the other place."""

@@ -33,7 +33,7 @@ class RoutingLimits:
     """Scorer calls for one turn, whatever the size of the tree; 0 never asks an LLM."""
     deadline_s: float = 4.0
     """Seconds for a decision; what cannot be read, computed or asked by then is done without."""
-    gate: float = 0.9
+    gate: float = 0.89
     """Confidence from which the embedded answer stands without an LLM; 1 asks about every turn."""
     relevance_floor: float = 0.35
     """Below it nothing fits, and the turn opens a new topic."""

@@ -70,10 +70,16 @@ def test_tree_draws_the_tree_and_marks_the_place(chatting: Chatting, stream: boo
 
 
 @STREAMED
-@pytest.mark.parametrize("by", ["title", "words", "id", "end"])
+@pytest.mark.parametrize("by", ["title", "words", "id", "end", "beginning"])
 def test_goto_sends_the_next_turn_elsewhere_once(chatting: Chatting, stream: bool, by: str) -> None:
     chat = chatting.chat
-    named = {"title": BREAD, "words": "sourdough", "id": chatting.bread, "end": chatting.bread[-8:]}[by]
+    named = {
+        "title": BREAD,
+        "words": "sourdough",
+        "id": chatting.bread,
+        "end": chatting.bread[-8:],
+        "beginning": chatting.bread[:18],
+    }[by]
     told = chat.say(f"/graft goto {named}", stream=stream)
     assert told.startswith(f'The next turn goes on behind "{BREAD}"')
     chat.say("How long?", stream=stream)

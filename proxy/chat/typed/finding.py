@@ -1,4 +1,4 @@
-"""What a person means who names a place of a tree: an id, the end of one, or words of a turn."""
+"""What a person means who names a place of a tree: an id, an end of one, or words of a turn."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def place(tree: Map, named: str) -> NodeId | None:
     if named.casefold() in TOP:
         return None
     by_id = [node for node in tree.nodes.values() if node.id == named] or [
-        node for node in tree.nodes.values() if len(named) >= SHORT_ID and node.id.endswith(named)
+        node
+        for node in tree.nodes.values()
+        if len(named) >= SHORT_ID and (node.id.startswith(named) or node.id.endswith(named))
     ]
     if len(by_id) == 1:
         return _answered(tree, by_id[0])

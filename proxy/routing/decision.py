@@ -2,8 +2,8 @@
 
 First, whether it stays in the active conversation, goes to another, or opens one: the mean of a logistic regression and boosted trees
 over one row of evidence. Then, if it stays, whether it forks: a regression of its own, for forks are rare and must not disturb the rest.
-One weight a class says how much each mistake costs, and a small regression turns the winner's share into the chance that it is right.
-All of it is fitted by `training.py`.
+Then the place is taken whose mistakes are expected to cost least: a root where a return was meant is mended sooner than a turn in a
+stranger's conversation. A small regression tells the chance that the place is right. All but the costs is fitted by `training.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,23 @@ CONTINUE, RETURN, NEW, FORK = range(4)
 
 CLIP = 5.0
 """Scaled columns are clipped here, in deviations."""
+
+TORN, WRONG_JOIN, NEEDLESS_ROOT, NEEDLESS_FORK, MISSED_FORK = 5.0, 2.0, 1.2, 1.0, 6.0
+"""What mistakes cost, against each other. A follow-up torn from its conversation is the worst. A turn at the root of its own lacks what
+was said before; in another's conversation it misleads that one too. Chances understate forks, so one that is missed weighs more."""
+
+COSTS = np.array(
+    [
+        [0, TORN, TORN, NEEDLESS_FORK],
+        [WRONG_JOIN, 0, NEEDLESS_ROOT, WRONG_JOIN],
+        [WRONG_JOIN, WRONG_JOIN, 0, WRONG_JOIN],
+        [MISSED_FORK, TORN, TORN, 0],
+    ]
+)
+"""One row a class that would be right, one column a class that is chosen."""
+
+TRUST = 2 * len(CLASSES) + 3
+"""Columns of `trust_row`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +83,8 @@ class Weights:
     share: float
     """The forest's part in the mean."""
     forks: Linear
-    costs: Row
-    """One weight a class: `continue` needs the least evidence."""
     trust: NDArray[np.float32]
-    """One intercept a class, then the weights of the winner's log odds, of those among its own kind, and of its lead."""
+    """One weight a column of `trust_row`."""
     report: Mapping[str, Any]
     """Cross-validated figures, and what the weights were fitted on."""
 
@@ -93,7 +108,6 @@ class Weights:
             forest=Forest(flat["forest"]),
             share=float(flat["share"]),
             forks=Linear.read(flat["forks"]),
-            costs=np.asarray(flat["costs"], np.float32),
             trust=np.asarray(flat["trust"], np.float32),
             report=flat["report"],
         )
@@ -118,9 +132,20 @@ class Weights:
         return np.array([stays * (1 - forks) / total, goes / total, opens / total, stays * forks / total], np.float32)
 
     def confidence(self, chances: Row, kind: int, share: float) -> float:
-        """The chance that a winner is right, from all chances and its share among the places of its kind."""
-        row = trust_row(chances, self.costs, kind, share)
+        """The chance that a choice is right, from all chances and its share among the places of its kind."""
+        row = trust_row(chances, kind, share)
         return 1 / (1 + math.exp(-sum(map(mul, row, self.trust.tolist()))))
+
+
+def expected_costs(chances: Rows, share: Row | float) -> Rows:
+    """What choosing each class would cost on average; one row of chances, or many.
+
+    Args:
+        share: Of the best other branch among all others: a return to a wrong one is a join of a stranger's conversation.
+    """
+    expected = chances @ COSTS
+    expected[..., RETURN] += chances[..., RETURN] * (1 - share) * WRONG_JOIN
+    return np.asarray(expected)
 
 
 def shipped_report(embedder: str) -> Mapping[str, Any]:
@@ -134,14 +159,17 @@ def _shipped(embedder: str) -> Mapping[str, Any]:
     return flat
 
 
-def trust_row(chances: Row, costs: Row, kind: int, share: float) -> list[float]:
-    """What confidence is told from."""
-    weighed = list(map(mul, chances.tolist(), costs.tolist()))
-    total = sum(weighed)
-    rest = max(*(one for at, one in enumerate(weighed) if at != kind), 1e-4 * total)
-    kinds = [float(at == kind) for at in range(len(CLASSES))]
-    lead = math.log(max(weighed[kind], 1e-4 * total) / rest)
-    return [*kinds, _odds(float(chances[kind])), _odds(share), lead]
+def trust_row(chances: Row, kind: int, share: float) -> list[float]:
+    """What confidence in a choice is told from: its class, its chance, its place's share among those of its class, and the doubt in all.
+
+    One column a class, one a class with the chance's log odds, then the log odds of chance and share together, those of the share, and
+    the negative entropy.
+    """
+    told: list[float] = chances.tolist()
+    classes, odds = [0.0] * len(CLASSES), [0.0] * len(CLASSES)
+    classes[kind], odds[kind] = 1.0, _odds(told[kind])
+    certainty = sum(one * math.log(one + 1e-6) for one in told)
+    return [*classes, *odds, _odds(told[kind] * share), _odds(share), certainty]
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

@@ -21,9 +21,9 @@ import numpy as np
 from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId, UserId
 from proxy.routing import reasons
-from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
+from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights, expected_costs
 from proxy.routing.embedder import Embedder, is_quick
-from proxy.routing.evidence import Evidence, observe, other_rows, other_tips, weigh
+from proxy.routing.evidence import Evidence, best_answer, observe, other_rows, other_tips, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.heard import heard
@@ -32,6 +32,7 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
 from proxy.routing.personal import Personal
 from proxy.routing.reading import cues, text
+from proxy.routing.reading.again import named_again
 from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
 from proxy.routing.reading.tongues import tongue_of
 
@@ -52,6 +53,9 @@ ONE_SHOT = 1e-4
 
 OF_THE_ANSWER = (1.0, 0.3, 0.05, 0.2)
 """What is left of each class's chance where a turn asks for nothing but a change of the answer just given."""
+
+NAMED = 0.02
+"""What is left of a new topic's chance where a turn says by name that it goes back to the likeliest other conversation."""
 
 SMALL, FORKS_IN_A_SMALL_TREE = 3, 0.2
 """Exchanges of a tree that is smaller than any from which forks were learned, and what is left there of a fork's chance."""
@@ -255,14 +259,15 @@ class EmbeddedScorer:
         told = chances.tolist()
         best = int(evidence.others[0]) if len(evidence.others) else None
         said = question.system if question.system is not None else system
-        for factor, kinds in (*_speakers(index, active, best, said, vector), *_turns(index, active, question)):
+        for factor, kinds in (*_speakers(index, active, best, said, vector), *_turns(index, active, best, question)):
             for kind in kinds:
                 told[kind] *= factor
         total = sum(told) + 1e-9 * len(told)
         return np.array([(chance + 1e-9) / total for chance in told], np.float32)
 
     def _decide(self, places: list[Place], chances: Row, question: Question, evidence: Evidence) -> Attachment:
-        order = np.argsort(-(chances * self._weights.costs), kind="stable")
+        share = next((place.share for place in places if place.kind == RETURN), 1.0)
+        order = np.argsort(expected_costs(chances, share), kind="stable")
         chosen = next(place for kind in order.tolist() for place in places if place.kind == kind)
         confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
         if question.fresh == "confident" and chosen.kind != NEW and confidence < CONFIDENT:
@@ -297,10 +302,16 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
     for pair, share in zip(evidence.others[:SHOWN].tolist(), shares, strict=True):
         places.append(place(RETURN, share, index.end(pair), reasons.returns(found, pair)))
     if len(evidence.earlier):
-        pair = int(evidence.earlier[0])
+        pair = best_answer(found, int(evidence.earlier[0]))
         share = float(evidence.earlier_shares[0])
         places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair)))
     return places
+
+
+def _is_named(index: PairIndex, pair: int, turn: str) -> bool:
+    """Whether a turn says that it goes back to something that the conversation of a pair speaks of."""
+    root = index.root[pair]
+    return any((index.root[index.postings.numbers(stem)] == root).any() for stem in named_again(turn))
 
 
 def _is_walled(index: PairIndex, active: int, question: Question) -> bool:
@@ -326,7 +337,7 @@ def _speakers(index: PairIndex, active: int, best: int | None, said: str | None,
             yield _kinship(said, theirs) * math.exp(max(0.0, _pull(index, pair, vector))), kinds
 
 
-def _turns(index: PairIndex, active: int, question: Question) -> Iterator[Correction]:
+def _turns(index: PairIndex, active: int, best: int | None, question: Question) -> Iterator[Correction]:
     """What the kind of turn and the kind of chat change."""
     turn, has_history = question.new_turn, question.fresh is None
     if not has_history or question.cursor is None:
@@ -337,6 +348,8 @@ def _turns(index: PairIndex, active: int, question: Question) -> Iterator[Correc
         yield ONE_SHOT, (CONTINUE, RETURN, FORK)
     if has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
         yield from ((factor, (kind,)) for kind, factor in enumerate(OF_THE_ANSWER))
+    if best is not None and _is_named(index, best, turn):
+        yield NAMED, (NEW,)
     if len(index) <= SMALL:
         yield FORKS_IN_A_SMALL_TREE, (FORK,)
     if tongue_of(turn) is not None:

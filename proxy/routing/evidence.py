@@ -30,6 +30,9 @@ BESIDE_CHILD = np.array([PLACE.index(name) for name in ("cos asked", "cos both",
 
 TAIL_COS = PLACE.index("cos tail")
 
+COVERED, CLEARLY = PLACE.index("covered by pair"), 0.05
+"""Of several answers to one message, the share of the turn's words by which one must be ahead."""
+
 EARLIER = (
     *PLACE,
     *(f"{PLACE[at]} of what came next" for at in BESIDE_CHILD),
@@ -159,6 +162,17 @@ def earlier_rows(rows: Rows, nexts: Rows, tip: Row, back: Ints, depth: Ints) -> 
     own[:, 2] = depth == 0
     own[:, 3] = rows[:, TAIL_COS] - tip[TAIL_COS]
     return np.concatenate([rows, after, rows[:, BESIDE_CHILD] - after, own], axis=1)
+
+
+def best_answer(look: Look, pair: int) -> int:
+    """Of several answers to one message that which holds clearly more of what the turn speaks of; else the given one."""
+    places = np.flatnonzero(look.part.of(look.index.head) == look.index.head[pair])
+    answers: Ints = (places if look.part.pairs is None else look.part.pairs[places]).astype(np.int32)
+    if len(answers) < 2:
+        return pair
+    held = look.places(answers)[:, COVERED]
+    best = int(held.argmax())
+    return int(answers[best]) if held[best] > look.places([pair])[0, COVERED] + CLEARLY else pair
 
 
 def observe(look: Look, active: int, others: Ints, tips: int | None = None) -> Observed:

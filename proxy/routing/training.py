@@ -4,8 +4,8 @@
 dialogues and from some of our own making, cross-validates by source dialogue (`learn/folds.py`), fits on everything and writes one JSON file with the figures in its
 `report`. The same data give the same file. It needs the dependency group `train` (LightGBM, scikit-learn); the scorer does not.
 
-The costs of mistakes and the trust in choices are settled on cross-validated verdicts. So that no figure in the report profits from
-that, the costs applied to a case there were settled on the other folds' verdicts alone.
+The trust in choices is settled on cross-validated verdicts; so that no figure in the report profits from that, the trust applied to a
+case there was settled on the other folds' verdicts alone. What mistakes cost is not fitted (`decision.COSTS`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from proxy.routing.bench.cases import Case, read_cases
-from proxy.routing.decision import CLASSES, FORK, RETURN, Linear, Weights
+from proxy.routing.decision import FORK, RETURN, TRUST, Linear, Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import Embedder
 from proxy.routing.evidence import COLUMNS, Ranker
@@ -181,11 +181,11 @@ def gather(folder: Path, embedder: Embedder, kept: Path | None, without: Sequenc
 
 
 def by_fold(corpus: Corpus, say: Callable[[int], None] = lambda _: None) -> dict[int, Flat]:
-    """For each fold, what is learned without every case that concerns one of its dialogues; costs and trust are to be settled yet."""
+    """For each fold, what is learned without every case that concerns one of its dialogues; trust is to be settled yet."""
     fitted: dict[int, Flat] = {}
     for fold in np.unique(corpus.judged.own).tolist():
         learned = np.flatnonzero((corpus.learned.own != fold) & (corpus.learned.active != fold))
-        fitted[fold] = {"embedder": "", "costs": [1] * 4, "trust": [0] * 7, "report": {}} | fit(corpus, fold, learned)
+        fitted[fold] = {"embedder": "", "trust": [0] * TRUST, "report": {}} | fit(corpus, fold, learned)
         say(len(fitted))
     return fitted
 
@@ -201,7 +201,7 @@ def judge(asked: Measured, fitted: Mapping[int, Flat]) -> Verdicts:
 
 
 def _apart_scorers(corpus: Corpus, fitted: Mapping[int, Flat], told: Told) -> Scorers:
-    """For each dialogue the scorer that never saw it, with costs and trust settled on the other folds."""
+    """For each dialogue the scorer that never saw it, with trust settled on the other folds."""
     scorers = {}
     for fold, flat in fitted.items():
         settled = settle(told.without(fold))
@@ -237,23 +237,22 @@ def fit(corpus: Corpus, away: int | None, chosen: Ints) -> Flat:
 
 
 def settle(told: Verdicts) -> Flat:
-    """What each mistake costs, and how far a choice can be trusted: from cross-validated verdicts alone."""
-    costs = fitting.costs(told.chances, told.right, told.branch, told.kinds)
-    weights = np.array([costs])
-    right = told.right[np.arange(len(told)), choices(told, weights)]
-    return {"costs": costs, "trust": fitting.trust(trust_rows(told, weights), right)}
+    """How far a choice can be trusted: from cross-validated verdicts alone."""
+    chosen = choices(told)
+    right = told.right[np.arange(len(told)), chosen]
+    return {"trust": fitting.trust(trust_rows(told, chosen), right)}
 
 
 def report(corpus: Corpus, told: Told, blind: Told, judged: int) -> Flat:
-    """The figures, with costs and trust settled for each fold on the others."""
+    """The figures, with trust settled for each fold on the others."""
     cases, dev = corpus.cases, np.arange(judged)
     seen, hidden = _apart(told), _apart(blind)
     return {
         "per cent, cross-validated by source dialogue": {
-            "dev": figures(cases[:judged], told.verdicts.of(dev), seen[0][dev], seen[1][dev]),
-            "all": figures(cases, told.verdicts, *seen),
-            "dev, text only": figures(cases[:judged], blind.verdicts.of(dev), hidden[0][dev], hidden[1][dev]),
-            "all, text only": figures(cases, blind.verdicts, *hidden),
+            "dev": figures(cases[:judged], told.verdicts.of(dev), seen[dev]),
+            "all": figures(cases, told.verdicts, seen),
+            "dev, text only": figures(cases[:judged], blind.verdicts.of(dev), hidden[dev]),
+            "all, text only": figures(cases, blind.verdicts, hidden),
         },
         "labelled": corpus.labelled,
         "drawn": len(corpus.learned.table) - corpus.labelled,
@@ -263,21 +262,19 @@ def report(corpus: Corpus, told: Told, blind: Told, judged: int) -> Flat:
 
 HOW = (
     f"{FOLDS} folds of source dialogues; a case is judged by weights fitted without every case that concerns, in any role, a dialogue of "
-    "its own dialogue's fold, and with costs and trust settled on the other folds; intervals are drawn by stream"
+    "its own dialogue's fold, and with trust settled on the other folds; intervals are drawn by stream"
 )
 
 
-def _apart(told: Told) -> tuple[Rows, Row]:
-    """Costs, one row a case, and confidence, each settled without the case's own fold."""
-    count = len(told.verdicts)
-    costs, confidence = np.ones((count, len(CLASSES))), np.zeros(count)
+def _apart(told: Told) -> Row:
+    """Confidence, one value a case, settled without the case's own fold."""
+    confidence = np.zeros(len(told.verdicts))
     for fold in np.unique(told.folds).tolist():
         settled = settle(told.without(fold))
         held = np.flatnonzero(told.folds == fold)
-        costs[held] = settled["costs"]
-        rows = trust_rows(told.verdicts.of(held), costs[held])
-        confidence[held] = 1 / (1 + np.exp(-rows @ np.array(settled["trust"])))
-    return costs, confidence
+        of_fold = told.verdicts.of(held)
+        confidence[held] = 1 / (1 + np.exp(-trust_rows(of_fold, choices(of_fold)) @ np.array(settled["trust"])))
+    return confidence
 
 
 def _opener(corpus: Corpus, away: Sequence[int | None]) -> Flat:

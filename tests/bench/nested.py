@@ -1,8 +1,8 @@
 """The embedded scorer as it meets strangers: each labelled turn is placed by weights that never saw the dialogue it was taken from.
 
 What is measured behind the gate, or about offers, is worth nothing on dialogues that the shipped weights were fitted on: there the
-scorer is too often sure, and right. So here the weights of eight folds of dialogues are fitted, their costs and their trust settled on
-the other folds, and every case goes through the real scorer with the weights of its own fold.
+scorer is too often sure, and right. So here the weights of eight folds of dialogues are fitted, their trust settled on the
+other folds, and every case goes through the real scorer with the weights of its own fold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from proxy.domain.placement import Attachment
 from proxy.routing import training
 from proxy.routing.bench.cases import Case, played
-from proxy.routing.decision import Weights
+from proxy.routing.decision import TRUST, Weights
 from proxy.routing.embedded import EmbeddedScorer
 from proxy.routing.embedder import Embedder
 from proxy.routing.grove import TreeModel
@@ -81,7 +81,7 @@ def fold_weights(corpus: training.Corpus, embedder: str) -> dict[int, Weights]:
         learned = np.flatnonzero((corpus.learned.own != fold) & (corpus.learned.active != fold))
         judged = np.flatnonzero(corpus.judged.own == fold)
         flats[fold] = training.fit(corpus, fold, learned) | {"embedder": embedder, "report": {}}
-        held = Weights.read(flats[fold] | {"costs": [1] * 4, "trust": [0] * 7})
+        held = Weights.read(flats[fold] | {"trust": [0] * TRUST})
         table = corpus.judged.table
         weighed = table.weigh(training._opens(table, held.opens), held.others, held.earlier)
         parts.append((judged, verdicts(table, weighed, held, judged)))

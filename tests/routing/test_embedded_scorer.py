@@ -206,3 +206,28 @@ def test_a_word_that_turns_ask_with_is_no_reason(scorer: EmbeddedScorer):
     reasons = [candidate.reason for candidate in found.candidates]
     assert any("rye" in reason for reason in reasons)
     assert not any("show" in reason.split(": ", 1)[-1] for reason in reasons)
+
+
+def test_a_turn_that_names_what_it_goes_back_to_opens_no_topic(scorer: EmbeddedScorer):
+    talks = [
+        "My sourdough starter smells of nail polish remover. Is it dead?",
+        "You said three things so far.",
+        "How often should I feed it if it stands on the kitchen counter?",
+        "You said five things so far.",
+    ]
+    others = ["My asyncio program hangs when one of the tasks raises an exception.", "You said one thing so far."]
+    nodes = [
+        FeedNode(
+            NodeId(f"{name}{at}"),
+            NodeId(f"{name}{at - 1}") if at else None,
+            "assistant" if at % 2 else "user",
+            said,
+            0.0,
+        )
+        for name, messages in (("dough", talks), ("code", others))
+        for at, said in enumerate(messages)
+    ]
+    question = "my loaf comes out flat. Did I proof the dough for too long?"
+    assert scorer.attach(grown(nodes), asked(question.capitalize(), "code1")).route == "root"
+    found = scorer.attach(grown(nodes), asked(f"Back to the sourdough: {question}", "code1"))
+    assert (found.route, found.parent_id) == ("return", "dough3")

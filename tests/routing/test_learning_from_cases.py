@@ -222,16 +222,6 @@ def test_the_calibration_error_is_the_distance_between_confidence_and_what_was_r
     assert reliability(confidence, right) == [{"from": 0.95, "cases": 4, "confidence": 97.0, "right": 75.0}]
 
 
-def test_costs_keep_follow_ups_where_they_belong():
-    rng = np.random.default_rng(1)
-    kinds = np.repeat([0, 1, 2, 3], 50)
-    told = rng.dirichlet([1, 1, 1, 1], 200) + 0.8 * np.eye(4)[kinds]
-    right = np.eye(4, dtype=bool)[kinds]
-    costs = fitting.costs(told, right, right, kinds)
-    chosen = (told * np.array(costs)).argmax(axis=1)
-    assert (chosen[:50] == 0).mean() >= fitting.LEAST_CONTINUE - 0.02
-
-
 def test_one_command_trains_and_reports(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("lightgbm")
     pytest.importorskip("sklearn")

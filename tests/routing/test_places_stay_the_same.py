@@ -55,14 +55,14 @@ def weights() -> Weights:
     trees, inner = 60, 7  # complete ones of three levels
     nodes = np.arange(trees * inner).reshape(trees, inner)
     leaves = -1 - np.arange(trees * 8).reshape(trees, 8)
-    flat = {
+    flat: dict[str, Any] = {
         "embedder": "minilm",
         "columns": list(COLUMNS),
         "opens": scaled(VECTORS.size + len(CUES), 1) | {"bias": [0.1]},
         "others": scaled(len(PLACE) + len(COMPARED)),
         "earlier": scaled(len(EARLIER)),
-        "linear": scaled(columns, 3) | {"bias": [0.5, 0.2, 0.0]},
-        "forks": scaled(columns, 1) | {"bias": [0.0]},
+        "linear": scaled(columns, 3) | {"bias": [-2.0, 2.5, 0.0]},
+        "forks": scaled(columns, 1) | {"bias": [-1.0]},
         "forest": {
             "classes": 3,
             "roots": nodes[:, 0].tolist(),
@@ -73,10 +73,10 @@ def weights() -> Weights:
             "leaves": chance.normal(scale=0.2, size=trees * 8).tolist(),
         },
         "share": 0.6,
-        "costs": [0.4, 0.9, 0.6, 2.0],
-        "trust": [-1.0, -0.8, -1.2, -0.9, 0.6, 0.5, 0.3],
+        "trust": [-1.0, -0.8, -1.2, -0.9, 0.4, 0.3, 0.4, 0.2, 0.6, 0.5, 0.3],
         "report": {},
     }
+    flat["others"]["weights"] = 8 * flat["others"]["weights"]  # so that one branch stands out
     return Weights.read(flat)
 
 

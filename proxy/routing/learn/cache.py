@@ -30,6 +30,7 @@ MEASURED_BY = (
     "nodes",
     "part",
     "features",
+    "shared",
     "evidence",
     "learn/draws",
     "learn/services",

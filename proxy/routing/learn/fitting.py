@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.routing.decision import CLASSES, CLIP, CONTINUE
+from proxy.routing.decision import CLIP
 from proxy.routing.features import Row, Rows
 from proxy.routing.trees import flatten
 
@@ -28,11 +27,8 @@ ROUNDS = 250
 
 OPENS_RIDGE = 200.0
 
-LEAST_CONTINUE, LEAST_KEPT = 0.955, 0.975
-"""Of the follow-ups: what should be put at the right node, and in the right conversation, at the least."""
-
 FORK_SHARE = 0.1
-"""Forks among the turns that stay, in the model's eyes; the costs say how readily one is chosen."""
+"""Forks among the turns that stay, in the model's eyes; what mistakes cost says how readily one is chosen."""
 
 
 def ranker(groups: Sequence[Rows], golds: Sequence[Flags], ridge: float) -> Flat:
@@ -106,31 +102,6 @@ def forest(rows: Rows, labels: Labels, weights: Row) -> Flat:
         FOREST, lightgbm.Dataset(rows, labels, weight=weights, params={"max_bin": FOREST["max_bin"]}), ROUNDS
     )
     return flatten(booster.dump_model()["tree_info"], int(FOREST["num_class"]), DIGITS)  # type: ignore[call-overload]
-
-
-def costs(chances: Rows, right: Flags, branch: Flags, kinds: Labels) -> list[float]:
-    """The weight of each class that makes the most of all kinds right, as nodes and as conversations.
-
-    A follow-up torn from its conversation is the worst error, so each point of `continue` below its aims costs as much as one of the mean.
-
-    Args:
-        right: For each case and class, whether choosing that class would have been right; `branch`: the right conversation.
-    """
-    best, chosen = -np.inf, np.ones(len(CLASSES))
-    at = np.arange(len(kinds))
-    of = [members for kind in range(len(CLASSES)) if len(members := np.flatnonzero(kinds == kind))]
-    follow_ups = np.flatnonzero(kinds == CONTINUE)
-    steps = np.geomspace(0.15, 1.6, 14)
-    for returns, new, fork in product(steps, steps, np.geomspace(0.5, 6, 10)):
-        weights = np.array([1, returns, new, fork])
-        choice = (chances * weights).argmax(axis=1)
-        hits, near = right[at, choice], branch[at, choice]
-        worth = float(np.mean([hits[members].mean() + near[members].mean() for members in of])) / 2
-        worth -= max(0.0, LEAST_CONTINUE - float(hits[follow_ups].mean()))
-        worth -= max(0.0, LEAST_KEPT - float(near[follow_ups].mean()))
-        if worth > best:
-            best, chosen = worth, weights
-    return short(chosen)
 
 
 def trust(rows: Rows, right: Flags) -> list[float]:

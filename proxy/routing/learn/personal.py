@@ -8,18 +8,18 @@ margin allows, the shift is halved until it is not, and is nothing at last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from proxy.domain.tree import UserId
 from proxy.routing.bench.cases import Case
-from proxy.routing.decision import CLASSES, Weights
+from proxy.routing.decision import CLASSES, COSTS, Weights
 from proxy.routing.embedder import Embedder
 from proxy.routing.features import Row, Rows
 from proxy.routing.learn.examples import measure
 from proxy.routing.learn.table import Flags, Table
-from proxy.routing.learn.verdicts import Ints, Verdicts, verdicts
+from proxy.routing.learn.verdicts import Ints, Verdicts, choices, verdicts
 from proxy.routing.personal import MOST, Personal, scaled
 
 MARGIN = 1.0
@@ -41,10 +41,10 @@ class Seen:
     rows: Rows
     """Scaled evidence, with a column for the bias."""
 
-    def right(self, weights: Weights, shift: Rows | None = None) -> Flags:
+    def right(self, shift: Rows | None = None) -> Flags:
         """Which turns are put right, with a shift or without."""
         chances = self.told.chances if shift is None else shifted(self.told.chances, self.rows, shift)
-        chosen = (chances * weights.costs).argmax(axis=1)
+        chosen = choices(replace(self.told, chances=chances))
         return np.asarray(self.told.right[np.arange(len(self.told)), chosen], np.bool_)
 
 
@@ -77,22 +77,20 @@ def fit(user_id: UserId, corrected: Seen, holding: Sequence[Seen], weights: Weig
     pulls = np.ones(len(corrected.rows))
     must_hold = sum(len(part.rows) for part in holding)
     held = np.full(must_hold, HOLDING * len(pulls) / max(1, must_hold))
-    shift = _descend(rows, kinds, chances * weights.costs, np.concatenate([pulls, held]))
-    before = [_mean(part, part.right(weights)) for part in holding]
+    shift = _descend(rows, kinds, chances * COSTS.mean(axis=1), np.concatenate([pulls, held]))
+    before = [_mean(part, part.right()) for part in holding]
 
     def loses(shift: Rows) -> bool:
-        return any(
-            _mean(part, part.right(weights, shift)) < was - margin for part, was in zip(holding, before, strict=True)
-        )
+        return any(_mean(part, part.right(shift)) < was - margin for part, was in zip(holding, before, strict=True))
 
     while loses(shift) and np.abs(shift).max() > LEAST:
         shift = np.asarray(shift / 2, np.float32)
     if loses(shift):
         shift = np.zeros_like(shift)
-    after = [_mean(part, part.right(weights, shift)) for part in holding]
+    after = [_mean(part, part.right(shift)) for part in holding]
     corrections = (
-        100 * float(np.mean(corrected.right(weights))),
-        100 * float(np.mean(corrected.right(weights, shift))),
+        100 * float(np.mean(corrected.right())),
+        100 * float(np.mean(corrected.right(shift))),
     )
     return Fitted(Personal(user_id, weights.embedder, shift), corrections, tuple(zip(before, after, strict=True)))
 
@@ -104,7 +102,10 @@ def shifted(chances: Rows, rows: Rows, shift: Rows) -> Rows:
 
 
 def _descend(rows: Rows, kinds: Ints, chances: Rows, weights: Row) -> Rows:
-    """The shift that makes the kinds likeliest, under a ridge: plain gradient steps, for the problem is small and smooth."""
+    """The shift that makes the kinds likeliest, under a ridge: plain gradient steps, for the problem is small and smooth.
+
+    Chances come weighed by what it costs to miss each class, as choices are made.
+    """
     gold = np.eye(len(CLASSES))[kinds]
     shift = np.zeros((len(CLASSES), rows.shape[1]))
     step = 1 / (0.5 * float((weights * (rows**2).sum(axis=1)).sum()) + RIDGE)

@@ -11,7 +11,7 @@ import numpy as np
 from proxy.routing.bench.cases import Case
 from proxy.routing.bench.metrics import MIX
 from proxy.routing.decision import CLASSES
-from proxy.routing.features import Row, Rows
+from proxy.routing.features import Row
 from proxy.routing.learn.table import Flags
 from proxy.routing.learn.verdicts import Ints, Verdicts, choices
 
@@ -25,9 +25,9 @@ BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 DRAWS = 1000
 
 
-def figures(cases: Sequence[Case], told: Verdicts, costs: Rows, confidence: Row) -> dict[str, Any]:
-    """What choices by some costs are worth; `costs` and `confidence` were settled without the cases that they are applied to."""
-    chosen = choices(told, costs)
+def figures(cases: Sequence[Case], told: Verdicts, confidence: Row) -> dict[str, Any]:
+    """What choices are worth; `confidence` was settled without the cases that it is applied to."""
+    chosen = choices(told)
     at = np.arange(len(told))
     attach, branch = told.right[at, chosen], told.branch[at, chosen]
     sure = confidence >= SURE

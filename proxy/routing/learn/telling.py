@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proxy.routing.decision import shipped_report
+from proxy.routing.decision import NEEDLESS_ROOT, TORN, WRONG_JOIN, shipped_report
 
 BEGIN, END = "<!-- placement figures: begin -->", "<!-- placement figures: end -->"
 FIGURES = "per cent, cross-validated by source dialogue"
@@ -48,8 +48,11 @@ def block(reports: Mapping[str, Mapping[str, Any]]) -> str:
             BEGIN,
             f"""Turns put in the right place, per cent, on the routing benchmark: the {figures["dev"]["cases"]} cases of its development split, and all
 {every["cases"]:,} labelled cases of the same dialogues. Each figure comes from weights that never saw the dialogue that the turn was taken from
-(8 folds of dialogues), with the costs of mistakes settled on the other folds. The figures stand in the `report` of
+(8 folds of dialogues), with confidence settled on the other folds. The figures stand in the `report` of
 `proxy/routing/weights/*.json`, written by the run that fitted the weights. These trees hop between topics more often than people do.
+
+A turn goes where a mistake is expected to cost least. A follow-up torn from its conversation costs {TORN:g}, a turn in another's
+conversation {WRONG_JOIN:g}, one at the root of its own {NEEDLESS_ROOT:g}: where going back and opening a topic are about as likely, the root is taken.
 """,
             HEAD,
             "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -75,9 +78,9 @@ of the same fit as those that ship (`graft eval --replay` plays with the shipped
             "| --- | --- | --- | --- | --- | --- |",
             *replayed(told["replays, per 100 turns"]),
             f"""
-The intervals are 95 %, drawn by stream. Many wrong joins follow from an earlier one (a conversation that took in another's turn draws the
-rest of it), and some cannot be told from the text (`Yes, please.` as the return to an older conversation). Torn follow-ups are forks
-inside the right conversation, or requests that begin as a new subject does.
+The intervals are 95 %, drawn by stream. About one wrong join in five follows from an earlier one (where a conversation took in another's
+turns, there is no place left behind its own last one), and some cannot be told from the text (`Yes, please.` as the return to an older
+conversation). Torn follow-ups are mostly forks inside the right conversation.
 
 Of {fresh["all"]["cases"]} requests without history (`--suite fresh`: follow-ups, new chats on old and on new topics, prompts that programs send) {fresh["all"]["false joins"]} per 100
 joined a conversation that was not theirs; {fresh["new chat"]["apart"]} per 100 of the new chats on an old topic stayed apart from it.

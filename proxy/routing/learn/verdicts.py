@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proxy.routing.decision import CLASSES, CONTINUE, FORK, NEW, Weights, trust_row
+from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights, expected_costs, trust_row
 from proxy.routing.features import Rows
 from proxy.routing.learn.table import Flags, Table, Weighed
 
@@ -79,19 +79,16 @@ def verdicts(table: Table, weighed: Weighed, weights: Weights, chosen: Ints) -> 
     )
 
 
-def choices(told: Verdicts, costs: Rows) -> Ints:
-    """The class that is chosen for each case; `costs` are one row for all, or one a case."""
-    return np.asarray((told.chances * costs).argmax(axis=1), np.int64)
+def choices(told: Verdicts) -> Ints:
+    """The class that is chosen for each case."""
+    return np.asarray(expected_costs(told.chances, told.shares[:, RETURN]).argmin(axis=1), np.int64)
 
 
-def trust_rows(told: Verdicts, costs: Rows) -> Rows:
+def trust_rows(told: Verdicts, chosen: Ints) -> Rows:
     """What confidence in each choice is told from."""
-    each = np.broadcast_to(costs, (len(told), len(CLASSES)))
-    rows = [
-        trust_row(told.chances[at], each[at], kind, float(told.shares[at, kind]))
-        for at, kind in enumerate(choices(told, costs).tolist())
-    ]
-    return np.array(rows)
+    return np.array(
+        [trust_row(told.chances[at], kind, float(told.shares[at, kind])) for at, kind in enumerate(chosen.tolist())]
+    )
 
 
 def _softmax(scores: Rows) -> Rows:

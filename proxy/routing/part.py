@@ -139,11 +139,11 @@ def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, ti
         active: The pair that the turn would follow.
         tips: The tips among which some are chosen.
     """
-    apart = index.vectors.apart(vector, len(index)).astype(np.float32)
+    apart = index.vectors.apart(vector, len(index))
     holders, weights = _holders(index, words)
     newest = np.arange(max(0, len(index) - NEWEST), len(index), dtype=np.int32)
     hits = np.unique(np.concatenate([_nearest(apart, FOUND), holders, newest]))
-    distance = apart[hits]
+    distance = apart[hits].astype(np.float32)
     np.subtract.at(distance, np.searchsorted(hits, holders), weights)
     chosen = _best_tips(index, hits, distance, tips)
     return _joined(index, _with_paths(index, np.append(chosen, np.int32(active)), hits)), chosen
@@ -157,9 +157,9 @@ def around(index: PairIndex, vector: Floats, pairs: Ints) -> tuple[Part, Ints]:
     return _joined(index, _with_paths(index, np.unique(pairs), np.zeros(0, np.int32))), pairs
 
 
-def _nearest(apart: Floats, most: int) -> Ints:
+def _nearest(apart: NDArray[np.uint16], most: int) -> Ints:
     """The pairs with the fewest differing signs, at least so many."""
-    counts = np.cumsum(np.bincount(apart.astype(np.int16)))
+    counts = np.cumsum(np.bincount(apart))
     within = int(np.searchsorted(counts, min(most, len(apart))))
     return np.flatnonzero(apart <= within)[-2 * most :].astype(np.int32)
 

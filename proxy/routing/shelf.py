@@ -7,14 +7,21 @@ unlinked as soon as it is made and goes with the process; where no folder is giv
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import tempfile
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 2 << 20
 """Bytes of one shelf that are kept in memory."""
+
+_AHEAD = 1.25
+"""How much more of a file is mapped than is written."""
 
 _LENGTH = 4
 _GUESS = 2_000
@@ -29,6 +36,7 @@ class Space:
         self._in_memory = in_memory
         self._bytes = bytearray()
         self._file: int | None = None
+        self._map: mmap.mmap | None = None
         self._size = 0
 
     def __len__(self) -> int:
@@ -54,9 +62,23 @@ class Space:
 
     def read(self, place: int, length: int) -> bytes:
         """As many bytes of those asked for as there are."""
+        length = max(0, min(length, self._size - place))
         if self._file is None:
             return bytes(memoryview(self._bytes)[place : place + length])
         return os.pread(self._file, length, place)
+
+    def rows(self, length: int) -> NDArray[np.int8]:
+        """All that is there as rows of that many bytes, not copied: to be let go of before anything is written."""
+        held: bytearray | mmap.mmap = self._bytes if self._file is None else self._mapped(self._file)
+        return np.frombuffer(held, np.int8, self._size - self._size % length).reshape(-1, length)
+
+    def _mapped(self, file: int) -> mmap.mmap:
+        """The file, with room to grow, so that it is mapped anew now and then only."""
+        if self._map is None or len(self._map) < self._size:
+            room = int(_AHEAD * self._size)
+            os.ftruncate(file, room)
+            self._map = mmap.mmap(file, room, access=mmap.ACCESS_READ)
+        return self._map
 
     def _spill(self) -> None:
         if self._folder is None:

@@ -23,7 +23,7 @@ VIEWS = 3
 
 ASKED, BOTH, TAIL = range(VIEWS)
 
-_BLOCK = 512
+_BLOCK = 64
 """Pairs compared at a time, so that they stay in the processor's cache."""
 
 GROWTH = 1.25
@@ -122,21 +122,18 @@ class PairVectors:
         if gap > 0:
             self._values.write(len(self._values), bytes(gap))
 
-    def _rows(self, pairs: Ints) -> NDArray[np.int8]:
-        """The vectors of some pairs; those that follow one another are read in one go."""
-        rows = np.empty((len(pairs), VIEWS, self._size), np.int8)
-        starts = np.flatnonzero(np.diff(pairs, prepend=-2) != 1).tolist()
-        for start, end in zip(starts, [*starts[1:], len(pairs)], strict=True):
-            rows[start:end] = self._run(int(pairs[start]), end - start)
-        return rows
-
-    def _run(self, first: int, count: int) -> NDArray[np.int8]:
-        """The vectors of pairs that follow one another."""
-        length = VIEWS * self._size
-        read = self._values.read(first * length, count * length)
-        if len(read) < count * length:
-            read += bytes(count * length - len(read))
-        return np.frombuffer(read, np.int8).reshape(-1, VIEWS, self._size)
+    def _rows(self, pairs: Ints | slice) -> NDArray[np.int8]:
+        """The vectors of some pairs, or of pairs that follow one another."""
+        held = self._values.rows(VIEWS * self._size)
+        if isinstance(pairs, slice):
+            rows, count = held[pairs], pairs.stop - pairs.start
+        else:
+            rows, count = held[pairs[pairs < len(held)]], len(pairs)
+        if len(rows) < count:  # some are not computed yet
+            found = np.zeros((count, VIEWS * self._size), np.int8)
+            found[slice(len(rows)) if isinstance(pairs, slice) else pairs < len(held)] = rows
+            rows = found
+        return rows.reshape(-1, VIEWS, self._size)
 
     def similarities(self, vector: Floats, count: int, pairs: Ints | None = None) -> tuple[Floats, Floats]:
         """Cosine of a text with the vectors of the first `count` pairs, or of some, one row a view; and of each with the mean of all.
@@ -147,8 +144,7 @@ class PairVectors:
         similar, common = np.empty((VIEWS, many), np.float32), np.empty(many, np.float32)
         for start in range(0, many, _BLOCK):
             end = min(many, start + _BLOCK)
-            held = self._run(start, end - start) if pairs is None else self._rows(pairs[start:end])
-            rows = held.astype(np.float32)
+            rows = self._rows(slice(start, end) if pairs is None else pairs[start:end]).astype(np.float32)
             # Row by row, so that like texts are exactly alike wherever they stand: a product of matrices sees to rows in blocks.
             similar[:, start:end] = np.vecdot(rows, vector).T
             common[start:end] = np.vecdot(rows[:, BOTH], self.mean())
@@ -166,13 +162,11 @@ class PairVectors:
     def spread(self, vector: Floats, count: int, both: Floats | None) -> tuple[float, float]:
         """The mean cosine of a text with `BOTH` of all pairs, and its deviation, from those of all, or from a sample."""
         if both is not None:
-            mean = float(both.sum()) / count
-            apart = both - np.float32(mean)
-            return mean, math.sqrt(float(apart @ apart) / count) + 0.05
+            return float(both.sum()) / count, _deviation(both) + 0.05
         if self._sample is None or count > SAMPLED_ANEW * self._sample[0]:
             some = np.arange(0, count, max(1, count // SAMPLE), dtype=np.int32)[:SAMPLE]
             self._sample = count, self._rows(some)[:, BOTH] * self._scales[some, BOTH][:, None]
-        return float(self._sum @ vector) / count, float((self._sample[1] @ vector).std()) + 0.05
+        return float(self._sum @ vector) / count, _deviation(self._sample[1] @ vector) + 0.05
 
     def apart(self, vector: Floats, count: int) -> NDArray[np.uint16]:
         """In how many signs each of the first `count` pairs differs from a text."""
@@ -186,6 +180,11 @@ class PairVectors:
         packed = np.zeros((len(vectors), 8 * self._words), np.uint8)
         packed[:, : -(-self._size // 8)] = np.packbits(vectors > 0, axis=1)
         return packed.view(np.uint64)
+
+
+def _deviation(values: Floats) -> float:
+    apart = values - values.sum() / np.float32(len(values))
+    return math.sqrt(float(apart @ apart) / len(values))
 
 
 def grown(array: NDArray[Any], count: int, axis: int = 0) -> NDArray[Any]:

@@ -105,6 +105,23 @@ def test_vectors_are_the_same_in_memory_and_in_a_file(tmp_path: Path):
     assert np.array_equal(near.apart(turn, 40), far.apart(turn, 40))
 
 
+def test_vectors_that_come_after_a_file_was_read_are_read_too(tmp_path: Path):
+    chance = np.random.default_rng(4)
+    near, far = PairVectors(64), PairVectors(64, tmp_path)
+    far._values = Space(tmp_path, in_memory=100)
+    (turn,) = chance.standard_normal((1, 64), dtype=np.float32)
+    for start in range(0, 200, 7):
+        rows = chance.standard_normal((7 * VIEWS, 64), dtype=np.float32)
+        for vectors in (near, far):
+            vectors.reserve(start + 7)
+            vectors.keep(range(start, start + 7), rows)
+        some = np.array([0, start // 2, start + 6], np.int32)
+        for pairs in (None, some):
+            assert np.allclose(
+                far.similarities(turn, start + 7, pairs)[0], near.similarities(turn, start + 7, pairs)[0]
+            )
+
+
 def test_a_grown_tree_is_read_whole_by_who_comes_later():
     nodes = [one for pair in islice(exchanges("late"), 700) for one in pair]
     model = TreeModel()

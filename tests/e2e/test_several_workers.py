@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from proxy.domain.turn import Limits
 from tests.doubles.running import UpstreamDouble
 from tests.doubles.served import Served, clean_environment, serving
 
@@ -198,6 +199,22 @@ def test_nothing_is_lost_and_nothing_is_locked_under_load(several: Served, upstr
     assert len(stored) == 2 * clients * turns
     assert several.violations() == []
     assert "locked" not in several.log()
+
+
+def test_a_keys_minute_is_one_for_all_workers(several: Served, upstream: UpstreamDouble) -> None:
+    """Asked through each in turn; what of a minute has come back meanwhile is taken into account."""
+    key, _ = several.key(limits=Limits(requests_per_minute=3))
+    began = time.monotonic()
+    ways = [At(several, number, key) for number in range(1, WORKERS + 1)]
+    answers = [way.http.post("/v1/chat/completions", json=body(f"Question {n}")) for n in range(4) for way in ways]
+    passed = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert len(passed) + len(refused) == len(answers)
+    assert 3 <= len(passed) <= 3 + (time.monotonic() - began) / 20
+    assert all(int(answer.headers["retry-after"]) <= 20 for answer in refused)
+    assert {answer.headers["x-ratelimit-limit-requests"] for answer in answers} == {"3"}
+    for way in ways:
+        way.http.close()
 
 
 @pytest.mark.anyio

@@ -7,18 +7,18 @@ sent before; and the calls of the router's scorer are taken off what was saved.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from proxy.domain.message import Wire
 from proxy.domain.placement import Attachment
 from proxy.domain.turn import Price, Receipt
+from proxy.domain.values import value
 from proxy.operations.usage import tokens_of
 
 CACHED_FROM = 1_024
 """Prompts shorter than this are not cached (OpenAI, prompt caching)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Prices:
     """What the models of one request cost; `None` where nobody knows."""
 

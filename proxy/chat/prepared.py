@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +16,7 @@ from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Attachment
 from proxy.domain.tree import Node, NodeId, Tree
 from proxy.domain.turn import Receipt
+from proxy.domain.values import value
 from proxy.domain.zone import Piece
 from proxy.errors import ContextTooSmall
 
@@ -26,7 +27,7 @@ _RECEIPT = tuple(part.name for part in fields(Receipt))
 _values = attrgetter(*_RECEIPT)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Prepared:
     """A context, ready to be sent."""
 

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from proxy.chat.collect import Fold
@@ -24,6 +23,7 @@ from proxy.domain.ports import CloseTurn, TreeStore, User
 from proxy.domain.transcript import Seen, Strand
 from proxy.domain.tree import CallId, Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Chunk, Completion
+from proxy.domain.values import value
 from proxy.errors import NotFound, ProxyError, StoreError, StoreUnavailable, UpstreamError
 from proxy.operations.figures import Figures
 
@@ -37,7 +37,7 @@ FIRST_PAUSE_S, LAST_PAUSE_S = 0.25, 15.0
 Outcome = Literal["done", "interrupted", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recording:
     """Where an answer will be stored."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import msgspec
 
@@ -25,11 +25,12 @@ from proxy.domain.ports import User
 from proxy.domain.transcript import Seen
 from proxy.domain.tree import Node, NodeId, TreeId, new_id
 from proxy.domain.turn import Caller, Turn
+from proxy.domain.values import value
 
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transcript:
     """What was said, as the client sent it, with its fingerprints."""
 
@@ -76,7 +77,7 @@ def _turn_from(said: Sequence[Message]) -> int:
     return index
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """One request on the road: what the client sent, who asks, and under which policy."""
 

@@ -15,6 +15,7 @@ from proxy.chat.typed.offer import Between
 from proxy.chat.typed.steering import Steered
 from proxy.domain.placement import Attachment
 from proxy.domain.turn import Chunk, Receipt, Served
+from proxy.domain.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Rules:
     """The router's LLM, for the bill."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Answer:
     """What the door passes on."""
 

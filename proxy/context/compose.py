@@ -29,12 +29,13 @@ from proxy.context.zones import ZonesAs
 from proxy.domain.message import SYSTEM, Message, said
 from proxy.domain.summary import Cut, Shortened, Summary
 from proxy.domain.tree import Node, NodeId, turns
+from proxy.domain.values import value
 from proxy.domain.zone import Piece
 
 NOTHING_KNOWN = Shortened()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Window:
     """How much one request may take, in tokens."""
 
@@ -77,7 +78,7 @@ class Draft:
     """Tokens of a message that was not counted; where it is no estimate, never less than there are."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Context:
     """What is sent."""
 

@@ -16,9 +16,9 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from proxy.domain.message import SYSTEM, Message, Wire
+from proxy.domain.values import value
 from proxy.errors import InvalidRequest
 
 Hash = str
@@ -37,7 +37,7 @@ NOTHING: Hash = ""
 """The chain before the first message."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Link:
     """One message's place in a transcript."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from proxy.domain.message import Role
 from proxy.domain.tree import NodeId, TreeId, UserId
+from proxy.domain.values import value
 
 Policy = Literal["auto", "follow", "off", "shadow"]
 POLICIES: tuple[Policy, ...] = ("auto", "follow", "off", "shadow")
@@ -60,7 +61,7 @@ class Feature:
     """What it added to the evidence for the chosen place, in log odds; below zero it spoke against it."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Attachment:
     """Where the turn was put, and why."""
 

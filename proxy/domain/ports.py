@@ -16,6 +16,7 @@ from proxy.domain.summary import Cut, Passage, Shortened, Summary, Written
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import CallId, Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Asked, Call, Chunk, Price
+from proxy.domain.values import value
 from proxy.domain.zone import Personality, Piece, Standing
 
 
@@ -55,7 +56,7 @@ class Adoption:
     """Transcript rows to add; their node ids are those in `nodes`, before identity is applied."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OpenTurn:
     """A client's turn, to be made durable before the upstream is asked. One transaction."""
 
@@ -106,7 +107,7 @@ class Opened:
     """Asked-for id to stored id, for nodes that were known."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CloseTurn:
     """A reply, to be made durable before the client is told that it is complete. One transaction.
 

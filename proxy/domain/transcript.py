@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.message import Role
 from proxy.domain.tree import NodeId, TreeId
+from proxy.domain.values import value
 
 Meaning = Literal["node", "aside", "command", "deleted"]
 """`node`: stored. `aside`: forwarded again, never stored. `command`: skipped. `deleted`: must not come back."""
@@ -33,7 +34,7 @@ class Seen(NamedTuple):
     """The client's chat: its own id where it sends one, else one that Graft made."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Strand:
     """A client's chat up to a message that is about to be answered."""
 
@@ -46,7 +47,7 @@ class Strand:
     conversation: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Sighting:
     """What the store knows of a re-sent history."""
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from proxy.domain.message import SYSTEM, Message, Wire
 from proxy.domain.placement import Policy
 from proxy.domain.tree import CallId, NodeId, TreeId, UserId
+from proxy.domain.values import value
 
 KeyKind = Literal["person", "app"]
 
@@ -35,7 +36,7 @@ class Limits:
 _NO_LIMITS = Limits()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Caller:
     """Who sent the request, as their key says."""
 
@@ -52,7 +53,7 @@ class Caller:
     """The key's own limits."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Client:
     """What a client says of itself beside the conversation. All of it narrows, none of it authorises."""
 
@@ -72,7 +73,7 @@ class Client:
     """Headers that go to the provider as they came, since the configuration says so; names in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Turn:
     """A chat request: what the client sent, checked and otherwise untouched."""
 
@@ -132,7 +133,7 @@ class Chunk(NamedTuple):
         return self.wire.get("object") != "chat.completion.chunk"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Completion:
     """An answer folded from its chunks."""
 
@@ -149,7 +150,7 @@ class Completion:
         return bool(self.finish_reasons) and None not in self.finish_reasons
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Receipt:
     """The account of one request."""
 
@@ -213,7 +214,7 @@ class Served:
     lane: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asked:
     """What the upstream is asked: a configured model, the messages in order, and the client's options."""
 

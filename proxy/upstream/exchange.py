@@ -16,12 +16,13 @@ import json
 import math
 import re
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from proxy.domain.turn import Chunk
+from proxy.domain.values import value
 from proxy.errors import UpstreamError
 from proxy.upstream import failures
 from proxy.upstream.alike import Alike
@@ -49,7 +50,7 @@ _checked = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outgoing:
     """A request, ready to be sent."""
 

@@ -8,15 +8,15 @@ in the longest runs; what lies between two finds is either the same message in n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.message import Message
 from proxy.domain.transcript import Seen, Sighting
+from proxy.domain.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Aligned:
     """What the client's messages are, up to the anchor."""
 

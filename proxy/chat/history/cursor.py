@@ -8,7 +8,7 @@ something that no node holds, or something new. It refuses to know how the chat 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar
 
 from proxy.chat.history.align import align
@@ -16,11 +16,12 @@ from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.message import Message
 from proxy.domain.transcript import Sighting
 from proxy.domain.tree import Node, NodeId, TreeId
+from proxy.domain.values import value
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cursor:
     """The client's history laid beside a stored chat. Indices count what was said, system text left out."""
 

@@ -7,7 +7,6 @@ unlinked as soon as it is made and goes with the process; where no folder is giv
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 import tempfile
 from pathlib import Path
@@ -15,13 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+Ints = NDArray[np.int32]
+
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 2 << 20
 """Bytes of one shelf that are kept in memory."""
-
-_AHEAD = 1.25
-"""How much more of a file is mapped than is written."""
 
 _LENGTH = 4
 _GUESS = 2_000
@@ -36,7 +34,6 @@ class Space:
         self._in_memory = in_memory
         self._bytes = bytearray()
         self._file: int | None = None
-        self._map: mmap.mmap | None = None
         self._size = 0
 
     def __len__(self) -> int:
@@ -62,23 +59,22 @@ class Space:
 
     def read(self, place: int, length: int) -> bytes:
         """As many bytes of those asked for as there are."""
-        length = max(0, min(length, self._size - place))
         if self._file is None:
             return bytes(memoryview(self._bytes)[place : place + length])
         return os.pread(self._file, length, place)
 
-    def rows(self, length: int) -> NDArray[np.int8]:
-        """All that is there as rows of that many bytes, not copied: to be let go of before anything is written."""
-        held: bytearray | mmap.mmap = self._bytes if self._file is None else self._mapped(self._file)
-        return np.frombuffer(held, np.int8, self._size - self._size % length).reshape(-1, length)
-
-    def _mapped(self, file: int) -> mmap.mmap:
-        """The file, with room to grow, so that it is mapped anew now and then only."""
-        if self._map is None or len(self._map) < self._size:
-            room = int(_AHEAD * self._size)
-            os.ftruncate(file, room)
-            self._map = mmap.mmap(file, room, access=mmap.ACCESS_READ)
-        return self._map
+    def rows(self, numbers: Ints, length: int) -> NDArray[np.int8]:
+        """Some of what is there as rows of that many bytes; zeros for those that were not written. Neighbours in a file are read in one go."""
+        if self._file is None:
+            held = np.frombuffer(self._bytes, np.int8, self._size - self._size % length).reshape(-1, length)
+            return _zeros_beyond(held, numbers)
+        rows = np.zeros((len(numbers), length), np.int8)
+        flat = rows.reshape(-1)
+        starts = np.flatnonzero(np.diff(numbers, prepend=-2) != 1).tolist()
+        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+            read = os.pread(self._file, (end - start) * length, int(numbers[start]) * length)
+            flat[start * length : start * length + len(read)] = np.frombuffer(read, np.int8)
+        return rows
 
     def _spill(self) -> None:
         if self._folder is None:
@@ -110,6 +106,16 @@ class Shelf:
         read = self._space.read(place, _GUESS)
         end = _LENGTH + int.from_bytes(read[:_LENGTH], "little")
         return read[_LENGTH:end] if end <= len(read) else self._space.read(place + _LENGTH, end - _LENGTH)
+
+
+def _zeros_beyond(held: NDArray[np.int8], numbers: Ints) -> NDArray[np.int8]:
+    """Some rows, and zeros for those that are not there."""
+    there = numbers < len(held)
+    if there.all():
+        return held.take(numbers, axis=0)
+    rows = np.zeros((len(numbers), held.shape[1]), np.int8)
+    rows[there] = held[numbers[there]]
+    return rows
 
 
 def _write(file: int, place: int, data: bytes) -> None:

@@ -122,18 +122,9 @@ class PairVectors:
         if gap > 0:
             self._values.write(len(self._values), bytes(gap))
 
-    def _rows(self, pairs: Ints | slice) -> NDArray[np.int8]:
-        """The vectors of some pairs, or of pairs that follow one another."""
-        held = self._values.rows(VIEWS * self._size)
-        if isinstance(pairs, slice):
-            rows, count = held[pairs], pairs.stop - pairs.start
-        else:
-            rows, count = held[pairs[pairs < len(held)]], len(pairs)
-        if len(rows) < count:  # some are not computed yet
-            found = np.zeros((count, VIEWS * self._size), np.int8)
-            found[slice(len(rows)) if isinstance(pairs, slice) else pairs < len(held)] = rows
-            rows = found
-        return rows.reshape(-1, VIEWS, self._size)
+    def _rows(self, pairs: Ints) -> NDArray[np.int8]:
+        """The vectors of some pairs."""
+        return self._values.rows(pairs, VIEWS * self._size).reshape(-1, VIEWS, self._size)
 
     def similarities(self, vector: Floats, count: int, pairs: Ints | None = None) -> tuple[Floats, Floats]:
         """Cosine of a text with the vectors of the first `count` pairs, or of some, one row a view; and of each with the mean of all.
@@ -144,7 +135,8 @@ class PairVectors:
         similar, common = np.empty((VIEWS, many), np.float32), np.empty(many, np.float32)
         for start in range(0, many, _BLOCK):
             end = min(many, start + _BLOCK)
-            rows = self._rows(slice(start, end) if pairs is None else pairs[start:end]).astype(np.float32)
+            some = np.arange(start, end, dtype=np.int32) if pairs is None else pairs[start:end]
+            rows = self._rows(some).astype(np.float32)
             # Row by row, so that like texts are exactly alike wherever they stand: a product of matrices sees to rows in blocks.
             similar[:, start:end] = np.vecdot(rows, vector).T
             common[start:end] = np.vecdot(rows[:, BOTH], self.mean())

@@ -18,9 +18,12 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9]+(?:'[a-z]{1,2}\b)?")
 """The same in ASCII, in less time."""
 _NAME = re.compile(
-    r"(?<![.!?:\n] )(?<!^)\b[A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f][\w-]+|\b\d[\d.,:/-]*\b",
+    r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f\d](?<!\w.)"
+    r"(?:(?<=\d)[\d.,:/-]*\b|(?<!\d)(?<!^.)(?<![.!?:\n] .)[\w-]+)",
     re.MULTILINE,
 )
+"""A capitalised word that opens neither a line nor a sentence, or a number. What it begins with stands first, so that a search for it is quick;
+what must not stand before is asked behind that."""
 _RUN = re.compile(rf"{HAN.pattern}+")
 
 

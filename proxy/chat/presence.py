@@ -70,10 +70,11 @@ class Guest:
 
     async def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """An answer, as long as its user and its client are there. Raises as `check`, and ClientLeft."""
+        loop = asyncio.get_running_loop()  # who asks for it with each chunk makes a system call with each
         async with aclosing(chunks):
             while True:
                 self._check_both()
-                task = self._waiting = asyncio.current_task()
+                task = self._waiting = asyncio.current_task(loop)
                 try:
                     chunk = await anext(chunks)
                 except StopAsyncIteration:

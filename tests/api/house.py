@@ -18,6 +18,7 @@ from proxy.app.parts import Parts, assemble
 from proxy.config import Settings
 from proxy.domain.turn import KeyKind
 from proxy.store.sqlite import SqliteStore
+from tests.doubles.served import PATIENT_S
 
 T = TypeVar("T")
 URL = "http://127.0.0.1"
@@ -143,6 +144,7 @@ def open_house(**settings: Any) -> Iterator[House]:
         return made[-1]
 
     with patch("proxy.app.create.assemble", kept):
-        app = create_app(Settings(storage={"url": "sqlite://:memory:"}, **settings), env={})
+        patient = {"routing": {"deadline_s": PATIENT_S, **settings.get("routing", {})}}
+        app = create_app(Settings(**{"storage": {"url": "sqlite://:memory:"}, **settings, **patient}), env={})
     with TestClient(app, base_url=URL) as client:
         yield House(client, made[0])

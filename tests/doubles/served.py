@@ -31,6 +31,8 @@ from tests.doubles.running import UpstreamDouble
 T = TypeVar("T")
 START_S = 240
 """Until a server must be ready: long, since a loaded machine starts it slowly, and nothing waits when it does."""
+PATIENT_S = 60.0
+"""`routing.deadline_s` where a test names none: a turn that a loaded machine placed too late would be placed by no scorer."""
 UPSTREAM_KEY = "sk-upstream-secret"
 MODELS = ("gpt-test", "other-model", "slow", "cut", "hang", "small-window", "status-429", "status-500", "status-503")
 
@@ -60,10 +62,11 @@ class Served:
         base = {
             "model_list": entries,
             "storage": {"url": f"sqlite:///{self.database}", "checkpoint_s": 0.2},
-            "routing": {},
             "server": {"max_body_mb": 1},
         }
-        self.config.write_text(json.dumps({**base, **(settings or {})}))
+        given = settings or {}
+        patient = {"routing": {"deadline_s": PATIENT_S, **given.get("routing", {})}}
+        self.config.write_text(json.dumps({**base, **given, **patient}))
 
     def start(self) -> None:
         command = [sys.executable, "-m", *self.program, "--config", str(self.config), "--port", "0"]

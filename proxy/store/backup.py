@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from proxy.errors import ConfigError, StoreUnavailable
 from proxy.store.connection import MEMORY, prepare
-from proxy.store.migrations import migrate, pending, version_of
+from proxy.store.migrating import migrate, pending, version_of
 from proxy.store.records import Violation
 from proxy.store.sqlite import SqliteStore
 from proxy.store.tenancy import Tenancy

@@ -22,7 +22,7 @@ from proxy.store import clock
 from proxy.store.committing import Writer
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, connect, file_of, prepare, whole
 from proxy.store.glancing import Busy, Glances
-from proxy.store.migrations import migrate, pending, version_of
+from proxy.store.migrating import migrate, pending, version_of
 from proxy.store.sealing import registered
 from proxy.store.tenancy import Tenancy
 from proxy.store.troubles import translated

@@ -20,7 +20,7 @@ from typing import Final, Literal
 
 from proxy.errors import ConfigError, StoreUnavailable
 from proxy.store.connection import MEMORY, configure
-from proxy.store.migrations import pending
+from proxy.store.migrating import pending
 from proxy.store.troubles import found_no_room, translated
 
 Stage = Literal["words", "file", "log"]

@@ -13,7 +13,8 @@ from proxy.domain.message import said
 from proxy.domain.tree import UserId
 from proxy.errors import ConfigError
 from proxy.store import SqliteStore
-from proxy.store.migrations import MIGRATIONS, migrate, pending
+from proxy.store.migrating import migrate, pending
+from proxy.store.migrations import MIGRATIONS
 from proxy.store.tenancy import Tenancy
 from tests.store.client import Client, texts
 

@@ -94,7 +94,7 @@ async def test_a_failed_step_leaves_the_version_before_it(tmp_path: Path, monkey
         db.execute("CREATE TABLE extra (id)")
         db.execute("SELECT no_such_column")
 
-    monkeypatch.setattr("proxy.store.migrations.MIGRATIONS", [*MIGRATIONS, half_way])
+    monkeypatch.setattr("proxy.store.migrating.MIGRATIONS", [*MIGRATIONS, half_way])
     with pytest.raises(StoreError):
         await SqliteStore.open(url)
     with sqlite3.connect(tmp_path / "graft.db") as db:

@@ -19,7 +19,8 @@ from proxy.cli.doctor.finding import Finding, fail, ok, warn
 from proxy.config import Settings
 from proxy.errors import ConfigError, ProxyError
 from proxy.store.connection import MEMORY, file_of
-from proxy.store.migrations import MIGRATIONS, version_of
+from proxy.store.migrating import version_of
+from proxy.store.migrations import MIGRATIONS
 from proxy.store.tenancy import lock_of
 
 CHECKED_WITHIN_S = 20.0

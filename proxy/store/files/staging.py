@@ -24,7 +24,7 @@ from proxy.domain.tree import UserId
 from proxy.store import trees
 from proxy.store.connection import CACHE_KB, configure
 from proxy.store.files import importing
-from proxy.store.migrations import migrate
+from proxy.store.migrating import migrate
 from proxy.store.sealing.values import Connection, unmarked
 from proxy.store.shelf import forgetting
 from proxy.store.troubles import translated

@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from proxy.domain.tree import UserId
 from proxy.store.clock import now
-from proxy.store.migrations import version_of
+from proxy.store.migrating import version_of
 from proxy.store.persons.belongings import BELONGINGS, Belonging
 from proxy.store.persons.listing import account
 from proxy.store.rows import from_json

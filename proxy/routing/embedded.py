@@ -3,16 +3,14 @@
 Vectors, shared words and cues are compared for every pair of the tree (`features`), other branches and earlier nodes are ranked
 (`evidence`), and a small trained model chooses (`decision`). It is the router's default, its gate and its fallback.
 
-Some things stand above what was learned: a named personality is a wall, a very different system text is strong evidence against a
-branch, in another language than English it takes more to leave a conversation, `Shorter, please.` is about the answer just given, and
-trees of a few exchanges seldom fork. These do not occur in the data that the weights were fitted on, or hardly.
+Some rules stand above what was learned (`adjusting`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ import numpy as np
 from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId, UserId
 from proxy.routing import reasons
+from proxy.routing.adjusting import adjustments, is_walled, pull
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights, expected_costs
 from proxy.routing.embedder import Embedder, is_quick
 from proxy.routing.evidence import Evidence, best_answer, observe, other_rows, other_tips, weigh
@@ -32,9 +31,6 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.part import WHOLE, around, near
 from proxy.routing.personal import Personal
 from proxy.routing.reading import cues, text
-from proxy.routing.reading.again import named_again
-from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
-from proxy.routing.reading.tongues import tongue_of
 
 SURE = 0.8
 """Confidence from which no LLM is asked."""
@@ -42,32 +38,8 @@ SURE = 0.8
 CONFIDENT = 0.9
 """Chance of a join that a fresh chat needs under `fresh: confident`."""
 
-AGED_S = 4 * 3600.0
-"""A fresh chat's cursor counts half after this time."""
-
-STRANGE = 4.0
-"""How much more evidence it takes to leave the end of a conversation in a language that the embedder hardly knows."""
-
-ONE_SHOT = 1e-4
-"""What is left of every join's chance where a request without history is a task that brings its own text."""
-
-OF_THE_ANSWER = (1.0, 0.3, 0.05, 0.2)
-"""What is left of each class's chance where a turn asks for nothing but a change of the answer just given."""
-
-NAMED = 0.02
-"""What is left of a new topic's chance where a turn says by name that it goes back to the likeliest other conversation."""
-
-SMALL, FORKS_IN_A_SMALL_TREE = 3, 0.2
-"""Exchanges of a tree that is smaller than any from which forks were learned, and what is left there of a fork's chance."""
-
-FOREIGN = 0.1
-"""What is left of a branch's chance under a wholly different system text."""
-
 UNSURE = 0.6
 """Confidence below which a turn that stays does so for want of better evidence: the alternative is worth offering."""
-
-SYSTEM_PULL, SYSTEM_NEAR = 14.0, 0.2
-"""Where branches have system texts of their own: score for each unit of cosine between text and turn beyond what is usual."""
 
 AT_ONCE = 48
 """Most pairs whose vectors are computed while a request waits."""
@@ -238,14 +210,14 @@ class EmbeddedScorer:
         seen = observe(found, active, others, tips)
         opens = self._weights.reads_like_a_first_turn(vector, found.cues)
         pulls = (
-            np.array([_pull(index, pair, vector) for pair in others.tolist()], np.float32)
+            np.array([pull(index, pair, vector) for pair in others.tolist()], np.float32)
             if index.has_speakers
             else None
         )
         evidence = weigh(seen, opens, self._weights.others, self._weights.earlier, pulls)
         chances = self._correct(index, evidence, active, question, vector, system)
         places = _candidates(found, active, evidence, chances, question)
-        if _is_walled(index, active, question):
+        if is_walled(index, active, question):
             places = [place for place in places if place.kind in (NEW, RETURN)]
         return self._decide(places, chances, question, evidence)
 
@@ -259,7 +231,7 @@ class EmbeddedScorer:
         told = chances.tolist()
         best = int(evidence.others[0]) if len(evidence.others) else None
         said = question.system if question.system is not None else system
-        for factor, kinds in (*_speakers(index, active, best, said, vector), *_turns(index, active, best, question)):
+        for factor, kinds in adjustments(index, active, best, question, said, vector):
             for kind in kinds:
                 told[kind] *= factor
         total = sum(told) + 1e-9 * len(told)
@@ -306,66 +278,6 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
         share = float(evidence.earlier_shares[0])
         places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair)))
     return places
-
-
-def _is_named(index: PairIndex, pair: int, turn: str) -> bool:
-    """Whether a turn says that it goes back to something that the conversation of a pair speaks of."""
-    root = index.root[pair]
-    return any((index.root[index.postings.numbers(stem)] == root).any() for stem in named_again(turn))
-
-
-def _is_walled(index: PairIndex, active: int, question: Question) -> bool:
-    """Whether the active node, which no history of the client leads to, was said under another personality."""
-    told = question.fresh is None and question.cursor is not None
-    return not told and index.personalities[active] != question.personality
-
-
-def _pull(index: PairIndex, pair: int, vector: Row) -> float:
-    """What a branch's own system text adds to its score: who speaks there (a coach, a tutor) against what the turn is about."""
-    system = index.system_vector(pair)
-    return 0.0 if system is None else SYSTEM_PULL * (float(system @ vector) - SYSTEM_NEAR)
-
-
-Correction = tuple[float, Sequence[int]]
-"""A factor, and the classes whose chances it changes."""
-
-
-def _speakers(index: PairIndex, active: int, best: int | None, said: str | None, vector: Row) -> Iterator[Correction]:
-    """What is left of a branch's chance, or added to it, for the system text under which it was said."""
-    for pair, kinds in ((active, (CONTINUE, FORK)), (best, (RETURN,))):
-        if pair is not None and (theirs := index.systems[pair]) is not None:
-            yield _kinship(said, theirs) * math.exp(max(0.0, _pull(index, pair, vector))), kinds
-
-
-def _turns(index: PairIndex, active: int, best: int | None, question: Question) -> Iterator[Correction]:
-    """What the kind of turn and the kind of chat change."""
-    turn, has_history = question.new_turn, question.fresh is None
-    if not has_history or question.cursor is None:
-        yield max(0.2, 1 / (1 + question.active_age_s / AGED_S)), (CONTINUE, FORK)
-        if _is_walled(index, active, question):
-            yield 0.0, (CONTINUE, FORK)
-    if not has_history and brings_its_text(turn):
-        yield ONE_SHOT, (CONTINUE, RETURN, FORK)
-    if has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
-        yield from ((factor, (kind,)) for kind, factor in enumerate(OF_THE_ANSWER))
-    if best is not None and _is_named(index, best, turn):
-        yield NAMED, (NEW,)
-    if len(index) <= SMALL:
-        yield FORKS_IN_A_SMALL_TREE, (FORK,)
-    if tongue_of(turn) is not None:
-        yield STRANGE, (CONTINUE,)
-        yield 1 / STRANGE, (FORK,)
-
-
-def _kinship(ours: str | None, theirs: str) -> float:
-    """1 for like system texts (dates and file lists may differ), down to `FOREIGN` for wholly different ones."""
-    if ours is None or ours == theirs:
-        return 1.0
-    a, b = set(text.read(ours).words), set(text.read(theirs).words)
-    if not a or not b:
-        return 1.0
-    likeness = len(a & b) / min(len(a), len(b))
-    return min(max(FOREIGN + (1 - FOREIGN) * likeness / 0.6, FOREIGN), 1.0)
 
 
 def _alone(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from proxy.cli.common import config_option, with_store
 from proxy.config import load
+from proxy.domain.drawing import visible
 from proxy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def expire(days: float | None, yes: bool, config_file: str | None) -> None:
     found = with_store(config_file, work)
     table = Table("user", "tree", "nodes that go" if not yes else "nodes gone", "nodes that stay")
     for old, name in found:
-        table.add_row(old.user_id, name, f"{len(old.nodes):,}", f"{old.kept:,}")
+        table.add_row(Text(visible(old.user_id)), Text(visible(name)), f"{len(old.nodes):,}", f"{old.kept:,}")
     Console().print(table if found else f"Everything has seen activity within {limit:g} days.")
     if found and not yes:
         click.echo("Nothing was deleted: --yes does it.", err=True)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
+
+from proxy.domain.drawing import visible
 
 MANY = 200
 """From so many rows on: nobody reads them all, and a table measures each."""
@@ -19,9 +22,9 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], where_none: s
         return
     if len(rows) >= MANY:
         lines = [[str(column.header) for column in columns], *rows]
-        click.echo("\n".join("\t".join(" ".join(one.split()) for one in line) for line in lines))
+        click.echo("\n".join("\t".join(visible(" ".join(one.split())) for one in line) for line in lines))
         return
     table = Table(*columns)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(visible(one)) for one in row))
     Console().print(table)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from proxy import __version__, heap
+from proxy.domain.drawing import visible
 from proxy.errors import ProxyError
 
 COMMANDS: Final = {
@@ -50,7 +51,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ProxyError as exc:
-            raise click.ClickException(exc.message) from exc
+            raise click.ClickException(visible(exc.message)) from exc
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

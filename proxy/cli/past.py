@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from proxy.cli.common import tree_named, with_store
-from proxy.domain.drawing import shorten
+from proxy.domain.drawing import shorten, visible
 from proxy.domain.tree import NodeId, Tree, TreeId, UserId
 from proxy.errors import InvalidRequest
 
@@ -112,7 +113,7 @@ def _agreement(shadows: Sequence[Shadow]) -> Table:
         new = sum(parent is None for parent in differing)
         unsure = sum(one.attachment.unsure for one in those)
         counts = (len(those), len(those) - len(differing), len(differing) - new, new, unsure)
-        table.add_row(name, *map(str, counts))
+        table.add_row(Text(visible(name)), *map(str, counts))
     return table
 
 
@@ -123,7 +124,7 @@ def _disagreements(shadows: Sequence[Shadow], said: dict[NodeId, str]) -> Table:
     for one in _differing(shadows):
         made = one.attachment
         went = f"{made.route} {made.parent_id or ''}".strip()
-        table.add_row(shorten(said[one.turn_id], 40), went, f"{made.confidence:.2f}", made.reason)
+        table.add_row(Text(shorten(said[one.turn_id], 40)), went, f"{made.confidence:.2f}", Text(visible(made.reason)))
     return table
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from proxy.cli.common import config_option, tree_named, with_store
-from proxy.domain.drawing import drawn, shorten
+from proxy.domain.drawing import drawn, shorten, visible
 from proxy.domain.tree import DEFAULT_TREE, UserId
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def tree(user: str, name: str, ids: bool, replies: bool, config_file: str | None
 
 def draw(title: str, outlines: Sequence[Outline], *, ids: bool, replies: bool) -> Iterator[Text]:
     """The tree, line by line."""
-    yield Text(title, style="bold")
+    yield Text(visible(title), style="bold")
     for guides, outline in drawn(outlines, replies=replies):
         yield Text(guides).append_text(label(outline, ids=ids))
 

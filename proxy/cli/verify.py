@@ -8,8 +8,10 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from proxy.cli.common import config_option, with_store
+from proxy.domain.drawing import visible
 
 
 @click.command()
@@ -27,6 +29,6 @@ def verify(config_file: str | None) -> None:
         return
     table = Table("table", "row", "what is wrong")
     for violation in violations:
-        table.add_row(violation.table, str(violation.row), violation.rule)
+        table.add_row(violation.table, Text(visible(str(violation.row))), Text(visible(violation.rule)))
     console.print(table)
     sys.exit(1)

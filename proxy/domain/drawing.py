@@ -6,6 +6,7 @@ so a long conversation stays readable. Colours and labels are the reader's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
@@ -78,7 +79,16 @@ def _places(nodes: Sequence[N], *, replies: bool) -> list[_Place[N]]:
     return top.below
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What steers a terminal (C0 but tab and new line, DEL, C1) or turns the direction of what stands beside it."""
+
+
+def visible(text: str) -> str:
+    """A text that somebody else wrote, harmless where it is printed: what would steer the terminal is shown as a replacement character."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
 def shorten(text: str, limit: int = 60) -> str:
-    """The beginning of a text on one line."""
-    flat = " ".join(text.split())
+    """The beginning of a text on one line, harmless where it is printed."""
+    flat = visible(" ".join(text.split()))
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"

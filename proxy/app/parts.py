@@ -34,6 +34,7 @@ from proxy.routing.embedder import Centred, embedder
 from proxy.routing.grove import Grove
 from proxy.routing.keeping import Keeping, VectorStore
 from proxy.routing.limits import RoutingLimits
+from proxy.routing.program import check as check_program
 from proxy.routing.recall import Recall
 from proxy.routing.router import GraftRouter, build_llm
 from proxy.store.connection import MEMORY, file_of
@@ -222,7 +223,7 @@ def turn_router(
     gate = EmbeddedScorer(vectors, Weights.shipped(routing.embedder), own, waits_s=waits_s)
     least = 1 if routing.embedder == "minilm" else CHEAP_AT_ONCE
     keeping = Keeping(kept, gate, vectors.maker, least) if kept is not None else None
-    return GraftRouter(Grove(feed, gate.model, folder=folder), gate, limits, _llm(routing, lanes, limits), keeping)
+    return GraftRouter(Grove(feed, gate.model, folder=folder), gate, limits, llm_scorer(routing, lanes), keeping)
 
 
 def folder_of(storage_url: str) -> Path | None:
@@ -244,14 +245,12 @@ def limits_of(routing: RoutingSettings) -> RoutingLimits:
     )
 
 
-def _llm(routing: RoutingSettings, lanes: Lanes, limits: RoutingLimits) -> Callable[[], LlmPlacer] | None:
-    """What builds the LLM scorer; DSPy is imported when it is called. Raises ConfigError for a model that cannot score."""
+def llm_scorer(routing: RoutingSettings, lanes: Lanes) -> Callable[[], LlmPlacer] | None:
+    """What builds the LLM scorer; DSPy is imported when it is called. Raises ConfigError for a model that cannot score and a file that is no program."""
     if routing.model is None:
         return None
     scorer, model = lanes.scorer(routing.model), routing.model
     program = Path(routing.program) if routing.program is not None else None
-    if program is not None and not program.is_file():
-        raise ConfigError(
-            f"routing.program names {routing.program!r}, which is not there: `graft optimize` writes one."
-        )
-    return lambda: build_llm(scorer, limits, schema=lanes.honours_schema(model), program=program)
+    if program is not None:
+        check_program(program)
+    return lambda: build_llm(scorer, limits_of(routing), schema=lanes.honours_schema(model), program=program)

@@ -20,9 +20,10 @@ from proxy.lm import Tally, asking
 from proxy.routing.answers import Choice, Ranked, read_places, read_ranks, read_scores
 from proxy.routing.explore import Placed, opening, place, place_listwise
 from proxy.routing.limits import RoutingLimits
+from proxy.routing.program import PROMPT_VERSION, check_version
 from proxy.routing.prompt import show_conversations, show_points, show_turn, show_windows
 from proxy.routing.scene import Point, Scene
-from proxy.routing.signatures import PROMPT_VERSION, FindAttachment, RankConversations, ScoreWindows
+from proxy.routing.signatures import FindAttachment, RankConversations, ScoreWindows
 from proxy.routing.tournament import Verdict
 from proxy.routing.windows import Window
 
@@ -73,11 +74,7 @@ class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
 
         Raises ConfigError for a program that was compiled for other prompts, or is not whole.
         """
-        if state.get("prompt_version") != PROMPT_VERSION:
-            raise ConfigError(
-                f"The routing program was compiled for prompts of version {state.get('prompt_version')!r}, "
-                f"these are version {PROMPT_VERSION}: run `graft optimize` again, or leave the program out."
-            )
+        check_version(state.get("prompt_version", 0))
         if lacking := {name for name, _ in self.named_parameters()} - set(state):
             raise ConfigError(
                 f"The routing program lacks {', '.join(sorted(lacking))}: run `graft optimize` again, or leave the program out."

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ import anyio.to_thread
 from proxy.domain.placement import Attachment, Candidate, Feature, Question, Route
 from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
-from proxy.errors import ScorerFailed
+from proxy.errors import ProxyError, ScorerFailed
 from proxy.routing.explore import Place, Placed
 from proxy.routing.fused import WEIGHT, fused
 from proxy.routing.grove import Grove, TreeModel
@@ -70,6 +71,8 @@ class GraftRouter:
         self._limits = limits or RoutingLimits()
         self._build_llm = llm
         self._llm: LlmPlacer | None = None
+        self._unbuilt = ""
+        """Why there is no LLM scorer; it is not built twice, for it would fail again, and each time a turn would wait for it."""
         self._building = anyio.Lock()
         self._one_thread = anyio.CapacityLimiter(1)
         self._computing = anyio.Lock()
@@ -85,9 +88,10 @@ class GraftRouter:
         return "embedded" if self._build_llm is None else "llm"
 
     async def start(self) -> None:
-        """Load the LLM scorer ahead of the first turn."""
+        """Load the LLM scorer ahead of the first turn. Where that fails, the embedded scorer decides alone, which is told in the log."""
         if self._build_llm is not None:
-            await self._placer(self._build_llm)
+            with suppress(ScorerFailed):
+                await self._placer(self._build_llm)
 
     async def load(self) -> None:
         """Load the embedder ahead of the first turn; a turn that comes meanwhile waits for the same loading. Raises what that raises."""
@@ -225,10 +229,19 @@ class GraftRouter:
         )
 
     async def _placer(self, build: Callable[[], LlmPlacer]) -> LlmPlacer:
+        """Raises ScorerFailed where it cannot be built."""
         async with self._building:
+            if self._unbuilt:
+                raise ScorerFailed(self._unbuilt)
             if self._llm is None:
-                # Left behind at the deadline, the thread still finishes its imports: the next turn's build is quick.
-                self._llm = await anyio.to_thread.run_sync(build, abandon_on_cancel=True)
+                try:
+                    # Left behind at the deadline, the thread still finishes its imports: the next turn's build is quick.
+                    self._llm = await anyio.to_thread.run_sync(build, abandon_on_cancel=True)
+                except Exception as exc:
+                    told = exc.message if isinstance(exc, ProxyError) else f"{type(exc).__name__}: {exc}"
+                    log.warning("The LLM scorer cannot be built, the embedded one decides alone: %s", told)
+                    self._unbuilt = "it cannot be built, which the server's log tells"
+                    raise ScorerFailed(self._unbuilt) from exc
             return self._llm
 
     def _lock(self, user_id: UserId, tree_id: TreeId) -> anyio.Lock:

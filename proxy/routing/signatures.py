@@ -2,7 +2,7 @@
 
 An answer's relevance comes before its rank, since the order is easier to give once the shares are written.
 
-Raise `PROMPT_VERSION` with every change to a prompt: a program compiled for other words is not loaded for these.
+Raise `program.PROMPT_VERSION` with every change to a prompt: a program compiled for other words is not loaded for these.
 
 Imports DSPy: only `router.build_llm` may lead here, after the port is open.
 """
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import dspy
 from pydantic import BaseModel, Field
-
-PROMPT_VERSION = 2
 
 
 class WindowScore(BaseModel):

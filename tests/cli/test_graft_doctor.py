@@ -20,6 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from proxy.cli.main import graft as cli
+from proxy.routing.program import PROMPT_VERSION
 from tests.doubles.disks import small_disk
 from tests.doubles.running import UpstreamDouble, free_port
 from tests.doubles.served import Served, clean_environment
@@ -124,6 +125,21 @@ def test_a_fallback_that_is_not_configured_is_a_finding_among_the_others(folder:
     assert status == 1
     assert "upstream.fallbacks names the model 'no'" in checks["settings"]["told"]
     assert checks["port"]["state"] == "ok"
+
+
+def test_a_program_that_cannot_be_used_is_told(folder: Path, provider: Provider) -> None:
+    file, routing = folder / "program.json", {"model": "there", "program": "program.json"}
+    file.write_text('{"a": 1}')
+    status, checks = found(write(folder, model_list=[model(base=provider.base)], routing=routing))
+    assert status == 1
+    assert "no program of `graft optimize`" in checks["settings"]["told"]
+    part = {"signature": {"instructions": "i", "fields": []}, "demos": [], "lm": None}
+    made = {"dependency_versions": {"a library that nobody knows": "1"}}
+    whole = {**dict.fromkeys(("compare", "find", "rank"), part), "metadata": made, "prompt_version": PROMPT_VERSION}
+    file.write_text(json.dumps(whole))
+    status, checks = found(write(folder, model_list=[model(base=provider.base)], routing=routing))
+    assert (status, checks["routing.program"]["state"]) == (1, "fail")
+    assert "a library that nobody knows" in checks["routing.program"]["told"]
 
 
 @pytest.mark.parametrize("host", ["no host\n", "no host", "a" * 300])

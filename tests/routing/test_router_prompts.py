@@ -7,6 +7,7 @@ import pytest
 
 from proxy.routing import signatures
 from proxy.routing.limits import RoutingLimits
+from proxy.routing.program import PROMPT_VERSION
 from proxy.routing.prompt import show_points, show_turn, show_windows
 from proxy.routing.scene import see
 from tests.doubles.scenery import FakeGate, Planting, ask
@@ -121,6 +122,4 @@ def test_prompts_change_with_their_version_only():
     for answer in (signatures.WindowScore, signatures.PlaceScore):
         words += [answer.__doc__, *(f"{name} {field.description}" for name, field in answer.model_fields.items())]
     digest = hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
-    assert (signatures.PROMPT_VERSION, digest) == (2, "a89ac8f631c2e820"), (
-        "raise PROMPT_VERSION with the words, then note both"
-    )
+    assert (PROMPT_VERSION, digest) == (2, "a89ac8f631c2e820"), "raise PROMPT_VERSION with the words, then note both"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy.api.auth import is_loopback
-from proxy.app.parts import configured_models, lanes_of, resolved, signed_users, turn_router
+from proxy.app.parts import configured_models, lanes_of, llm_scorer, resolved, signed_users, turn_router
 from proxy.cli.doctor.finding import Finding, fail, ok, warn
 from proxy.config import Settings, load, read_yaml
 from proxy.domain.placement import Mark, TreeSlice
@@ -16,6 +16,7 @@ from proxy.domain.tree import TreeId, UserId
 from proxy.errors import ConfigError, ProxyError
 from proxy.operations import traces
 from proxy.store.connection import MEMORY, file_of
+from proxy.upstream.lanes import Lanes
 from proxy.upstream.models import FROM_ENVIRONMENT, Models
 
 CHECK = "configuration"
@@ -97,10 +98,11 @@ def models(settings: Settings, env: Mapping[str, str]) -> tuple[Models | None, l
         found = configured_models(settings, env)
     except ConfigError as exc:
         return None, [fail("models", exc.message, _EDIT)]
-    lacking = []
+    lacking: list[Finding] = []
     try:
         lanes = lanes_of(settings, found)
         turn_router(settings.routing, _Bare(), lanes)
+        lacking += _program(settings, lanes)
         for name, model in (
             ("titles.model", settings.titles.model),
             ("context.summary_model", settings.context.summary_model),
@@ -120,6 +122,22 @@ def models(settings: Settings, env: Mapping[str, str]) -> tuple[Models | None, l
         return found, [warn("models", "There is none; the built-in `mirror` answers.", do), *lacking]
     told = f"{len(found.all())} deployments of {len(names)} models: {', '.join(names)}."
     return found, [ok("models", told), *lacking]
+
+
+def _program(settings: Settings, lanes: Lanes) -> Iterator[Finding]:
+    """Whether DSPy takes the compiled program, which a start does not wait for."""
+    build = llm_scorer(settings.routing, lanes)
+    if settings.routing.program is None or build is None:
+        return
+    try:
+        build()
+    except Exception as exc:  # noqa: BLE001  # of a library, over a file that is not ours
+        told = exc.message if isinstance(exc, ProxyError) else f"{type(exc).__name__}: {exc}"
+        yield fail(
+            "routing.program",
+            f"{settings.routing.program} cannot be used, and the embedded scorer decides alone: {told}",
+            "Run `graft optimize` again, or leave the program out.",
+        )
 
 
 class _Bare:

@@ -48,9 +48,6 @@ def personalise(config_file: str | None, user_id: UserId, out: Path | None, benc
         seen = personal.see(corrected, vectors, weights)
         held = [personal.see(cases, vectors, weights) for cases in holding.values()]
         fitted = personal.fit(user_id, seen, held, weights)
-    file = out or Path(str(routing.personal)) / file_for(user_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(fitted.personal.flat(), separators=(",", ":")) + "\n", encoding="utf-8")
     lines = [(f"{len(corrected)} corrected turns", fitted.corrections)]
     lines += [
         (f"{len(cases)} {name}, mean over kinds", account)
@@ -58,6 +55,14 @@ def personalise(config_file: str | None, user_id: UserId, out: Path | None, benc
     ]
     for what, (before, after) in lines:
         console.print(f"Right of {what}: {before:.1f} % before, {after:.1f} % after.", highlight=False, soft_wrap=True)
+    before, after = fitted.corrections
+    if after <= before:
+        told = "Nothing was written: no shift that the other turns allow places more of the corrected ones rightly."
+        console.print(told, highlight=False, soft_wrap=True)
+        return
+    file = out or Path(str(routing.personal)) / file_for(user_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(fitted.personal.flat(), separators=(",", ":")) + "\n", encoding="utf-8")
     console.print(f"Wrote {file}.", highlight=False, soft_wrap=True)
 
 

@@ -142,3 +142,21 @@ def test_a_users_corrections_shift_the_embedded_scorer(tmp_path: Path, upstream:
     assert "corrected nothing" in run("--embedded", "--user", "bob", "--config", config)[1]
     assert "routing.personal" in run("--embedded", "--user", "ada", "--config", config_file(tmp_path, upstream))[1]
     assert upstream.requests() == []
+
+
+def test_a_shift_that_helps_no_corrected_turn_is_not_written(tmp_path: Path, upstream: UpstreamDouble) -> None:
+    async def fill() -> None:
+        async with SqliteStore(f"sqlite:///{tmp_path}/graft.db") as store:
+            client = await Client.of(store, "ada")
+            await client.say("How does rye bread bake?", "Hot.")
+            turn, _ = await client.say("Make that shorter, please.", "Hot!")
+            await store.correct(UserId("ada"), turn, client.nodes[1], "move")  # where it would be placed anyhow
+
+    anyio.run(fill)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    code, told = run("--embedded", "--user", "ada", "--config", config_file(tmp_path, upstream, personal=str(folder)))
+    assert code == 0, told
+    assert "100.0 % before, 100.0 % after" in told
+    assert "Nothing was written" in told
+    assert list(folder.iterdir()) == []

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from proxy.domain.placement import Attachment, FeedNode
-from proxy.routing.bench.cases import read_cases, read_stream
-from proxy.routing.bench.metrics import Prediction, groups, judge, summary
+from proxy.routing.bench.cases import Case, read_cases, read_stream
+from proxy.routing.bench.metrics import Prediction, groups, intervals, judge, summary
 from proxy.routing.bench.run import Replay, Shelf, evaluate, replay
 
 BENCH = Path(__file__).parents[3] / "shared" / "routing-bench"
@@ -114,3 +114,13 @@ async def test_cases_that_share_a_history_are_asked_on_a_tree_that_only_grows(tm
     assert router.asked == ["A", "B", "C"]
     assert {p.case_id: p.parent_id for p in predictions} == {"2": "A", "4": "B", "6": "C"}
     assert len(read_stream(tmp_path / "s.jsonl")) == len(STREAM)
+
+
+def test_turns_of_one_tree_have_an_interval_too() -> None:
+    history = [FeedNode(node, parent, role, node, 0.0) for node, parent, role in STREAM]
+    case = Case("one", "own turns", "continue", (), "And then?", "D", ("D",), frozenset({"a"}), history)
+    right, wrong = Prediction("one", "D"), Prediction("one", "B")
+    figure = intervals([judge(case, right)] * 6 + [judge(case, wrong)] * 4)["attach_continue"]
+    assert figure.value == pytest.approx(0.6)
+    assert figure.low < 0.5
+    assert figure.high > 0.7

@@ -122,11 +122,12 @@ def summary(judged: Sequence[Judged]) -> dict[str, float]:
 
 
 def intervals(judged: Sequence[Judged], draws: int = 400, seed: int = 7) -> dict[str, Figure]:
-    """The figures with their intervals, resampled by history."""
+    """The figures with their intervals, resampled by history; by turn where all are of one."""
     groups: dict[int, list[Judged]] = {}
     for j in judged:
         groups.setdefault(_history(j.case), []).append(j)
-    pools, rng = list(groups.values()), random.Random(seed)  # noqa: S311 - a bootstrap, no secret
+    pools = list(groups.values()) if len(groups) > 1 else [[j] for j in judged]
+    rng = random.Random(seed)  # noqa: S311 - a bootstrap, no secret
     drawn: dict[str, list[float]] = {}
     for _ in range(draws):
         sample = [j for pool in rng.choices(pools, k=len(pools)) for j in pool]

@@ -20,6 +20,7 @@
     `-- UpstreamError             the model provider answered with an error
         |-- ContextLengthExceeded
         |-- UpstreamUnreachable
+        |   `-- UpstreamResting     it was not asked, for it has failed lately
         `-- UpstreamTimeout
 
 Families are named by who can act. Errors carry facts as attributes and no HTTP; `api/errors.py` is the one map from here
@@ -184,6 +185,10 @@ class ContextLengthExceeded(UpstreamError):
 
 class UpstreamUnreachable(UpstreamError):
     """No connection to the provider, or it broke before the first byte."""
+
+
+class UpstreamResting(UpstreamUnreachable):
+    """The provider was not asked: it has failed lately, and is left alone for a moment."""
 
 
 class UpstreamTimeout(UpstreamError):

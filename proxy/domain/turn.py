@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -227,6 +228,8 @@ class Asked:
     """The client's headers that are passed on; names in lower case. The configured ones win over them."""
     served: Served = field(default_factory=Served)
     """Told by the upstream."""
+    until: float = math.inf
+    """When the answer is waited for no longer, by the event loop's clock."""
 
     def beside(self, configured: Mapping[str, str]) -> dict[str, str]:
         """The configured headers, and those of the client that they do not name."""

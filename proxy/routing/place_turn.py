@@ -15,7 +15,15 @@ from typing import Any
 import dspy
 from dspy.utils.exceptions import AdapterParseError, LMError
 
-from proxy.errors import ConfigError, ProxyError, ScorerFailed, UpstreamError, UpstreamUnreachable
+from proxy.errors import (
+    ConfigError,
+    ProxyError,
+    ScorerFailed,
+    UpstreamError,
+    UpstreamResting,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from proxy.lm import Tally, asking
 from proxy.routing.answers import Choice, Ranked, read_places, read_ranks, read_scores
 from proxy.routing.explore import Placed, opening, place, place_listwise
@@ -26,6 +34,9 @@ from proxy.routing.scene import Point, Scene
 from proxy.routing.signatures import FindAttachment, RankConversations, ScoreWindows
 from proxy.routing.tournament import Verdict
 from proxy.routing.windows import Window
+
+_NOTHING_USABLE = 502
+"""The status of errors that a gateway answers, and of answers that are none of a model."""
 
 
 class PlaceTurn(dspy.Module):  # type: ignore[misc]  # DSPy carries no types
@@ -118,8 +129,14 @@ def _without_models(state: Mapping[str, Any]) -> dict[str, Any]:
 def _why(error: LMError) -> str:
     """The reason in our own words, where our upstream gave one: DSPy wraps what its engine raises."""
     cause = error.__cause__
+    if isinstance(cause, UpstreamResting):
+        return "its model has failed lately and is left alone for a moment"
+    if isinstance(cause, UpstreamTimeout):
+        return "its model did not answer in time"
     if isinstance(cause, UpstreamUnreachable):
         return "its model cannot be reached"
+    if isinstance(cause, UpstreamError) and cause.status == _NOTHING_USABLE:
+        return "its model, or what stands before it, gave no answer that can be used (502)"
     if isinstance(cause, UpstreamError):
         return f"its model answered {cause.status}"
     return cause.message if isinstance(cause, ProxyError) else f"its call failed ({type(error).__name__})"

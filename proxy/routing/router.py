@@ -10,6 +10,8 @@ Importing this module is cheap. DSPy is imported by `build_llm` alone, on a work
 from __future__ import annotations
 
 import logging
+import math
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -25,7 +27,7 @@ import anyio.to_thread
 from proxy.domain.placement import Attachment, Candidate, Feature, Question, Route
 from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
-from proxy.errors import ProxyError, ScorerFailed
+from proxy.errors import ProxyError, ScorerFailed, UpstreamError
 from proxy.routing.explore import Place, Placed
 from proxy.routing.fused import WEIGHT, fused
 from proxy.routing.grove import Grove, TreeModel
@@ -44,6 +46,9 @@ T = TypeVar("T")
 UNREAD = "The tree is still being read after a start"
 LATE = "There was no time to compare the turn with what was said"
 
+TOLD_EVERY_S = 60.0
+"""How often the same failure of the LLM scorer is told in the log."""
+_NUMBERS = re.compile(r"[-\d.]+")
 _SHOWN = 5
 """Candidates kept with a decision."""
 
@@ -73,6 +78,8 @@ class GraftRouter:
         self._llm: LlmPlacer | None = None
         self._unbuilt = ""
         """Why there is no LLM scorer; it is not built twice, for it would fail again, and each time a turn would wait for it."""
+        self._told_at: dict[str, float] = {}
+        """When which of its failures were told last; without their numbers they are few."""
         self._building = anyio.Lock()
         self._one_thread = anyio.CapacityLimiter(1)
         self._computing = anyio.Lock()
@@ -213,9 +220,9 @@ class GraftRouter:
                 placed = await placer.place(scene, tally)
             attachment = weighed(placed, question, embedded, self._limits, tips, scene.conversations)
         except TimeoutError:
-            attachment = _degraded(embedded, f"it took longer than {self._limits.deadline_s:g} s")
+            attachment = self._degraded(embedded, f"it took longer than {self._limits.deadline_s:g} s")
         except ScorerFailed as exc:
-            attachment = _degraded(embedded, exc.message)
+            attachment = self._degraded(embedded, exc.message, exc.__cause__)
         except Exception as exc:
             log.exception("The LLM scorer failed in a way of its own; the embedded answer stands")
             attachment = _degraded(embedded, type(exc).__name__)
@@ -227,6 +234,15 @@ class GraftRouter:
             prompt_tokens=tally.prompt_tokens,
             completion_tokens=tally.completion_tokens,
         )
+
+    def _degraded(self, embedded: Attachment, why: str, cause: BaseException | None = None) -> Attachment:
+        """The embedded answer, for want of the LLM's; the log tells why, once in a while."""
+        kind, now = _NUMBERS.sub("", why), time.monotonic()
+        if why != self._unbuilt and now - self._told_at.get(kind, -math.inf) >= TOLD_EVERY_S:
+            self._told_at[kind] = now
+            said = f": {innermost}" if (innermost := _root(cause)) else ""
+            log.warning("The LLM scorer was of no help, the embedded answers stand: %s%s", why, said)
+        return _degraded(embedded, why)
 
     async def _placer(self, build: Callable[[], LlmPlacer]) -> LlmPlacer:
         """Raises ScorerFailed where it cannot be built."""
@@ -359,6 +375,13 @@ def _without(question: Question, why: str) -> Attachment:
     parent = question.cursor if question.fresh is None else None
     goes = "the turn stays where it is" if parent is not None else "a new chat opens a topic"
     return replace(_undisputed(parent, f"{why}; {goes}."), confidence=0.5, degraded=True)
+
+
+def _root(error: BaseException | None) -> str:
+    """What an upstream said in the first place; DSPy's words would hold the prompt."""
+    while error is not None and not isinstance(error, UpstreamError):
+        error = error.__cause__
+    return "" if error is None else error.message
 
 
 def _degraded(embedded: Attachment, why: str) -> Attachment:

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, assert_never, cast
 
+import anyio
+
 from proxy.domain.message import Message
 from proxy.domain.ports import Scorer, ScorerReply
 from proxy.domain.turn import Asked, Chunk, Price
@@ -72,7 +74,9 @@ class Lanes:
             InvalidRequest: At once or before the first chunk: the request has a tool that would act on the server.
             UpstreamError: At once, before the first chunk or between chunks.
         """
-        return self.care.ask(asked.model, asked.messages, lambda model: self._traced(model, asked), asked.served)
+        return self.care.ask(
+            asked.model, asked.messages, lambda model: self._traced(model, asked), asked.served, asked.until
+        )
 
     def _traced(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         if self._traces is None:
@@ -201,7 +205,8 @@ class ModelScorer:
         self.model = model
 
     async def __call__(self, messages: Sequence[Message], options: Mapping[str, object]) -> ScorerReply:
-        asked = Asked(self.model, [message.wire for message in messages], options, stream=False)
+        until = anyio.current_effective_deadline()
+        asked = Asked(self.model, [message.wire for message in messages], options, stream=False, until=until)
         async with aclosing(self._lanes.ask(asked)) as chunks:
             async for chunk in chunks:
                 return _reply(cast("Mapping[str, Any]", chunk.wire))

@@ -1,12 +1,18 @@
 """The LLM scorer through LiteLLM against a real OpenAI-shaped server."""
 
 import json
+import logging
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+from proxy.operations.figures import Figures
+from proxy.operations.figures import told as told_figures
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.router import GraftRouter, build_llm
+from proxy.upstream.care.attempts import CareRules
+from proxy.upstream.care.breaker import Rest
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.models import models_from_list
 from tests.doubles.scenery import FakeGate, Planting, ask, leaning
@@ -86,3 +92,66 @@ async def test_a_provider_that_hangs_is_left_at_the_deadline(upstream, lanes):
         found = await placing.attach(ask(cursor="bread-1a"))
         assert await upstream.ended(0) == "left"
     assert (found.parent_id, found.degraded) == ("bread-1a", True)
+
+
+async def test_a_provider_that_hangs_is_left_alone_after_some_turns(upstream, caplog):
+    """Each of its time-outs is counted and it is told in the log; requests that are not in a hurry still go there."""
+    params = {"model": "openai/hang", "api_base": upstream.base_url, "api_key": "sk-x"}
+    judge = {"model_name": "judge", "litellm_params": params, "model_info": {"lane": "raw"}}
+    figures = Figures()
+    lanes = Lanes(models_from_list([judge], {}), care=CareRules(rest=Rest(failures=2, rest_s=600.0)), figures=figures)
+    placing = await router(lanes, deadline_s=0.5)
+    with anyio.fail_after(60), caplog.at_level(logging.WARNING):
+        found = [await placing.attach(ask(cursor="bread-1a")) for _ in range(4)]
+    assert len(upstream.requests()) == 2
+    assert [each.degraded for each in found] == [True] * 4
+    assert ["longer than 0.5 s" in each.reason for each in found] == [True, True, False, False]
+    assert "left alone" in found[-1].reason
+    told = [record.getMessage() for record in caplog.records if "of no help" in record.getMessage()]
+    assert len(told) == 2
+    assert "longer than 0.5 s" in told[0]
+    assert "did not answer in time" in told[1]
+    (model,) = lanes.models.all()
+    assert lanes.care.open() == {(model.id,): 1.0}
+    assert (
+        f'graft_upstream_errors_total{{deployment="{model.id}",kind="timeout"}} 2.0'
+        in told_figures(figures.snapshot())[0].decode()
+    )
+    assert lanes.care.breaker(model).closed
+    await lanes.close()
+
+
+async def test_a_turn_whose_client_leaves_says_nothing_of_the_provider(upstream):
+    params = {"model": "openai/hang", "api_base": upstream.base_url, "api_key": "sk-x"}
+    judge = {"model_name": "judge", "litellm_params": params, "model_info": {"lane": "raw"}}
+    lanes = Lanes(models_from_list([judge], {}), care=CareRules(rest=Rest(failures=1)))
+    placing = await router(lanes, deadline_s=600.0)
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(placing.attach, ask(cursor="bread-1a"))
+            while not upstream.requests():
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert set(lanes.care.open().values()) == {0.0}
+    await lanes.close()
+
+
+async def test_a_page_instead_of_an_answer_is_told_as_what_it_is(upstream, lanes, caplog):
+    upstream.script({"do": "bytes", "pieces": ["<html>Welcome</html>"]})
+    with caplog.at_level(logging.WARNING):
+        found = await (await router(lanes)).attach(ask(cursor="bread-1a"))
+    assert "no answer that can be used" in found.reason
+    assert "model answered" not in found.reason
+    assert any("of no help" in record.getMessage() for record in caplog.records)
+
+
+async def test_nonsense_is_told_once_in_the_log(upstream, lanes, caplog):
+    placing = await router(lanes)
+    upstream.say("I would rather not.")
+    upstream.say("I would rather not.")
+    with caplog.at_level(logging.WARNING):
+        found = [await placing.attach(ask(cursor="bread-1a")) for _ in range(2)]
+    assert all("could not be read" in each.reason for each in found)
+    (told,) = [record.getMessage() for record in caplog.records if "of no help" in record.getMessage()]
+    assert "could not be read" in told
+    assert "rather not" not in told

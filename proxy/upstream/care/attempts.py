@@ -8,8 +8,9 @@ at once. A time-out is not repeated at the same server, since it may still be wo
 from __future__ import annotations
 
 import logging
+import math
 import random
-from asyncio import sleep
+from asyncio import CancelledError, get_running_loop, sleep
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Generic, TypeVar
 
 from proxy.domain.message import Wire
 from proxy.domain.turn import Served
-from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamResting, UpstreamTimeout, UpstreamUnreachable
 from proxy.operations.figures import Figures
 from proxy.upstream.care.breaker import Breaker, Rest
 from proxy.upstream.care.choice import ranked
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
+_TICK_S = 0.01
+"""A loop's clock may call a little early."""
+_SLOW = "timeout"
 _ELSEWHERE = frozenset({401, 402, 403, 404, 408, 425, 429})
 """Client errors that are this server's business: another one may do."""
 _SAME_AGAIN = frozenset({408, 425, 429})
@@ -54,13 +58,21 @@ class Care:
         self._rules = rules
         self.figures = figures or Figures()
         self._breakers = {model.id: Breaker(rules.rest) for model in models.all()}
+        self._hurried = {model.id: Breaker(rules.rest) for model in models.all()}
 
     def breaker(self, model: Model) -> Breaker:
         return self._breakers[model.id]
 
+    def hurried(self, model: Model) -> Breaker:
+        """How a server does for those that wait for a time of their own only: too slow for them, it may be well for all others."""
+        return self._hurried[model.id]
+
     def open(self) -> dict[tuple[str, ...], float]:
         """Deployments that are left alone for now."""
-        return {(name,): 0.0 if breaker.closed else 1.0 for name, breaker in self._breakers.items()}
+        return {
+            (name,): 0.0 if breaker.closed and self._hurried[name].closed else 1.0
+            for name, breaker in self._breakers.items()
+        }
 
     @property
     def retries(self) -> int:
@@ -77,13 +89,15 @@ class Care:
         messages: Sequence[Wire],
         ask: Callable[[Model], AsyncGenerator[T, None]],
         served: Served | None = None,
+        until: float = math.inf,
     ) -> AsyncGenerator[T, None]:
         """What the first server that answers says. Raises ModelNotFound at once, and the UpstreamError family as `ask` does.
 
         Args:
             served: Is told who answered, before the first piece.
+            until: When the caller breaks off, by the event loop's clock. A server that has not answered by then has failed.
         """
-        return Attempts(self, name, self.candidates(name, messages), ask, served or Served())
+        return Attempts(self, name, self.candidates(name, messages), ask, served or Served(), until)
 
 
 class Attempts(AsyncGenerator[T, None], Generic[T]):
@@ -96,12 +110,14 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
         candidates: Sequence[Model],
         ask: Callable[[Model], AsyncGenerator[T, None]],
         served: Served,
+        until: float,
     ) -> None:
         self._care = care
         self._name = name
         self._candidates = candidates
         self._ask = ask
         self._served = served
+        self._until = until
         self._answer: AsyncGenerator[T, None] | None = None
 
     def __anext__(self) -> object:  # type: ignore[override]  # typed as a coroutine; any awaitable will do
@@ -135,7 +151,7 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
                 self._care.figures.count("graft_upstream_retries_total", self._name)
                 await sleep(pause_s)
             for model in list(left):
-                if not self._care.breaker(model).admits():
+                if not self._admitted(model):
                     continue
                 try:
                     return await self._try(model)
@@ -160,18 +176,40 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
                 breaker.failed(exc)
             else:
                 breaker.spared()
+            if isinstance(exc, CancelledError) and get_running_loop().time() >= self._until - _TICK_S:
+                self._too_slow(model)
             if isinstance(exc, UpstreamError):
                 self._care.figures.count("graft_upstream_errors_total", model.id, _kind(exc))
             if answer is not None:
                 await answer.aclose()
             raise
         breaker.answered()
+        if self._until < math.inf:
+            self._care.hurried(model).answered()
         served = self._served
         served.model, served.deployment, served.lane = model.name, model.id, model.lane
         if model.name != self._name:
             self._care.figures.count("graft_upstream_fallbacks_total", self._name, model.name)
         self._answer = answer
         return first
+
+    def _admitted(self, model: Model) -> bool:
+        """Whether a server may be asked now.
+
+        Those in a hurry ask at the same time, and where one gives up so do the others: no single one of them tries for all.
+        """
+        if self._until < math.inf and self._care.hurried(model).resting_s:
+            return False
+        return self._care.breaker(model).admits()
+
+    def _too_slow(self, model: Model) -> None:
+        """The caller's time is over, and the server has said nothing."""
+        self._care.figures.count("graft_upstream_errors_total", model.id, _SLOW)
+        hurried = self._care.hurried(model)
+        if not hurried.resting_s:
+            hurried.failed(
+                UpstreamTimeout(f"The model {model.name!r} did not answer in time.", model=model.name, status=504)
+            )
 
     def _counts(self, exc: UpstreamError) -> bool:
         """Whether an error says that the server is not well.
@@ -186,10 +224,13 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
     def _nobody(self) -> UpstreamError:
         """What is said where every server rests: the error of the one that is back first."""
         resting = [self._care.breaker(model) for model in self._candidates]
+        if self._until < math.inf:
+            both = [(one, self._care.hurried(model)) for one, model in zip(resting, self._candidates, strict=True)]
+            resting = [max(pair, key=lambda breaker: breaker.resting_s) for pair in both]
         first = min(resting, key=lambda breaker: breaker.resting_s)
         last = first.error
         said = last.message if last else "none"
-        return UpstreamUnreachable(
+        return UpstreamResting(
             f"The model {self._name!r} has failed and is left alone for a moment. The last error was: {said}",
             model=self._name,
             status=last.status if last else 503,
@@ -203,7 +244,7 @@ def _kind(exc: UpstreamError) -> str:
     """What went wrong, in one of a few words."""
     match exc:
         case UpstreamTimeout():
-            return "timeout"
+            return _SLOW
         case UpstreamUnreachable():
             return "unreachable"
         case ContextLengthExceeded():

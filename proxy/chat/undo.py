@@ -7,11 +7,14 @@ of that; then it is the branch that was active when the turn came, else the root
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.domain.placement import Attachment
 from proxy.domain.tree import Node, NodeId, UserId
 from proxy.errors import InvalidRequest, NotFound
+
+WHY: Final = "undo"
+"""What the log of moves says."""
 
 
 class History(Protocol):
@@ -21,6 +24,10 @@ class History(Protocol):
 
     async def moved_from(self, user_id: UserId, node_id: NodeId) -> tuple[NodeId | None] | None:
         """The parent before the last move, as a tuple of one; `None` for a node that was never moved."""
+        ...
+
+    async def moved_for(self, user_id: UserId, node_id: NodeId) -> str | None:
+        """Why the last move was made; `None` for a node that was never moved."""
         ...
 
     async def before(self, user_id: UserId, node_id: NodeId) -> tuple[bool, NodeId | None]:

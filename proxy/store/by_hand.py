@@ -160,6 +160,11 @@ class ByHand(Threads, Protocol):
         moves = await self.moves(user_id, node_id)
         return (moves[-1].from_parent,) if moves else None
 
+    async def moved_for(self, user_id: UserId, node_id: NodeId) -> str | None:
+        """Why the last move was made; `None` for a node that was never moved. Raises NotFound."""
+        moves = await self.moves(user_id, node_id)
+        return moves[-1].why if moves else None
+
     async def strands(self, user_id: UserId, node_id: NodeId) -> list[Strand]:
         return await self._read(lambda db: reports.strands(db, user_id, node_id))
 

@@ -107,8 +107,8 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         turn = await reanswer.turn_around(store, caller.user_id, NodeId(node_id))
         parent = await undo.origin(store, caller.user_id, turn.first)
         if data.answer_again:
-            return await again.moved(caller, turn, parent, "undo", data, admit)
-        return await again.only_moved(caller, turn.first, parent, "undo", data)
+            return await again.moved(caller, turn, parent, undo.WHY, data, admit)
+        return await again.only_moved(caller, turn.first, parent, undo.WHY, data)
 
     return [regenerate, move, undo_placement]
 

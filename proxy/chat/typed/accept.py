@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from proxy.chat import undo
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.reanswer import Reopened, StoredTurn, StoredTurns, turn_around
 from proxy.chat.request import Request
@@ -24,7 +25,7 @@ WHY = "ask"
 """What the log of moves and the label say."""
 
 
-class MovableTurns(StoredTurns, Protocol):
+class MovableTurns(StoredTurns, undo.History, Protocol):
     """What a yes needs of a store beyond answering again."""
 
     async def call(self, user_id: UserId, call_id: CallId) -> Call: ...
@@ -55,11 +56,12 @@ async def accepted(store: MovableTurns, request: Request, cursor: Cursor) -> Acc
     offered = await _offered(store, user_id, reply)
     if offered is None or await store.children(user_id, reply.tree_id, reply_id):
         return None
-    if last in cursor.skipped:
-        return Accepted(await turn_around(store, user_id, reply_id), moved=False)
-    if cursor.new_from != last:
+    if cursor.new_from != last and last not in cursor.skipped:
         return None
     turn = await turn_around(store, user_id, reply_id)
+    # The same chat may stand in another tree, and the yes be known from there.
+    if last in cursor.skipped and await store.moved_for(user_id, turn.first.id) is not None:
+        return Accepted(turn, moved=False)
     try:
         await store.move(user_id, turn.first.id, None if offered == ROOT else NodeId(offered), WHY)
     except (NotFound, InvalidRequest):  # the place was deleted since, or hangs below the turn now

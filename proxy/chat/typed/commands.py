@@ -81,11 +81,12 @@ async def undone(store: Steered, request: Request, tree: Tree, cursor: Cursor) -
     if at is None:
         raise InvalidRequest("Nothing was said here yet, so there is nothing to undo.")
     turn = await turn_around(store, request.user.id, at)
-    if last in cursor.skipped and not request.transcript.fresh:
+    user_id, first = request.user.id, turn.first
+    is_known = last in cursor.skipped and not request.transcript.fresh
+    if is_known and await store.moved_for(user_id, first.id) == undo.WHY:  # else that undo was of something before
         return Accepted(turn, moved=False)
-    parent = await undo.origin(store, request.user.id, turn.first)
-    await store.move(request.user.id, turn.first.id, parent, "undo")
-    return Accepted(await turn_around(store, request.user.id, at), moved=True)
+    await store.move(user_id, first.id, await undo.origin(store, user_id, first), undo.WHY)
+    return Accepted(await turn_around(store, user_id, at), moved=True)
 
 
 class Commands:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from proxy.chat import undo
 from proxy.chat.history.cursor import Cursor
 from proxy.chat.reanswer import turn_around
 from proxy.chat.request import Request
@@ -39,7 +38,7 @@ class Told:
     """Where the next turn goes."""
 
 
-class Steered(MovableTurns, undo.History, Protocol):
+class Steered(MovableTurns, Protocol):
     """What commands need of a store."""
 
     async def structure(

@@ -19,13 +19,17 @@ LONGEST: Final = 20_000
 """Rows of a chat that are read back from a message."""
 
 _COLUMNS: Final = ", ".join(f"t.{name.strip()}" for name in SEEN.split(","))
-_BEST: Final = "ORDER BY conversation = :chat DESC, meaning = 'node' DESC, at DESC, id DESC LIMIT 1"
+_BEST_OF: Final = "conversation = :chat DESC, meaning = 'node' DESC, at DESC, id DESC LIMIT 1"
+_BEST: Final = f"ORDER BY {_BEST_OF}"
 
 LINEAGE: Final = f"""
     WITH RECURSIVE back (row, depth) AS (
         SELECT (SELECT id FROM transcripts WHERE user_id = :user AND node_id = :node {_BEST}), 0
         UNION ALL
-        SELECT (SELECT id FROM transcripts WHERE user_id = :user AND chain = t.prev {_BEST}), back.depth + 1
+        SELECT (
+            SELECT id FROM transcripts WHERE user_id = :user AND chain = t.prev
+            ORDER BY coalesce(tree_id = (SELECT tree_id FROM nodes WHERE id = :node), 1) DESC, {_BEST_OF}
+        ), back.depth + 1
         FROM back JOIN transcripts t ON t.id = back.row WHERE t.prev <> '' AND back.depth < :longest
     )
     SELECT {_COLUMNS} FROM back JOIN transcripts t ON t.id = back.row ORDER BY back.depth DESC

@@ -112,17 +112,18 @@ anchor (i, found_by, row) AS MATERIALIZED (
     UNION ALL SELECT i, 'tail', row FROM by_one
     ORDER BY i DESC LIMIT 1
 ),
-back (row, conversation, depth) AS (  -- the client's chat, from the anchor back
-    SELECT t.id, t.conversation, 0 FROM anchor JOIN transcripts t ON t.id = anchor.row
+back (row, conversation, tree, depth) AS (  -- the client's chat, from the anchor back, in one tree where it can be
+    SELECT t.id, t.conversation, coalesce(:tree, t.tree_id), 0 FROM anchor JOIN transcripts t ON t.id = anchor.row
     UNION ALL
     SELECT (
         SELECT id FROM (
             SELECT p.id, p.meaning, p.at, p.conversation = back.conversation AS of_this_chat,
+                   coalesce(p.tree_id = coalesce(back.tree, t.tree_id), 1) AS of_this_tree,
                    p.node_id IS (SELECT e.parent_id FROM edges e WHERE e.node_id = t.node_id) AS answered
             FROM transcripts p WHERE p.user_id = :user AND p.chain = t.prev
         ) AS before
-        ORDER BY of_this_chat DESC, answered DESC, meaning = 'node' DESC, at DESC, id DESC LIMIT 1
-    ), back.conversation, back.depth + 1
+        ORDER BY of_this_tree DESC, of_this_chat DESC, answered DESC, meaning = 'node' DESC, at DESC, id DESC LIMIT 1
+    ), back.conversation, coalesce(back.tree, t.tree_id), back.depth + 1
     FROM back JOIN transcripts t ON t.id = back.row
     WHERE t.prev <> '' AND back.depth < :lineage
 ),
@@ -146,9 +147,23 @@ def recognise(
     db: sqlite3.Connection, user_id: UserId, links: Sequence[Link], tree_id: TreeId | None, conversation: str | None
 ) -> Sighting:
     """What is known of a history. See `ports.TreeStore.recognise`."""
-    if not links:
-        return Sighting(-1, "none")
-    return retrace(db, user_id, links, tree_id, conversation) or search(db, user_id, links, tree_id, conversation)
+    while links:
+        found = retrace(db, user_id, links, tree_id, conversation) or search(db, user_id, links, tree_id, conversation)
+        foreign = _foreign(found, tree_id)
+        if not foreign:
+            return found
+        links = links[: max(0, found.anchor + 1 - foreign)]
+    return Sighting(-1, "none")
+
+
+def _foreign(found: Sighting, tree_id: TreeId | None) -> int:
+    """Messages at the end of a chat that no tree holds, commands say, where what they follow was said in another tree."""
+    if tree_id is None:
+        return 0
+    for behind, row in enumerate(reversed(found.lineage)):
+        if row.tree_id is not None:
+            return 0 if row.tree_id == tree_id else behind
+    return 0
 
 
 def search(

@@ -84,7 +84,7 @@ def retrace(
         back, found = 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
     if found is None:
         return Sighting(-1, "none") if last == 0 else None
-    lineage = _back(db, rows, found)
+    lineage = _back(db, rows, found, tree_id)
     if lineage is None:
         return None
     continued = None if after[back] is None else seen_again(db, _seen(after[back]), user_id)
@@ -101,25 +101,31 @@ def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None)
     return max(fitting, key=lambda row: (row.seen.conversation == conversation, *_newest(row)))
 
 
-def _back(db: sqlite3.Connection, rows: dict[str, list[Row]], row: Row) -> list[Seen] | None:
+def _back(db: sqlite3.Connection, rows: dict[str, list[Row]], row: Row, tree_id: TreeId | None) -> list[Seen] | None:
     """The chat up to a row, oldest first; `None` when it does not keep to the chains that were asked for."""
     chat = row.seen.conversation
     lineage = [row.seen]
     while row.seen.prev:
+        tree_id = tree_id or row.seen.tree_id
         before = rows.get(row.seen.prev)
         if not before:
             return None
-        row = before[0] if len(before) == 1 else _before(db, before, row.seen, chat)
+        row = before[0] if len(before) == 1 else _before(db, before, row.seen, chat, tree_id)
         lineage.append(row.seen)
     lineage.reverse()
     return lineage
 
 
-def _before(db: sqlite3.Connection, rows: Sequence[Row], seen: Seen, chat: str) -> Row:
-    """Of the rows that a row may follow: one of the same chat, then the one that its node hangs from."""
+def _before(db: sqlite3.Connection, rows: Sequence[Row], seen: Seen, chat: str, tree_id: TreeId | None) -> Row:
+    """Of the rows that a row may follow: one of the same tree, then of the same chat, then the one that its node hangs from."""
     found = db.execute(PARENT, (seen.node_id,)).fetchone()
     parent_id = found[0] if found else None
-    return max(rows, key=lambda one: (one.seen.conversation == chat, one.seen.node_id == parent_id, *_newest(one)))
+
+    def likeness(one: Row) -> tuple[bool | float, ...]:
+        of_this_tree = tree_id is None or one.seen.tree_id in (None, tree_id)
+        return of_this_tree, one.seen.conversation == chat, one.seen.node_id == parent_id, *_newest(one)
+
+    return max(rows, key=likeness)
 
 
 def _newest(row: Row) -> tuple[bool, float, int]:

@@ -121,7 +121,7 @@ def test_back_goes_up_by_turns_and_adds_up(chatting: Chatting, stream: bool) -> 
 def test_move_hangs_the_last_turn_elsewhere(chatting: Chatting, stream: bool) -> None:
     told = chatting.chat.say("/graft move sourdough", stream=stream)
     assert told.startswith(f'"{TRAIN}" stands behind "{BREAD}"')
-    assert chatting.chat.say("/graft move sourdough", stream=stream) == told
+    assert chatting.chat.say("/graft move sourdough", stream=stream).startswith(f'"{TRAIN}" stands there already')
     nodes = {node.id: node for node in chatting.served.nodes(chatting.user)}
     turn = nodes[nodes[chatting.trains].parent_id]
     assert (turn.message.text, turn.parent_id) == (TRAIN, chatting.bread)
@@ -168,6 +168,10 @@ def test_what_cannot_be_undone_is_told(graft: Served, upstream: UpstreamDouble, 
         ("/graft goto n_doesnotexist", "Nothing here is called"),
         ("/graft back many", "takes a number of turns"),
         ("/graft back 9", "There is only 1 turn above here"),
+        ("/graft back 99999999999999999999999999", "There is only 1 turn above here"),
+        ("/graft back 0", "takes a number of turns"),
+        ("/graft back ²", "takes a number of turns"),
+        ("/GRAFT help", "- `/graft where`"),
         ("/graft move", "Say where to"),
         ("/graft move night trains", 'Nothing here is called "night trains"'),
     ],
@@ -183,7 +187,7 @@ def test_parts_are_read_like_a_string(chatting: Chatting) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["What does /graft where do?", "/grafting wood", "/graft where\nand what does it say?", "/Graft where"]
+    "said", ["What does /graft where do?", "/grafting wood", "/graft where\nand what does it say?", "/Grafting wood"]
 )
 def test_a_message_that_only_mentions_a_command_is_a_turn(chatting: Chatting, said: str) -> None:
     chatting.chat.say(said)

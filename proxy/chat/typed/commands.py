@@ -58,7 +58,7 @@ def typed(message: Message, prefix: str | None) -> Command | None:
     if isinstance(content, list) and any(not isinstance(part, dict) or part.get("type") != "text" for part in content):
         return None
     text = message.text.strip()
-    if not text.startswith(prefix) or "\n" in text:
+    if text[: len(prefix)].casefold() != prefix.casefold() or "\n" in text:
         return None
     words = text[len(prefix) :]
     if words and not words[0].isspace():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -15,6 +17,8 @@ TOP = frozenset({ROOT, "new"})
 """How the root is named."""
 SHORT_ID = 8
 """Characters of an id that a person is shown, and from which one is taken for an id."""
+_SIDES = re.compile(r"(LEFT|RIGHT|LOW|HIGH)\S* ")
+_QUOTE = re.compile(r".*(QUOTATION MARK|CORNER BRACKET)|APOSTROPHE|GRAVE ACCENT")
 _ALIKE = 0.6
 """How much of a name must agree where no turn holds its words."""
 _LISTED = 5
@@ -71,21 +75,32 @@ def title(node: Outlined) -> str:
     return shorten((node.preview or "(no text)").replace('"', "'"))
 
 
-def place(tree: Map, named: str) -> NodeId | None:
-    """The node that a person names, where a turn can go on: that node by its id, or the end of the branch through a turn by its words.
+def unquoted(named: str) -> str | None:
+    """A name without the pair of quotes or backticks around it; `None` where it has none, or nothing else."""
+    opens, closes = (_SIDES.sub("", unicodedata.name(named[end], "")) for end in (0, -1))
+    return named[1:-1].strip() or None if opens == closes and _QUOTE.fullmatch(opens) else None
 
-    Returns `None` for the root. Raises InvalidRequest where nothing, or more than one thing, is meant.
-    """
-    if named.casefold() in TOP:
-        return None
-    by_id = [node for node in tree.nodes.values() if node.id == named] or [
+
+def by_id(tree: Map, named: str) -> list[Outlined]:
+    """The node of that id; else those whose id begins or ends so."""
+    return [node for node in tree.nodes.values() if node.id == named] or [
         node
         for node in tree.nodes.values()
         if len(named) >= SHORT_ID and (node.id.startswith(named) or node.id.endswith(named))
     ]
-    if len(by_id) == 1:
-        return _answered(tree, by_id[0])
-    found = by_id or _titled(tree, named)
+
+
+def place(tree: Map, named: str, *, alike: bool = True) -> NodeId | None:
+    """The node that a person names, where a turn can go on: that node by its id, or the end of the branch through a turn by its words.
+
+    `alike` takes words that are only like it as well. Returns `None` for the root. Raises InvalidRequest where nothing, or more than one thing, is meant.
+    """
+    if named.casefold() in TOP:
+        return None
+    called = by_id(tree, named)
+    if len(called) == 1:
+        return _answered(tree, called[0])
+    found = called or _titled(tree, named, alike=alike)
     if not found:
         raise InvalidRequest(f'Nothing here is called "{shorten(named)}".')
     if len({tree.first(node.id) for node in found}) > 1:
@@ -104,12 +119,12 @@ def _answered(tree: Map, node: Outlined) -> NodeId:
     return replies[-1]
 
 
-def _titled(tree: Map, named: str) -> list[Outlined]:
+def _titled(tree: Map, named: str, *, alike: bool) -> list[Outlined]:
     """The turns that answer best to a name, oldest first; a conversation's first turn before those within it."""
     wanted = fold_text(named).casefold()
     scored = [(_score(node, wanted), node) for node in tree.nodes.values() if node.role == "user" and node.preview]
     best = max((score for score, _ in scored), default=(0.0, False))
-    return [node for score, node in scored if score == best] if best[0] else []
+    return [node for score, node in scored if score == best] if best[0] >= (_ALIKE if alike else 1.0) else []
 
 
 def _score(node: Outlined, wanted: str) -> tuple[float, bool]:

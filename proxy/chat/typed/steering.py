@@ -25,6 +25,8 @@ from proxy.errors import InvalidRequest, NotFound
 
 READ = 5_000
 """Nodes of a tree that are looked at, the newest with what stands above them; older ones are named by their whole id."""
+FIGURES = 9
+"""Figures of a number of turns that are read; as many say more than any chat has."""
 LINES = 150
 """Lines of a drawn tree; the newest conversations stay."""
 
@@ -149,9 +151,10 @@ class Here:
         return await self.go(to, f"The next turn goes on {await self._behind(to)}.")
 
     async def back(self, count: str) -> Told:
-        if count and not (count.isascii() and count.isdigit() and 0 < len(count) < 7 and int(count)):
+        digits = (count or "1").lstrip("0")
+        if not (digits.isascii() and digits.isdigit()):
             raise InvalidRequest(f"`{self._prefix} back` takes a number of turns from 1 on, not {shorten(count)!r}.")
-        number = int(count or 1)
+        number = int(digits[:FIGURES])
         at = await self._at()
         parts = turns(await self._store.path(self._user_id, at))
         if number > len(parts):
@@ -170,9 +173,10 @@ class Here:
         turn = await turn_around(self._store, self._user_id, at)
         tree = await self._map()
         to = await self._place(tree.without(turn.first.id), tree, named)
-        if to != turn.first.parent_id:
-            await self._store.move(self._user_id, turn.first.id, to, "move")
         asked = shorten(turn.asked[-1].message.spoken)
+        if to == turn.first.parent_id:
+            return Told(f'"{asked}" stands there already, {await self._behind(to)}.')
+        await self._store.move(self._user_id, turn.first.id, to, "move")
         return Told(f'"{asked}" stands {await self._behind(to)} now. `{self._prefix} undo` takes it back.')
 
     async def go(self, to: NodeId | None, told: str) -> Told:
@@ -182,11 +186,23 @@ class Here:
         return Told(told, Waypoint(self._tree.id, to))
 
     async def _place(self, tree: Map, whole: Map, named: str) -> NodeId | None:
-        """The place that is named, within a part of what was read; one too old to be read by its whole id. Raises InvalidRequest."""
+        """The place that is named, as it was typed or without its quotes. Raises InvalidRequest."""
+        if (bare := finding.unquoted(named)) is None:
+            return await self._place_as(tree, whole, named)
+        try:
+            return finding.place(tree, named, alike=False)
+        except InvalidRequest:
+            return await self._place_as(tree, whole, bare)
+
+    async def _place_as(self, tree: Map, whole: Map, named: str) -> NodeId | None:
+        """A place within a part of what was read; one too old to be read by its whole id. Raises InvalidRequest."""
         try:
             return finding.place(tree, named)
         except InvalidRequest:
-            if NodeId(named) in whole.nodes:
+            if len(left_out := finding.by_id(whole, named)) == 1 and left_out[0].id not in tree.nodes:
+                told = f"`{short(left_out[0].id)}` is below what is to be moved, or the same."
+                raise InvalidRequest(told) from None
+            if left_out:
                 raise
             try:
                 node = await self._store.node(self._user_id, NodeId(named))

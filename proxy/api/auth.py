@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from litestar import Request
 
 from proxy.api import leaving
+from proxy.api.heard import Heard
 from proxy.api.metering import Meter, Permit
 from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
@@ -125,7 +126,7 @@ class Gatekeeper:
             Forbidden: A server without keys was called from elsewhere than this machine.
             InvalidRequest: A body that is not declared as JSON.
         """
-        headers = request.headers
+        headers = Heard(request.headers)
         if request.method in ("POST", "PUT", "PATCH"):
             _demand_json(headers)
         if not await self._has_keys():

@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from proxy.api import errors, sse
 from proxy.api.arriving import body_of
 from proxy.api.auth import Gatekeeper
+from proxy.api.heard import Heard, plain
 from proxy.api.hints import Hints
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
@@ -57,7 +58,7 @@ def handler(
         await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body)
-        turn = _turn(request.headers, body, models, hints, most)
+        turn = _turn(Heard(request.headers), body, models, hints, most)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         permit = gatekeeper.admit(request, caller)
         answer = await chat.answer(turn, caller, permit.guest)
@@ -185,7 +186,10 @@ def _policy(asked: str | None) -> Policy | None:
 def _tree_name(name: str | None) -> str | None:
     if name is not None and (not name.strip() or len(name) > _TREE_NAME_MAX):
         raise InvalidRequest(f"X-Graft-Tree must be a name of 1 to {_TREE_NAME_MAX} characters.", param="X-Graft-Tree")
-    return name
+    try:
+        return plain(name)
+    except ValueError as exc:
+        raise InvalidRequest(f"X-Graft-Tree: {exc}.", param="X-Graft-Tree") from exc
 
 
 def _personality(name: str | None) -> str | None:

@@ -8,9 +8,10 @@ import pytest
 
 from proxy.chat.terms import Rules
 from proxy.chat.typed.offer import Between
-from proxy.domain.tree import NodeId
+from proxy.domain.tree import NodeId, UserId
 from proxy.store import SqliteStore
 from tests.chat.road import LONG, Json, Road, Told, assistant, user
+from tests.transfer.growing import brought, exported
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +76,18 @@ async def test_an_undo_answers_the_turn_of_the_tree_that_is_named(road: Road) ->
     for tree, answer in told.items():
         assert answer.node in {node.id for node in await road.nodes(tree=tree)}
         assert await above_salt(road, tree) == f"Knead it: {LONG}"
+
+
+async def test_a_copy_that_was_imported_is_commanded_by_its_name(road: Road) -> None:
+    await said_in(road, "orig")
+    kept = await exported(road.store, await road.store.tree(UserId("ann"), "orig"))
+    await brought(road.store, kept, "ann", "copy", keeps_ids=False)
+    for tree in ("orig", "copy"):
+        await command(road, "/graft move root", tree)
+    assert [await above_salt(road, tree) for tree in ("orig", "copy")] == [None, None]
+    undone = await command(road, "/graft undo", "copy")
+    assert undone.node in {node.id for node in await road.nodes(tree="copy")}
+    assert [await above_salt(road, tree) for tree in ("orig", "copy")] == [None, f"Knead it: {LONG}"]
 
 
 async def test_an_older_part_of_the_chat_is_known_in_the_tree_of_its_end(road: Road) -> None:

@@ -16,6 +16,7 @@ from proxy.routing.features import Row
 from proxy.routing.pairs import PairIndex
 from proxy.routing.reading import text
 from proxy.routing.reading.again import named_again
+from proxy.routing.reading.bare import asks_about_it, names_no_subject
 from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
 from proxy.routing.reading.tongues import tongue_of
 
@@ -30,6 +31,12 @@ ONE_SHOT = 1e-4
 
 OF_THE_ANSWER = (1.0, 0.3, 0.05, 0.2)
 """What is left of each class's chance where a turn asks for nothing but a change of the answer just given."""
+
+WITHOUT_SUBJECT = (1.0, 0.3, 0.002, 0.2)
+"""The same where a turn names no subject: in another language than the chat's, vectors take it for a new one almost surely."""
+
+ABOUT_IT = (1.0, 1.0, 0.02, 0.3)
+"""The same where a short question is about `it`, which only what was said before names."""
 
 NAMED = 0.02
 """What is left of a new topic's chance where a turn says by name that it goes back to the likeliest other conversation."""
@@ -98,8 +105,12 @@ def _by_turn(index: PairIndex, active: int, best: int | None, question: Question
             yield 0.0, (CONTINUE, FORK)
     if not has_history and brings_its_text(turn):
         yield ONE_SHOT, (CONTINUE, RETURN, FORK)
-    if has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
+    if has_history and names_no_subject(turn):
+        yield from ((factor, (kind,)) for kind, factor in enumerate(WITHOUT_SUBJECT))
+    elif has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
         yield from ((factor, (kind,)) for kind, factor in enumerate(OF_THE_ANSWER))
+    elif has_history and asks_about_it(turn):
+        yield from ((factor, (kind,)) for kind, factor in enumerate(ABOUT_IT))
     if best is not None and _is_named(index, best, turn):
         yield NAMED, (NEW,)
     if len(index) <= SMALL:

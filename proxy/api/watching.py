@@ -109,7 +109,7 @@ class Watch:
                 figures.count("graft_tokens_total", model, kind, by=tokens)
         if entry.saved_tokens:
             figures.count("graft_saved_tokens_total", model, by=entry.saved_tokens)
-        if entry.placed:
+        if entry.placed and entry.scorer:  # an answer that was there or on its way already places no turn
             figures.count("graft_routes_total", entry.placed, entry.scorer)
         if entry.degraded:
             figures.count("graft_degraded_total")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -243,8 +243,12 @@ class EmbeddedScorer:
         chosen = next(place for kind in order.tolist() for place in places if place.kind == kind)
         confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
         if question.fresh == "confident" and chosen.kind != NEW and confidence < CONFIDENT:
-            chosen = next(place for place in places if place.kind == NEW)
-            confidence = self._weights.confidence(chances, chosen.kind, chosen.share)
+            root = next(place for place in places if place.kind == NEW)
+            chosen = replace(root, candidate=replace(root.candidate, reason=reasons.apart(chosen.candidate.reason)))
+            places = [place for place in places if place is not root]
+            confidence = (
+                chosen.candidate.score
+            )  # what confidence is told from otherwise was settled on likeliest places
         rest = sorted((place.candidate for place in places if place is not chosen), key=lambda one: -one.score)
         return Attachment(
             parent_id=chosen.candidate.parent_id,

@@ -45,6 +45,11 @@ def opens(look: Look) -> str:
     return f"opens a new topic: nothing so far is about {', '.join(strange[:3])}" if strange else "opens a new topic"
 
 
+def apart(reason: str) -> str:
+    """Why a new chat starts at the root, where it might have joined an earlier one for some reason."""
+    return f"a new chat starts at the root: not sure enough that it {reason}"
+
+
 def title(look: Look, pair: int) -> str:
     """A conversation by its first words."""
     first = int(look.index.root[pair])

@@ -139,6 +139,20 @@ def test_a_fresh_chat_at_the_root_joins_nothing(scorer: EmbeddedScorer):
 TASK = "Translate this text to French. Output the translation only.\n\nTram 28 goes from Alfama to the tower of Belém."
 
 
+def test_a_new_chat_that_might_join_tells_why_it_does_not_and_its_chance(scorer: EmbeddedScorer):
+    question = "How do I make the rice creamier?"
+    joined = scorer.attach(tree(), asked(question, fresh="auto"))
+    assert joined.parent_id == "cook-1"
+    assert joined.confidence < embedded.CONFIDENT
+    placed = scorer.attach(tree(), asked(question, fresh="confident"))
+    root, *others = placed.candidates
+    assert (placed.parent_id, placed.route) == (None, "root")
+    assert placed.confidence == root.score == next(one.score for one in joined.candidates if one.parent_id is None)
+    assert placed.reason == root.reason
+    assert placed.reason.startswith("a new chat starts at the root: not sure enough that it returns to 'How do I make")
+    assert [one.parent_id for one in others].count(None) == 0
+
+
 def test_a_task_that_brings_its_text_joins_nothing_when_it_comes_alone(scorer: EmbeddedScorer):
     assert scorer.attach(tree(), asked(TASK, "travel-1", fresh="auto")).parent_id is None
 

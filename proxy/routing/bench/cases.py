@@ -77,7 +77,9 @@ def read_cases(path: Path, suite: str | None = None) -> list[Case]:
             continue
         try:
             case = _case(json.loads(line), path.parent, streams)
-        except (KeyError, TypeError, ValueError, OSError) as exc:
+        except KeyError as exc:
+            raise InvalidRequest(f"Line {number} of {path.name!r} is not a case: it has no {exc.args[0]!r}.") from exc
+        except (TypeError, ValueError, OSError) as exc:
             raise InvalidRequest(f"Line {number} of {path.name!r} is not a case: {exc}.") from exc
         if suite is None or case.suite == suite:
             cases.append(case)
@@ -126,9 +128,13 @@ class Prefix(Sequence[FeedNode]):
 
 def _case(line: Mapping[str, Any], folder: Path, streams: dict[Path, list[FeedNode]]) -> Case:
     history: Sequence[FeedNode]
+    if not isinstance(line, Mapping):
+        raise TypeError("it is no JSON object")
     if "history" in line:
         history = [_node(turn, at) for at, turn in enumerate(line["history"])]
     else:
+        if "history_file" not in line:
+            raise ValueError("it has neither 'history' nor 'history_file'")
         file = folder / line["history_file"]
         if file not in streams:
             streams[file] = read_stream(file)

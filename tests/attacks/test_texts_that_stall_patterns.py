@@ -22,7 +22,7 @@ from proxy.context.marking import without_placed
 from proxy.distil import extract, redaction
 from proxy.domain.message import Message
 from proxy.domain.turn import Turn
-from proxy.routing.reading import cues, text, tongues
+from proxy.routing.reading import bare, cues, text, tongues
 from proxy.upstream.acting import acts
 from proxy.upstream.failures import redact
 
@@ -224,6 +224,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "cues": cues.read_cues,
     "what a turn brings": cues.brings_its_text,
     "what it refers back to": cues.refers_back,
+    "turns without a subject": bare.names_no_subject,
+    "questions about it": bare.asks_about_it,
     "loops of programs": looped,
     "words": lambda said: list(text.words(said)),
     "names": text.names,

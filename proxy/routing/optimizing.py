@@ -30,8 +30,8 @@ from proxy.routing.bench.metrics import Prediction
 from proxy.routing.learn.dialogues import concerned
 from proxy.routing.limits import RoutingLimits
 from proxy.routing.place_turn import PlaceTurn
-from proxy.routing.router import leaning
 from proxy.routing.scene import Gate, Scene, see
+from proxy.routing.weighing import leaning
 
 log = logging.getLogger(__name__)
 

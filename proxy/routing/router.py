@@ -13,7 +13,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,16 +24,15 @@ from weakref import WeakValueDictionary
 import anyio
 import anyio.to_thread
 
-from proxy.domain.placement import Attachment, Candidate, Feature, Question, Route
+from proxy.domain.placement import Attachment, Question
 from proxy.domain.ports import Scorer
 from proxy.domain.tree import NodeId, TreeId, UserId
 from proxy.errors import ProxyError, ScorerFailed, UpstreamError
-from proxy.routing.explore import Place, Placed
-from proxy.routing.fused import WEIGHT, fused
 from proxy.routing.grove import Grove, TreeModel
 from proxy.routing.keeping import Keeping
 from proxy.routing.limits import OutOfTime, RoutingLimits
 from proxy.routing.scene import Gate, Scene, see
+from proxy.routing.weighing import leaning, weighed
 
 if TYPE_CHECKING:
     from proxy.lm import Tally
@@ -49,8 +48,6 @@ LATE = "There was no time to compare the turn with what was said"
 TOLD_EVERY_S = 60.0
 """How often the same failure of the LLM scorer is told in the log."""
 _NUMBERS = re.compile(r"[-\d.]+")
-_SHOWN = 5
-"""Candidates kept with a decision."""
 
 
 class GraftRouter:
@@ -307,63 +304,6 @@ def build_llm(
     if program is not None:
         place_turn.load(str(program))
     return LlmPlacer(place_turn, language_model(scorer, ScorerOptions(schema, temperature, max_tokens)))
-
-
-def weighed(
-    placed: Placed,
-    question: Question,
-    embedded: Attachment,
-    limits: RoutingLimits,
-    tips: frozenset[NodeId],
-    conversations: Mapping[NodeId, NodeId],
-) -> Attachment:
-    """A decision with its evidence weighed: leaving the cursor takes more of it than staying, unless both scorers agree.
-
-    With a gate of 1 the LLM's word stands alone: it was asked about turns of which the embedded scorer is sure too.
-    """
-
-    def candidate(place: Place) -> Candidate:
-        route = _route(place.parent, question.cursor, tips)
-        return Candidate(place.parent, route, round(place.confidence, 3), place.reason)
-
-    chosen = placed.place if limits.gate >= 1 else fused(placed, embedded, conversations, WEIGHT[limits.mode])
-    evidence = chosen.confidence
-    others = [place for place in (placed.place, *placed.others) if place.parent != chosen.parent]
-    considered = tuple(candidate(place) for place in [chosen, *others][:_SHOWN])
-    stays = chosen.parent == question.cursor or question.cursor is None
-    if question.fresh == "confident" and chosen.parent is not None and evidence < limits.strong:
-        place = Place(None, 1 - evidence, f"Not sure enough to join an earlier conversation: {chosen.reason}")
-    elif not stays and evidence < limits.sure and chosen.parent != leaning(embedded):
-        confidence = next((other.confidence for other in others if other.parent == question.cursor), 1 - evidence)
-        place = Place(question.cursor, confidence, f"Not sure enough to leave the conversation: {chosen.reason}")
-    else:
-        place = chosen
-    told = embedded.features if place.parent == embedded.parent_id else ()
-    return Attachment(
-        place.parent,
-        _route(place.parent, question.cursor, tips),
-        place.reason,
-        round(place.confidence, 3),
-        "llm",
-        considered,
-        unsure=place.parent != chosen.parent,
-        features=(Feature("llm: relevance", round(evidence, 3), round(WEIGHT[limits.mode] * evidence, 2)), *told),
-    )
-
-
-def leaning(embedded: Attachment) -> NodeId | None:
-    """Where the embedded scorer leans, also when it was too unsure to go there."""
-    if embedded.unsure and embedded.runner_up is not None:
-        return embedded.runner_up.parent_id
-    return embedded.parent_id
-
-
-def _route(parent: NodeId | None, cursor: NodeId | None, tips: frozenset[NodeId]) -> Route:
-    if parent is None:
-        return "root"
-    if parent == cursor:
-        return "continue"
-    return "return" if parent in tips else "fork"
 
 
 def _undisputed(parent: NodeId | None, reason: str) -> Attachment:

@@ -29,8 +29,8 @@ from proxy.routing.learn.dialogues import collect
 from proxy.routing.learn.errands import errands
 from proxy.routing.learn.lessons import lessons
 from proxy.routing.limits import MODES, Mode, RoutingLimits
-from proxy.routing.router import leaning, weighed
 from proxy.routing.scene import Scene, see
+from proxy.routing.weighing import leaning, weighed
 from tests.bench.crowded import crowded
 from tests.bench.nested import Placed, Strangers
 from tests.bench.simulated import Cost, Simulated

@@ -18,7 +18,7 @@ TOP = frozenset({ROOT, "new"})
 SHORT_ID = 8
 """Characters of an id that a person is shown, and from which one is taken for an id."""
 _SIDES = re.compile(r"(LEFT|RIGHT|LOW|HIGH)\S* ")
-_QUOTE = re.compile(r".*(QUOTATION MARK|CORNER BRACKET)|APOSTROPHE|GRAVE ACCENT")
+_QUOTES = ("QUOTATION MARK", "CORNER BRACKET", "APOSTROPHE", "GRAVE ACCENT")
 _ALIKE = 0.6
 """How much of a name must agree where no turn holds its words."""
 _LISTED = 5
@@ -78,7 +78,7 @@ def title(node: Outlined) -> str:
 def unquoted(named: str) -> str | None:
     """A name without the pair of quotes or backticks around it; `None` where it has none, or nothing else."""
     opens, closes = (_SIDES.sub("", unicodedata.name(named[end], "")) for end in (0, -1))
-    return named[1:-1].strip() or None if opens == closes and _QUOTE.fullmatch(opens) else None
+    return named[1:-1].strip() or None if opens == closes and any(quote in opens for quote in _QUOTES) else None
 
 
 def by_id(tree: Map, named: str) -> list[Outlined]:

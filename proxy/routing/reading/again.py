@@ -10,7 +10,7 @@ import re
 from proxy.routing.reading.cues import spoken
 from proxy.routing.reading.text import words
 
-_HEADING = re.compile(r"\s*([^:\uff1a,.?!\n]{3,60})([:\uff1a,\uff0c])\s?")
+_HEADING = re.compile(r"([^:\uff1a,.?!\n]{3,60})([:\uff1a,\uff0c])\s?")
 """What stands before a turn's first colon or comma."""
 
 _ONCE_MORE = re.compile(r"\bonce (?:more|again)\b", re.IGNORECASE)
@@ -21,7 +21,7 @@ def named_again(turn: str) -> list[str]:
 
     Before a comma, the phrase that says so must come first: `When I go back to work, ...` names nothing.
     """
-    heading = _HEADING.match(turn)
+    heading = _HEADING.match(turn.lstrip())
     if heading is None:
         return []
     said, phrases = heading[1], spoken(turn)

@@ -13,7 +13,7 @@ from tests.store.client import Client
 
 pytestmark = pytest.mark.anyio
 ADA = UserId("ada")
-LEFT = 120_000
+LEFT = 250_000
 TURNS = 60
 
 

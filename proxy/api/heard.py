@@ -1,4 +1,4 @@
-"""Text that clients send where it is no JSON: header values as they were meant, and names without control characters."""
+"""What clients send in headers: values as they were meant, and names without control characters."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody, QueryParameter
 from pydantic import AfterValidator, Field
 
-from proxy.api.heard import plain
 from proxy.api.tree.messages import NodeOut
 from proxy.api.tree.wire import (
     ERRORS,
@@ -49,7 +48,6 @@ def _few(speakers: dict[str, Any]) -> dict[str, Any]:
 
 
 Speaker = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-Plain = Annotated[str | None, AfterValidator(plain)]
 Participants = Annotated[dict[Speaker, Role], AfterValidator(_few)]
 _SPEAKERS = "Who speaks here, and in which role: a message may name its sender alone."
 NAME = Field(
@@ -73,8 +71,8 @@ _LIMIT = Field(default=None, ge=256, le=100_000_000, description="Narrower than 
 class TreeIn(Body):
     """A new tree."""
 
-    name: Plain = NAME
-    title: Plain = _TITLE
+    name: str | None = NAME
+    title: str | None = _TITLE
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, examples=[{"colour": "blue"}])
     max_context_tokens: int | None = _LIMIT
@@ -87,7 +85,7 @@ class TreeIn(Body):
 class TreePatch(Body):
     """What changes; fields that are left out stay."""
 
-    title: Plain = _TITLE
+    title: str | None = _TITLE
     system_prompt: str | None = _PROMPT
     metadata: Metadata = Field(default={}, description="Items to set; null takes one away.")
     max_context_tokens: int | None = _LIMIT

@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from pydantic import Field
 
 from proxy.api.openai.models import Catalogue, alone
-from proxy.api.tree.trees import NAME, Plain, TreeOut
+from proxy.api.tree.trees import NAME, TreeOut
 from proxy.api.tree.wire import ERRORS, TREE_ID, Asker, Body, InPath, Out
 from proxy.chat.titling import Titling
 from proxy.domain.tree import NodeId, Tree, TreeId
@@ -47,7 +47,7 @@ class TitleOut(Out):
 class CloneIn(Body):
     """A twin of a tree."""
 
-    name: Plain = NAME
+    name: str | None = NAME
 
 
 def routes(store: SqliteStore, titling: Titling, models: Catalogue) -> list[HTTPRouteHandler]:

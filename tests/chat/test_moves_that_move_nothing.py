@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from proxy.store import SqliteStore
 from tests.chat.road import Json, Road, Told, user
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def road() -> AsyncIterator[Road]:
-    async with SqliteStore("sqlite://:memory:") as store:
-        road = Road(store)
-        yield road
-        await road.settle()
-        assert await store.verify() == []
 
 
 async def talked(road: Road) -> list[Json]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from proxy.domain.message import Role
@@ -19,7 +18,7 @@ Fresh = Literal["root", "confident", "auto"]
 """What happens to a request without history: a new topic, a join on strong evidence only, or a join like any other."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Question:
     """A new turn, and all that may be used to place it."""
 
@@ -39,7 +38,7 @@ class Question:
     """The personality that the request names: what was said under another one is behind a wall."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Candidate:
     """A place that was considered."""
 
@@ -50,7 +49,7 @@ class Candidate:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Feature:
     """One thing that a scorer weighed."""
 
@@ -94,7 +93,7 @@ class Attachment:
         return next((c for c in self.candidates if c.parent_id != self.parent_id), None)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FeedNode:
     """What the router may know of a node."""
 
@@ -109,7 +108,7 @@ class FeedNode:
     personality: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Mark:
     """How far a reader has followed a tree."""
 
@@ -119,7 +118,7 @@ class Mark:
     """The last node it was given."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TreeSlice:
     """What has become visible in a tree since a mark, parents before children."""
 

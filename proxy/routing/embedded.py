@@ -11,17 +11,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId, UserId
+from proxy.domain.values import value
 from proxy.routing import reasons
 from proxy.routing.adjusting import adjustments, is_walled, pull
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights, expected_costs
-from proxy.routing.embedder import Embedder, is_quick
+from proxy.routing.embedder import Embedder, forget, is_quick
 from proxy.routing.evidence import Evidence, best_answer, observe, other_rows, other_tips, weigh
 from proxy.routing.features import Look, Row, look
 from proxy.routing.grove import TreeModel
@@ -61,7 +62,7 @@ ROUTES: tuple[Route, ...] = ("continue", "return", "root", "fork")
 """In the order of `decision.CLASSES`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """A candidate, with its class and its share among the places of that class."""
 
@@ -99,6 +100,7 @@ class EmbeddedScorer:
         for user_id in users:
             self._personal.pop(UserId(user_id), None)
         cues.forget()
+        forget(self._embedder)
 
     def load(self) -> None:
         """Load the embedder's model, by embedding a word."""

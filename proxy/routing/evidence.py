@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.domain.values import value
 from proxy.routing.features import OVERALL, PLACE, Look, Row, Rows
 from proxy.routing.pairs import PairIndex
 from proxy.routing.reading.cues import CUES
@@ -79,7 +80,7 @@ class Ranker:
         return scores
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Observed:
     """What can be measured about the places where a turn could go."""
 
@@ -97,7 +98,7 @@ class Observed:
     overall: Row
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Evidence:
     """All that speaks for the places where a turn could go; places stand best first."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.domain.values import value
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import Part, whole
 from proxy.routing.reading.cues import read_cues
@@ -26,7 +26,7 @@ Rows = NDArray[np.floating[Any]]
 
 FADE = 0.93
 """What a similarity loses with every turn that lies between."""
-_FADES = np.array([[1], [1], [FADE]], np.float32)
+_FADES = (1.0, 1.0, FADE)
 
 PLACE = (
     "cos asked", "cos both", "cos tail", "path max", "path max asked", "path mean", "faded max", "first", "previous",
@@ -40,7 +40,7 @@ PLACE = (
 OVERALL = ("best cos", "mean cos", "spread", "words known", "mass known", "pairs", "conversations")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Look:
     """A turn compared with the pairs of a tree, or with those of a part of it."""
 
@@ -75,26 +75,21 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     nearest = similar.max(axis=0)
     average, deviation = index.vectors.spread(vector, count, both if part.pairs is None else None)
     mass = _mass(shared.frequency, count)
-    total = float(mass.sum()) or 1.0
-    covered, rare, named = _weighed(shared, mass / total)
-    opens, depth = part.of(index.open), part.of(index.depth)
+    total = sum(mass) or 1.0
+    weighed = _weighed(shared, [one / total for one in mass])
+    covered, counted = weighed[0], weighed[1:]
     columns[0:3] = similar
-    columns[3], columns[4], columns[6] = part.best_above(np.array([nearest, asked, nearest]), _FADES)
-    columns[5] = part.mean_above(both)
+    columns[3], columns[4], columns[6], columns[5] = part.told_above(np.array([nearest, asked, nearest, both]), _FADES)
     columns[7] = both.take(part.root)
     columns[8] = both.take(part.parent)
     columns[9] = (nearest - average) / deviation
     columns[10], columns[12], columns[13], columns[11] = covered
-    np.minimum(rare[:2], 3, out=columns[14:16])
-    np.minimum(named[:2], 3, out=columns[16:18])
-    columns[18] = opens
-    columns[19] = part.of(index.length)
-    np.log1p(depth, out=columns[20])
+    np.minimum(counted[:, :2].reshape(4, -1), 3, out=columns[14:18])
+    columns[18:23] = part.of(index.traits)
     np.log1p(_after(part), out=columns[21])
-    np.minimum(part.of(index.children), 4, out=columns[22])
     columns[23] = common
-    columns[24] = opens * (not turn.rstrip().endswith("?"))
-    known = [one for one, held in zip(mass.tolist(), shared.frequency, strict=True) if held]
+    columns[24] = 0 if turn.rstrip().endswith("?") else columns[18]
+    known = [one for one, held in zip(mass, shared.frequency, strict=True) if held]
     overall = (
         *(nearest.max(), average, deviation),
         *(len(known) / (len(mass) or 1), sum(known) / total),
@@ -103,12 +98,12 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     return Look(index, turn, said, cues, part, columns, np.array(overall, np.float32), shared)
 
 
-def _weighed(shared: Shared, mass: Row) -> Rows:
+def _weighed(shared: Shared, mass: Sequence[float]) -> Rows:
     """For each of the four places where words stand: the mass of the words there, how many of them are rare, and how many names."""
-    weights = np.zeros((3, len(shared.words)), np.float32)
-    weights[0, : shared.count] = mass
-    weights[1, : shared.count] = [0 < held <= 2 for held in shared.frequency]
-    weights[2, shared.count :] = 1
+    names = len(shared.words) - shared.count
+    rare = [0 < held <= 2 for held in shared.frequency]
+    none = [0] * names
+    weights = np.array([[*mass, *none], [*rare, *none], [*([0] * shared.count), *([1] * names)]], np.float32)
     places = shared.flags.shape[2]
     weighed: Rows = weights @ shared.flags.reshape(len(shared.words), 4 * places).astype(np.float32)
     return weighed.reshape(3, 4, places)
@@ -119,8 +114,6 @@ def _after(part: Part) -> Ints:
     return np.arange(part.known - 1, -1, -1, dtype=np.int32) if part.pairs is None else part.known - 1 - part.pairs
 
 
-def _mass(frequency: Sequence[int], count: int) -> Row:
+def _mass(frequency: Sequence[int], count: int) -> list[float]:
     """Inverse document frequency, steadied as if twenty more pairs were known."""
-    held = np.array(frequency, np.float32)
-    mass: Row = np.log(1 + (count + 20 - held + 0.5) / (held + 0.5))
-    return mass
+    return [math.log(1 + (count + 20 - held + 0.5) / (held + 0.5)) for held in frequency]

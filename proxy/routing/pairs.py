@@ -8,6 +8,7 @@ added in place as nodes become visible. Their vectors are not computed then, for
 from __future__ import annotations
 
 import marshal
+import math
 import threading
 from array import array
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,12 @@ from proxy.routing.shelf import Shelf
 from proxy.routing.supply import Before, Supply
 from proxy.routing.told import Named, PairOf
 from proxy.routing.vectors import Floats, Ints, PairVectors, grown
+
+TRAITS = 5
+OPEN, LENGTH, DEPTH, _, WAYS = range(TRAITS)
+"""Rows of `PairIndex.traits`, in the order of features: 1 where the answer ends in a question, one half where it asks one before its end;
+characters of the answer, as a square root; pairs above, as a logarithm; room for how old it is; ways on from it."""
+MOST_WAYS = 4
 
 
 class PairIndex:
@@ -68,8 +75,7 @@ class PairIndex:
             self._depth = np.zeros(16, np.int32)
             self._root = np.zeros(16, np.int32)
             self._children = np.zeros(16, np.int32)
-            self._length = np.zeros(16, np.float32)
-            self._open = np.zeros(16, np.float32)
+            self._traits = np.zeros((TRAITS, 16), np.float32)
             self._head = np.zeros(16, np.int32)
             self._strand = np.zeros(16, np.int32)
             self._jump = np.zeros(16, np.int32)
@@ -115,14 +121,9 @@ class PairIndex:
         return self._children[: len(self)]
 
     @property
-    def length(self) -> Floats:
-        """Characters of each answer, as a square root."""
-        return self._length[: len(self)]
-
-    @property
-    def open(self) -> Floats:
-        """1 where the answer ends in a question, one half where it asks one before its end."""
-        return self._open[: len(self)]
+    def traits(self) -> Floats:
+        """What no turn changes about a pair (second axis), as features: see `OPEN` and what follows it."""
+        return self._traits[:, : len(self)]
 
     @property
     def head(self) -> Ints:
@@ -250,8 +251,10 @@ class PairIndex:
         else:
             self._strand[pair] = self._strand[before]
             self.strand_ends[self._strand[pair]] = pair
+        self._traits[DEPTH, pair] = math.log1p(self._depth[pair])
         if before is not None:
             self._children[before] += 1
+            self._traits[WAYS, before] = min(MOST_WAYS, self._children[before])
         said = text.read(asked)
         words = set(said.words)
         self.asked_postings.add(words, pair)
@@ -279,14 +282,15 @@ class PairIndex:
         self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
         self.postings.add(set(text.words(read)), pair)
         self.name_postings.add(text.names(read), pair)
-        self._length[pair] = min(4000, len(replied)) ** 0.5
+        self._traits[LENGTH, pair] = min(4000, len(replied)) ** 0.5
         last = replied.rstrip()[-300:]
-        self._open[pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0
+        self._traits[OPEN, pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0
         self.supply.said(pair, former_end)
 
     def _grow(self, count: int) -> None:
-        for name in ("_parent", "_depth", "_root", "_children", "_length", "_open", "_head", "_strand", "_jump"):
+        for name in ("_parent", "_depth", "_root", "_children", "_head", "_strand", "_jump"):
             setattr(self, name, grown(getattr(self, name), count))
+        self._traits = grown(self._traits, count, axis=1)
         self.vectors.reserve(len(self._parent))
 
 

@@ -37,8 +37,6 @@ ABOVE = 24
 AROUND = 256
 """Pairs that are compared where the caller names them."""
 
-_STEPS = 1 << np.arange(31, dtype=np.int32)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -64,8 +62,8 @@ class Part:
         return numbers if self.pairs is None else np.searchsorted(self.pairs, numbers).astype(np.int32)
 
     def of(self, column: NDArray[Any]) -> NDArray[Any]:
-        """A column of the tree, cut to the part."""
-        return column if self.pairs is None else column[self.pairs]
+        """A column of the tree, or several side by side, cut to the part."""
+        return column if self.pairs is None else column.take(self.pairs, axis=-1)
 
     def places(self, pairs: Ints) -> Ints:
         """Where some pairs of the tree stand in the part; below 0 for those that do not."""
@@ -106,24 +104,26 @@ class Part:
             held = held | held.take(ancestor, axis=1)
         return held
 
-    def best_above(self, values: Floats, fades: Floats) -> Floats:
-        """The highest value at each place (second axis) and above; each row's fades by a factor with every step down."""
-        for ancestor in self.jumps:
-            above = values.take(ancestor, axis=1)
-            above *= fades
-            values = np.maximum(values, above)
-            fades = fades * fades
-        return values
+    def told_above(self, values: Floats, fades: Sequence[float]) -> Floats:
+        """The highest value at each place (second axis) and above, where each row's fades by a factor with every step down; of the last
+        row, which has no factor, the mean over each place and all above it.
 
-    def mean_above(self, values: Floats) -> Floats:
-        """The mean over each place and all above it."""
-        reached = self.steps >= _STEPS[: len(self.jumps), None]
-        total = values
-        for ancestor, is_reached in zip(self.jumps, reached, strict=True):
-            above = total.take(ancestor)
-            above *= is_reached  # a path shorter than a jump has nothing to add
-            total = total + above
-        return total / (self.steps + np.float32(1))
+        Changes the given values.
+        """
+        best, total = values[:-1], values[-1]
+        kept = np.empty(values.shape, np.float32)
+        kept[:-1] = np.array(fades, np.float32)[:, None]
+        for step, ancestor in enumerate(self.jumps):
+            np.greater_equal(
+                self.steps, 1 << step, out=kept[-1]
+            )  # a path shorter than a jump has nothing to add to the sum
+            above = values.take(ancestor, axis=1)
+            above *= kept
+            np.maximum(best, above[:-1], out=best)
+            total += above[-1]
+            kept *= kept
+        total /= self.steps + np.float32(1)
+        return values
 
 
 def whole(index: PairIndex) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from proxy.routing.features import Look
+from proxy.routing.pairs import OPEN
 from proxy.routing.reading import text
 from proxy.routing.reading.cues import refers_back
 from proxy.routing.shared import HERE, PATH
@@ -23,7 +24,7 @@ def goes_on(look: Look, pair: int) -> str:
     """Why a turn follows on from a pair."""
     if cue := refers_back(look.turn):
         return f"follows on: {_quoted(cue)} refers to the last answer"
-    if look.index.open[pair] == 1 and not look.turn.rstrip().endswith("?"):
+    if look.index.traits[OPEN, pair] == 1 and not look.turn.rstrip().endswith("?"):
         return "follows on: answers the question just asked"
     shared = _shared(look, pair, HERE)
     return f"follows on: shares {shared}" if shared else "follows on from the last answer"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.domain.values import value
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import Part
 from proxy.routing.reading.text import Reading
@@ -19,7 +19,7 @@ HERE, PATH, CONVERSATION, ASKED = range(4)
 """Where a word stands: in a pair, on its path, in its conversation; or in what the user said in the pair."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Shared:
     """What a turn shares with the pairs of a part."""
 
@@ -38,29 +38,25 @@ def share(index: PairIndex, said: Reading, part: Part) -> Shared:
     """Look a turn's words up."""
     words = [*said.stems, *sorted(said.names)[:MOST_NAMES]]
     count = len(said.stems)
-    holders = [*map(index.postings.numbers, said.stems), *map(index.name_postings.numbers, words[count:])]
-    frequency = [len(held) for held in holders[:count]]
+    numbers = np.arange(len(words))
     flags = np.zeros((len(words), 4, len(part)), bool)
-    if words:
-        rows, pairs = _side_by_side(holders)
+    frequency, pairs = index.postings.side_by_side(said.stems)
+    if len(pairs):
+        rows = numbers[:count].repeat(frequency)
         _set(flags, rows, HERE, pairs, part)
-        stems = sum(frequency)
-        _set(flags, rows[:stems], CONVERSATION, index.root.take(pairs[:stems]), part)
-        flags[:, CONVERSATION] = flags[:, CONVERSATION].take(part.root, axis=1)
-    if count:
-        rows, pairs = _side_by_side([index.asked_postings.numbers(word) for word in said.stems])
-        _set(flags, rows, ASKED, pairs, part)
+        _set(flags, rows, CONVERSATION, index.root.take(pairs), part)
+        flags[:count, CONVERSATION] = flags[:count, CONVERSATION].take(part.root, axis=1)
+        asked, pairs = index.asked_postings.side_by_side(said.stems)
+        _set(flags, numbers[:count].repeat(asked), ASKED, pairs, part)
+    named, pairs = index.name_postings.side_by_side(words[count:])
+    if len(pairs):
+        _set(flags, numbers[count:].repeat(named), HERE, pairs, part)
     held = part.any_above(np.packbits(flags[:, HERE], axis=0))
     flags[:, PATH] = np.unpackbits(held, axis=0, count=len(words))
     return Shared(words, count, frequency, flags)
 
 
-def _side_by_side(holders: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """The pairs that hold some words, and for each the number of its word."""
-    return np.arange(len(holders), dtype=np.int32).repeat([len(held) for held in holders]), np.concatenate(holders)
-
-
-def _set(flags: NDArray[np.bool_], rows: Ints, where: int, pairs: Ints, part: Part) -> None:
+def _set(flags: NDArray[np.bool_], rows: NDArray[np.intp], where: int, pairs: Ints, part: Part) -> None:
     """Note for those of some pairs that are in the part that they hold a word."""
     places = part.places(pairs)
     if part.pairs is not None:

@@ -6,7 +6,7 @@ one stored message, never changed after it is written; the edge to its parent is
 
 from __future__ import annotations
 
-import secrets
+import os
 import string
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple, NewType
 
 from proxy.domain.message import Message, Role
+from proxy.operations.chance import Letters
 
 UserId = NewType("UserId", str)
 TreeId = NewType("TreeId", str)
@@ -35,6 +36,7 @@ _ALPHABET = (string.digits + string.ascii_uppercase + string.ascii_lowercase).en
 _LETTER_OF_BYTE = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 _TICKS_A_SECOND = 16
 _TIME_LETTERS, _CHANCE_LETTERS = 6, 16
+_chance = Letters(_CHANCE_LETTERS, lambda count: os.urandom(count).translate(_LETTER_OF_BYTE).decode())
 
 
 def new_id(prefix: str) -> str:
@@ -43,7 +45,7 @@ def new_id(prefix: str) -> str:
     What is made at the same time so stands together in every index of ids, and a commit touches few pages of it. (The time lasts until
     2082; then it begins anew.)
     """
-    return f"{prefix}_{_time(int(time.time() * _TICKS_A_SECOND))}{_chance()}"
+    return f"{prefix}_{_time(int(time.time() * _TICKS_A_SECOND))}{_chance.take()}"
 
 
 @lru_cache(1)
@@ -53,10 +55,6 @@ def _time(tick: int) -> str:
         tick, letter = divmod(tick, len(_ALPHABET))
         letters = chr(_ALPHABET[letter]) + letters
     return letters
-
-
-def _chance() -> str:
-    return secrets.token_bytes(_CHANCE_LETTERS).translate(_LETTER_OF_BYTE).decode()
 
 
 @dataclass(frozen=True, slots=True)

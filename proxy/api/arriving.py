@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Request
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive
 
+from proxy.api.leaving import Line
 from proxy.errors import InvalidRequest, Overloaded, RequestTooLarge, TooSlow
 
 _RETRY_S: Final = 1.0
@@ -42,34 +44,30 @@ class Held:
 
 
 class Arriving:
-    """An ASGI `receive` that gives up on a body that takes too long."""
+    """An ASGI `receive` that gives up on a body that takes too long; one that is here is not waited for."""
 
-    __slots__ = ("_complete", "_due", "_held", "_own", "_patience", "_receive")
+    __slots__ = ("_began_at", "_complete", "_held", "_line", "_own", "_patience", "_receive")
 
-    def __init__(self, receive: Receive, patience: Patience, held: Held) -> None:
+    def __init__(self, receive: Receive, patience: Patience, held: Held, line: Line | None = None) -> None:
+        """`line` is the connection, where the server tells."""
         self._receive = receive
         self._patience = patience
         self._held = held
+        self._line = line
         self._own = 0
-        self._due: float | None = None
+        self._began_at: float | None = None
         self._complete = False
 
     async def __call__(self) -> Any:
         """The next message. Raises TooSlow and Overloaded."""
         if self._complete:
             return await self._receive()
-        if self._due is None:
-            self._due = asyncio.get_running_loop().time() + self._patience.body_s
-        try:
-            async with asyncio.timeout_at(self._due):
-                message = await self._receive()
-        except TimeoutError:
-            raise TooSlow("The body came too slowly to be waited for (server.body_s).") from None
+        is_here = self._line is not None and self._line.has_body
+        message: Any = await (self._receive() if is_here else self._awaited())
         if message["type"] != "http.request":
             self._complete = True
             return message
         size = len(message["body"])
-        self._due += size / self._patience.bytes_a_second
         self._own += size
         self._held.bytes += size
         self._complete = not message["more_body"]
@@ -80,6 +78,17 @@ class Arriving:
             )
         return message
 
+    async def _awaited(self) -> Any:
+        """The next message, within the time that what has come gives it. Raises TooSlow."""
+        if self._began_at is None:
+            self._began_at = asyncio.get_running_loop().time()
+        due = self._began_at + self._patience.body_s + self._own / self._patience.bytes_a_second
+        try:
+            async with asyncio.timeout_at(due):
+                return await self._receive()
+        except TimeoutError:
+            raise TooSlow("The body came too slowly to be waited for (server.body_s).") from None
+
     def let_go(self) -> None:
         """The request is over, and its body with it."""
         self._held.bytes -= self._own
@@ -88,10 +97,11 @@ class Arriving:
 
 async def body_of(request: Request[Any, Any, Any]) -> bytes:
     """All of a body. Raises RequestTooLarge, and InvalidRequest where it does not come whole."""
-    most_bytes = request.route_handler.resolve_request_max_body_size() or math.inf
-    announced = request.headers.get("content-length", "")
+    handler = cast("HTTPRouteHandler", request.scope["route_handler"])
+    most_bytes = handler.resolve_request_max_body_size() or math.inf
+    announced = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
     parts, size = list[bytes](), 0
-    more, too_large = True, announced.isdecimal() and int(announced) > most_bytes
+    more, too_large = True, announced.isdigit() and int(announced) > most_bytes
     while more and not too_large:
         message: Any = await request.receive()
         if message["type"] != "http.request":

@@ -16,14 +16,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from proxy.api.errors import refusal
 from proxy.api.leaving import EXTENSION, LINE, Line
+from proxy.api.sending import Sending, Unframed
 from proxy.api.watching import Watch
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ _LINGER_S: Final = 2.0
 """How long what a refused client still sends is read and thrown away: closing at once would take the refusal from it."""
 _PROTOCOL: Final = "uvicorn.error.connection"
 """The logger of uvicorn's protocol."""
+_NEVER: Final = math.inf
+_EARLY_S: Final = 0.002
+"""So much too early a timer may come: the loop's clock counts milliseconds."""
 _NO_MORE: Final = 2
 """Above so many times the connections that are served, further ones are closed unheard."""
 
@@ -50,17 +55,6 @@ class Bounds:
     """From the first byte of a request, or from the beginning of the connection, until its headers are complete."""
     unread_s: float = 60.0
     """How long a client may leave an answer unread."""
-
-
-class Unframed(RequestResponseCycle):
-    """An answer to a client of HTTP/1.0, which knows no chunks: what has no length ends with the connection (RFC 9112, 6.3)."""
-
-    async def send(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            self.chunked_encoding = False
-        elif message["type"] == "http.response.body":
-            self.expected_content_length = len(message.get("body", b""))
-        await super().send(message)
 
 
 class Connection(HttpToolsProtocol):
@@ -85,7 +79,10 @@ class Connection(HttpToolsProtocol):
         """Between the headers and the end of what belongs to the request, trailers included."""
         self._has_moved = False
         """Whether a request began, or some of its body came, in what was just read."""
-        self._head_due: asyncio.TimerHandle | None = None
+        self._head_until = self._idle_until = _NEVER
+        """Until when the rest of a head is waited for, and the next request; by the loop's clock."""
+        self._look: asyncio.TimerHandle | None = None
+        """Looks whether these times have come; a request moves them and leaves it alone, for to set a timer costs more than to look."""
         self._unread_due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -97,19 +94,18 @@ class Connection(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for due in (self._head_due, self._unread_due):
+        for due in (self._look, self._unread_due):
             if due is not None:
                 due.cancel()
-        self._head_due = self._unread_due = None
+        self._look = self._unread_due = None
         super().connection_lost(exc)
         self._line.lose()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
-        if (
-            self.timeout_keep_alive_task is not None
-        ):  # the connection was idle, and is not allowed to be busy with nothing
+        if self._idle_until != _NEVER:  # the connection was idle, and is not allowed to be busy with nothing
+            self._idle_until = _NEVER
             self._await_head()
         self._has_moved = False
         super().data_received(data)
@@ -126,8 +122,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = self._has_moved = True
         self._in_body = False
         self._head_bytes = self._header_bytes = 0
-        if self._head_due is None:
-            self._await_head()
+        self._line.has_body = False
+        self._await_head()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -141,7 +137,10 @@ class Connection(HttpToolsProtocol):
         if len(self.headers) >= self.bounds.headers:
             self._stop(431, f"The request has more than {self.bounds.headers} headers (server.max_headers).", "headers")
         if self._in_head:  # what comes behind a body is no header, and nothing reads it
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -149,18 +148,17 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        self._line.has_body = True
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         self._in_head, self._in_body, self._head_bytes = False, True, 0
-        if self._head_due is not None:
-            self._head_due.cancel()
-            self._head_due = None
+        self._head_until = _NEVER
         if len(self.connections) > self.bounds.connections:
             self._stop(503, "The server has as many connections as it can serve. Try again.", "connections")
         super().on_headers_complete()
-        if self.parser.get_http_version() == "1.0" and self.cycle is not None:
-            self.cycle.__class__ = Unframed  # it runs only when this callback has returned
+        if self.cycle is not None:  # it runs only when this callback has returned
+            self.cycle.__class__ = Unframed if self.parser.get_http_version() == "1.0" else Sending
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""
@@ -177,19 +175,41 @@ class Connection(HttpToolsProtocol):
             self._unread_due = None
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._await_last_bytes()
-
-    def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+        else:  # as uvicorn does, which sets a timer for each request
+            self.server_state.total_requests += 1
+            self.flow.resume_reading()
+            self._idle_until = self._look_at(self.timeout_keep_alive)
         self._await_last_bytes()
 
     def _await_head(self) -> None:
-        if self._head_due is None:
-            self._head_due = self.loop.call_later(self.bounds.head_s, self._head_is_late)
+        if self._head_until == _NEVER:
+            self._head_until = self._look_at(self.bounds.head_s)
+
+    def _look_at(self, within_s: float) -> float:
+        """Look in so many seconds, if not before; returns when that is."""
+        at = self.loop.time() + within_s
+        if self._look is None or at < self._look.when():
+            if self._look is not None:
+                self._look.cancel()
+            self._look = self.loop.call_at(at, self._looked)
+        return at
+
+    def _looked(self) -> None:
+        self._look = None
+        now = self.loop.time() + _EARLY_S
+        if now >= self._head_until:
+            self._head_until = _NEVER
+            self._head_is_late()
+        if now >= self._idle_until:
+            self._idle_until = _NEVER
+            self.timeout_keep_alive_handler()
+            self._await_last_bytes()
+        if (at := min(self._head_until, self._idle_until)) != _NEVER and self._look is None:
+            self._look = self.loop.call_at(at, self._looked)
 
     def _head_is_late(self) -> None:
-        self._head_due = None
         if self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:  # it may wait for us with a further request

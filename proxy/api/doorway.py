@@ -19,6 +19,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from proxy.api.arriving import Arriving, Held, Patience
 from proxy.api.auth import LIMITS, PERMIT
 from proxy.api.errors import body_of, headers_of, status_of
+from proxy.api.leaving import line_of
 from proxy.errors import InvalidRequest, ProxyError, RequestTooLarge
 from proxy.operations.entry import current
 
@@ -49,7 +50,7 @@ class Doorway:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        arriving, send = Arriving(receive, self._patience, self._held), _told(scope, send)
+        arriving, send = Arriving(receive, self._patience, self._held, line_of(scope)), _told(scope, send)
         if scope["method"] == HttpMethod.HEAD:
             scope, send = _changed(scope, method=HttpMethod.GET), _bodiless(send)
         try:

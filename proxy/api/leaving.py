@@ -21,11 +21,13 @@ LINE: Final = "line"
 class Line:
     """One client's connection, as far as its requests are concerned."""
 
-    __slots__ = ("_told", "is_lost")
+    __slots__ = ("_told", "has_body", "is_lost")
 
     def __init__(self) -> None:
         self._told: set[Callable[[], None]] = set()
         self.is_lost = False
+        self.has_body = False
+        """Whether all has come of the request that came last, and so of those before it."""
 
     def add(self, told: Callable[[], None]) -> None:
         """Whom to tell when the connection is lost; at once, where it is."""
@@ -64,7 +66,13 @@ class Departure:
         self._due = asyncio.get_running_loop().call_later(self._patience_s, self._guest.leave)
 
 
+def line_of(scope: Mapping[str, Any]) -> Line | None:
+    """A request's connection; `None` where the server does not tell."""
+    line: Line | None = (scope.get("extensions") or {}).get(EXTENSION, {}).get(LINE)
+    return line
+
+
 def expected(scope: Mapping[str, Any], guest: Guest, patience_s: float | None) -> Departure | None:
     """Look out for a client's leaving; `None` where that is not wanted, or the server does not tell."""
-    line = (scope.get("extensions") or {}).get(EXTENSION, {}).get(LINE)
+    line = line_of(scope)
     return None if line is None or patience_s is None else Departure(line, guest, patience_s)

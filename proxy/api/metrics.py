@@ -7,16 +7,22 @@ and whoever has the token that the operator set.
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, cast
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.middleware import DefineMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from proxy.api.auth import demand_loopback, is_loopback
 from proxy.errors import Forbidden
 from proxy.operations.figures import told
 from proxy.operations.sharing import Shared
+
+_TRUSTED: Final = "FORWARDED_ALLOW_IPS"
+"""uvicorn's variable: which proxies before this server are believed when they say for whom they ask. Nothing else here asks that."""
 
 
 def route(shared: Shared, token: str | None) -> HTTPRouteHandler:
@@ -25,8 +31,11 @@ def route(shared: Shared, token: str | None) -> HTTPRouteHandler:
     Args:
         token: What whoever asks from elsewhere must show; `None` lets this machine ask and nobody else.
     """
+    forwarded = DefineMiddleware(
+        cast("Any", ProxyHeadersMiddleware), trusted_hosts=os.environ.get(_TRUSTED, "127.0.0.1")
+    )
 
-    @get("/metrics", include_in_schema=False)
+    @get("/metrics", include_in_schema=False, middleware=[forwarded])
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
         if not _shows(request.headers, token):
             _demand_neighbour(request)

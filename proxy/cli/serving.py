@@ -52,6 +52,7 @@ def serve_on(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the one route that asks who calls believes them by itself
     )
     if url is not None:
         logging.getLogger("graft").info("Graft listens on %s", url)

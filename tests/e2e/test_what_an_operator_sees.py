@@ -234,6 +234,8 @@ def test_figures_are_told_to_this_machine_and_to_who_has_the_token(served: Serve
     assert httpx.get(f"{served.url}/metrics").status_code == 200
     assert httpx.get(f"{served.url}/metrics", headers=elsewhere).status_code == 403
     assert httpx.get(f"{served.url}/metrics", headers={"origin": "http://evil.example"}).status_code == 403
+    asked_for = {"x-forwarded-for": "203.0.113.9"}  # a proxy on this machine says for whom it asks
+    assert httpx.get(f"{served.url}/metrics", headers=asked_for).status_code == 403
     wrong = {**elsewhere, "authorization": "Bearer nope"}
     assert httpx.get(f"{served.url}/metrics", headers=wrong).status_code == 403
     assert ann.get("/metrics", headers=elsewhere).status_code == 403

@@ -17,13 +17,13 @@ import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from litestar import Request
 
 from proxy.api import leaving
-from proxy.api.heard import Heard
+from proxy.api.heard import heard
 from proxy.api.metering import Meter, Permit
 from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
@@ -75,6 +75,14 @@ class KeyStore(Protocol):
     async def has_keys(self) -> bool: ...
 
 
+class Visitor(NamedTuple):
+    """Who asks, as far as that is known before a body is read."""
+
+    headers: Mapping[str, str]
+    mark: str | None
+    """The digest of the key; `None` where the server has no keys."""
+
+
 def new_key() -> str:
     """A key to be shown once."""
     return "sk-graft-" + secrets.token_urlsafe(32)
@@ -115,24 +123,30 @@ class Gatekeeper:
         self._known: dict[str, tuple[Key | None, float]] = {}
         self._guarded: tuple[bool, float] = (False, -math.inf)
 
-    async def caller(self, request: Request[Any, Any, Any], body: Mapping[str, Any] | None = None) -> Caller:
+    async def caller(
+        self,
+        request: Request[Any, Any, Any],
+        body: Mapping[str, Any] | None = None,
+        visitor: Visitor | None = None,
+    ) -> Caller:
         """Who asks.
 
         Args:
             body: The decoded body, where an `app` key's sub-user may be named.
+            visitor: What `expect` returned for the request.
 
         Raises:
             Unauthenticated: No key, or one that does not exist or was revoked; a sub-user's token that cannot be trusted.
             Forbidden: A server without keys was called from elsewhere than this machine.
             InvalidRequest: A body that is not declared as JSON.
         """
-        headers = Heard(request.headers)
+        headers, mark = visitor or (heard(request.scope), None)
         if request.method in ("POST", "PUT", "PATCH"):
             _demand_json(headers)
         if not await self._has_keys():
             demand_loopback(headers, self._origins)
             return _noted(LOCAL)
-        key = await self._key(_bearer(headers))
+        key = await self._key(mark or _mark(headers))
         if self._meter.limits(key.limits):
             request.scope["state"][LIMITS] = partial(self._meter.left, key.id, key.limits)
         if key.kind == "person":
@@ -143,14 +157,17 @@ class Gatekeeper:
         named = UserId(f"{key.user_id}/{sub_user}") if sub_user else key.user_id
         return _noted(Caller(named, key.id, "app", key.policy, bool(sub_user), key.honours_store, key.limits))
 
-    async def expect(self, request: Request[Any, Any, Any]) -> None:
+    async def expect(self, request: Request[Any, Any, Any]) -> Visitor:
         """Before a body is read: whether its sender may ask at all, and whether there is room for one more.
 
         Raises Unauthenticated and Overloaded.
         """
+        headers, mark = heard(request.scope), None
         if await self._has_keys():
-            await self._key(_bearer(request.headers))
+            mark = _mark(headers)
+            await self._key(mark)
         self._meter.expect()
+        return Visitor(headers, mark)
 
     def admit(self, request: Request[Any, Any, Any], caller: Caller) -> Permit:
         """Let a request in that will ask a model; the doorway gives its place back when it has been answered.
@@ -177,8 +194,7 @@ class Gatekeeper:
             self._guarded = (guarded, time.monotonic())
         return guarded
 
-    async def _key(self, shown: str) -> Key:
-        mark = digest(shown)
+    async def _key(self, mark: str) -> Key:
         key, read_at = self._known.get(mark, (None, 0.0))
         if key is None or time.monotonic() - read_at > KNOWN_FOR_S:
             key = await self._keys.key_by_digest(mark)
@@ -216,10 +232,11 @@ def _noted(caller: Caller) -> Caller:
     return caller
 
 
-def _bearer(headers: Mapping[str, str]) -> str:
+def _mark(headers: Mapping[str, str]) -> str:
+    """The digest of the key that is shown. Raises Unauthenticated where none is."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
-        return key.strip()
+        return digest(key.strip())
     raise Unauthenticated("This server needs an API key: send it as `Authorization: Bearer KEY`.")
 
 

@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """C0, DEL and C1: a terminal takes them for orders."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Mapping[str, str]):
-    """Headers whose values are read as UTF-8 where they are UTF-8, else as Latin-1.
+def heard(scope: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of a request, names in lower case; of several with one name the first."""
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+    return {name.decode("latin-1"): meant(value) for name, value in reversed(headers)}
+
+
+def meant(value: bytes) -> str:
+    """A value as its sender meant it: UTF-8 where it is UTF-8, else Latin-1.
 
     Source: RFC 9110, 5.5 (a field value is bytes, historically Latin-1); curl and browsers' extensions send what was typed, which is UTF-8.
     """
-
-    headers: Mapping[str, str]
-    """As ASGI's libraries give them: Latin-1; names in lower case."""
-
-    def __getitem__(self, name: str) -> str:
-        return meant(self.headers[name])
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.headers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.headers)
-
-    def __len__(self) -> int:
-        return len(self.headers)
-
-
-def meant(value: str) -> str:
-    """A value that was read as Latin-1, as its sender meant it."""
-    if value.isascii():
-        return value
     try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
-def plain(name: str | None) -> str | None:
+def plain(name: str) -> str:
     """A name as it is. Raises ValueError for one with control characters."""
-    if name is not None and _CONTROL.search(name):
+    if _CONTROL.search(name):
         raise ValueError("it must not hold control characters")
     return name

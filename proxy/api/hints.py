@@ -6,7 +6,8 @@ All of it narrows and none of it authorises. A value that is still a template (`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 from proxy.domain.turn import Client
 
@@ -34,6 +35,11 @@ class Hints:
     """Headers in which a client names the user's message, what that answers, and the reply to come."""
     pass_on: Sequence[str] = ()
     """Headers that go to the provider as they came."""
+    _all: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        lists = (self.task_headers, self.subagent_headers, self.marks, self.message_headers, self.parent_headers)
+        object.__setattr__(self, "_all", frozenset(chain(*lists, self.reply_headers, self.pass_on)))
 
     def conversation(self, headers: Mapping[str, str]) -> str | None:
         """The client's own id of the chat."""
@@ -41,8 +47,11 @@ class Hints:
 
     def client(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> Client:
         """What else a client says of itself."""
+        agent = headers.get("user-agent", "")[:LONGEST]
+        if self._all.isdisjoint(headers):  # most clients know none of them
+            return Client(agent, task=self._task({}, metadata, model))
         return Client(
-            agent=headers.get("user-agent", "")[:LONGEST],
+            agent=agent,
             marks=frozenset(name for name in self.marks if name in headers),
             task=self._task(headers, metadata, model),
             message_id=first(headers, self.message_headers),

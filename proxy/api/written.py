@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response
@@ -12,6 +13,10 @@ _JSON = (b"content-type", b"application/json")
 
 class Written(Response[bytes]):
     """Bytes of JSON under headers whose names are in lower case."""
+
+    def __init__(self, content: bytes, headers: Mapping[str, str]) -> None:
+        self.content = content
+        self.headers = dict(headers)
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> Any:  # noqa: ARG002
         return self._send

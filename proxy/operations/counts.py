@@ -15,6 +15,7 @@ import logging
 import mmap
 import os
 import struct
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,17 @@ class Count:
     full_at: float = 0.0
 
 
+class _Own(Count):
+    """Of one process alone, so that nobody need put it back."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Count:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
 class Counts(Protocol):
     """Counts by key."""
 
@@ -52,12 +64,11 @@ class OwnCounts:
     """Of one process alone."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Count] = {}
+        self._counts: defaultdict[str, _Own] = defaultdict(_Own)
 
-    @contextmanager
-    def held(self, key_id: str) -> Iterator[Count]:
+    def held(self, key_id: str) -> AbstractContextManager[Count]:
         """See `Counts`."""
-        yield self._counts.setdefault(key_id, Count())
+        return self._counts[key_id]
 
 
 class SharedCounts:

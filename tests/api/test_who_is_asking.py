@@ -59,7 +59,12 @@ async def ask(gate: Gatekeeper, key: str | None, body: dict[str, Any] | None = N
     told = {**JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
     if key is not None:
         told["authorization"] = f"Bearer {key}"
-    return await gate.caller(SimpleNamespace(method="POST", headers=told), body)
+    return await gate.caller(request("POST", told), body)
+
+
+def request(method: str, headers: dict[str, str]) -> Any:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return SimpleNamespace(method=method, scope={"headers": raw})
 
 
 # Keys
@@ -285,7 +290,7 @@ async def test_a_form_can_post_nothing(kind: str) -> None:
 async def test_json_may_name_its_encoding_and_a_get_needs_none() -> None:
     gate = Gatekeeper(Keys(any_made=False), [])
     assert await ask(gate, None, host="localhost", content_type="Application/JSON; charset=utf-8") == LOCAL
-    assert await gate.caller(SimpleNamespace(method="GET", headers={"host": "localhost"})) == LOCAL
+    assert await gate.caller(request("GET", {"host": "localhost"})) == LOCAL
 
 
 @pytest.mark.parametrize(("host", "ours"), [("127.0.0.1", True), ("::1", True), ("[::1]", True), ("0.0.0.0", False)])

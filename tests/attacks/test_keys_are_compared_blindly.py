@@ -44,7 +44,8 @@ class Book:
 
 
 def request(key: str) -> Any:
-    return SimpleNamespace(method="GET", headers={"authorization": f"Bearer {key}"}, scope={"state": {}})
+    headers = [(b"authorization", f"Bearer {key}".encode())]
+    return SimpleNamespace(method="GET", scope={"headers": headers, "state": {}})
 
 
 async def test_a_key_is_looked_up_by_its_digest_and_never_compared() -> None:

@@ -14,11 +14,12 @@ from litestar.handlers import HTTPRouteHandler
 from proxy.api import errors, sse
 from proxy.api.arriving import body_of
 from proxy.api.auth import Gatekeeper
-from proxy.api.heard import Heard, plain
+from proxy.api.heard import plain
 from proxy.api.hints import Hints
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
+from proxy.api.straight import Straight
 from proxy.api.written import Written
 from proxy.chat.answer import Chat
 from proxy.chat.terms import Answer
@@ -53,12 +54,12 @@ def handler(
 ) -> HTTPRouteHandler:
     """The route under `/v1/chat/completions`."""
 
-    @post("/", status_code=200)
+    @post("/", status_code=200, middleware=[Straight])
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
-        await gatekeeper.expect(request)
+        visitor = await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))
-        caller = await gatekeeper.caller(request, body)
-        turn = _turn(Heard(request.headers), body, models, hints, most)
+        caller = await gatekeeper.caller(request, body, visitor)
+        turn = _turn(visitor.headers, body, models, hints, most)
         dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
         permit = gatekeeper.admit(request, caller)
         answer = await chat.answer(turn, caller, permit.guest)
@@ -184,7 +185,9 @@ def _policy(asked: str | None) -> Policy | None:
 
 
 def _tree_name(name: str | None) -> str | None:
-    if name is not None and (not name.strip() or len(name) > _TREE_NAME_MAX):
+    if name is None:
+        return None
+    if not name.strip() or len(name) > _TREE_NAME_MAX:
         raise InvalidRequest(f"X-Graft-Tree must be a name of 1 to {_TREE_NAME_MAX} characters.", param="X-Graft-Tree")
     try:
         return plain(name)

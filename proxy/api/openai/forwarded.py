@@ -20,6 +20,7 @@ from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.chat_completions import UNBUFFERED, header_names, model_header
 from proxy.api.openai.models import Catalogue, alone
+from proxy.api.straight import Straight
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current
 from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
@@ -39,21 +40,21 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
     """The two routes."""
 
     async def forwarded(kind: Kind, request: Request[Any, Any, Any]) -> tuple[Mapping[str, Any], Forwarded, Permit]:
-        await gatekeeper.expect(request)
+        visitor = await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))
-        caller = await gatekeeper.caller(request, body)
+        caller = await gatekeeper.caller(request, body, visitor)
         model = alone(_checked(kind, body), models.names())
         permit = gatekeeper.admit(request, caller)
         current.get().model = model
         answer = await forwarding.forward(kind, model, body)
         return body, replace(answer, pieces=permit.guest.kept(answer.pieces)), permit
 
-    @post("/embeddings", status_code=200)
+    @post("/embeddings", status_code=200, middleware=[Straight])
     async def create_embedding(request: Request[Any, Any, Any]) -> Response[bytes]:
         _, answer, permit = await forwarded("embeddings", request)
         return await _whole(answer, permit)
 
-    @post("/completions", status_code=200)
+    @post("/completions", status_code=200, middleware=[Straight])
     async def create_completion(request: Request[Any, Any, Any]) -> Response[Any]:
         body, answer, permit = await forwarded("completions", request)
         if not body.get("stream"):

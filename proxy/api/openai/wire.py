@@ -97,7 +97,7 @@ def decode(body: bytes) -> dict[str, Any]:
         decoded = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InvalidRequest(f"The body is not JSON: {_half(body) or exc}") from exc
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(decoded):
+    if _is_deep(decoded):
         raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
     if not isinstance(decoded, dict):
         raise InvalidRequest("The body must be a JSON object with `model` and `messages`.")

@@ -28,10 +28,10 @@ async def wire(monkeypatch):
     """Answers for httpx; LiteLLM's transport over aiohttp is off, since respx cannot see it."""
     litellm = await library.warm()
     monkeypatch.setattr(litellm, "disable_aiohttp_transport", True)
-    litellm.in_memory_llm_clients_cache.flush_cache()
+    await library.close()
     with respx.mock(assert_all_called=False) as mocked:
         yield mocked
-    litellm.in_memory_llm_clients_cache.flush_cache()
+    await library.close()
 
 
 @pytest.fixture

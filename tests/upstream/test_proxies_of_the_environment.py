@@ -74,7 +74,8 @@ async def forwarding():
 async def test_a_provider_is_asked_through_it_on_every_lane(forwarding, ask, monkeypatch, lane, trust_env):
     address, asked = forwarding
     monkeypatch.setenv("http_proxy", address)
-    (await library.warm(rehearsed=True)).in_memory_llm_clients_cache.flush_cache()
+    await library.warm(rehearsed=True)
+    await library.close()
     params = {"model": "openai/m", "api_base": "http://provider.invalid/v1", "api_key": "k"}
     entry = {"model_name": "m", "litellm_params": params, "model_info": {"lane": lane}}
     lanes = Lanes(models_from_list([entry], {}), trust_env=trust_env)

@@ -17,7 +17,7 @@ from proxy.routing.pairs import PairIndex
 from proxy.routing.reading import text
 from proxy.routing.reading.again import named_again
 from proxy.routing.reading.bare import asks_about_it, names_no_subject
-from proxy.routing.reading.cues import brings_its_text, works_on_the_answer_alone
+from proxy.routing.reading.cues import brings_its_text, may_work_on_the_answer, works_on_the_answer_alone
 from proxy.routing.reading.tongues import tongue_of
 
 AGED_S = 4 * 3600.0
@@ -107,7 +107,7 @@ def _by_turn(index: PairIndex, active: int, best: int | None, question: Question
         yield ONE_SHOT, (CONTINUE, RETURN, FORK)
     if has_history and names_no_subject(turn):
         yield from ((factor, (kind,)) for kind, factor in enumerate(WITHOUT_SUBJECT))
-    elif has_history and works_on_the_answer_alone(turn, index.texts(active)[1]):
+    elif has_history and may_work_on_the_answer(turn) and works_on_the_answer_alone(turn, index.texts(active)[1]):
         yield from ((factor, (kind,)) for kind, factor in enumerate(OF_THE_ANSWER))
     elif has_history and asks_about_it(turn):
         yield from ((factor, (kind,)) for kind, factor in enumerate(ABOUT_IT))

@@ -62,11 +62,19 @@ class Linear:
     def read(cls, flat: Mapping[str, Any]) -> Linear:
         return cls(*(np.asarray(flat[name], np.float32) for name in ("mean", "scale", "weights", "bias")))
 
+    def scaled(self, row: Row | Rows) -> Rows:
+        """Columns in deviations from their mean, clipped."""
+        return np.minimum(np.maximum((row - self.mean) / self.scale, -CLIP), CLIP)
+
     def scores(self, row: Row | Rows) -> Row:
         """One score a class, of one row or of each of many."""
-        scaled = np.minimum(np.maximum((row - self.mean) / self.scale, -CLIP), CLIP)
-        scores: Row = scaled @ self.weights.T + self.bias
+        scores: Row = self.scaled(row) @ self.weights.T + self.bias
         return scores
+
+    def leans(self) -> Rows:
+        """What each column adds to the log odds of each class (one row each) against the others together."""
+        rest = (self.weights.sum(axis=0) - self.weights) / (len(self.weights) - 1)
+        return np.asarray(self.weights - rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class Weights:
     others: Ranker
     earlier: Ranker
     linear: Linear
+    leans: Rows
+    """Of `linear`."""
     forest: Forest
     share: float
     """The forest's part in the mean."""
@@ -99,12 +109,14 @@ class Weights:
             raise ConfigError(
                 "The router's weights were fitted for other features. Run `graft optimize --embedded` again."
             )
+        linear = Linear.read(flat["linear"])
         return cls(
             embedder=flat["embedder"],
             opens=Linear.read(flat["opens"]),
             others=Ranker.read(flat["others"]),
             earlier=Ranker.read(flat["earlier"]),
-            linear=Linear.read(flat["linear"]),
+            linear=linear,
+            leans=linear.leans(),
             forest=Forest(flat["forest"]),
             share=float(flat["share"]),
             forks=Linear.read(flat["forks"]),

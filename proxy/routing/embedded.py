@@ -271,18 +271,19 @@ def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, ques
     def place(kind: int, share: float, parent_id: NodeId | None, reason: str) -> Place:
         return Place(kind, share, Candidate(parent_id, ROUTES[kind], float(chances[kind]) * share, reason))
 
+    words = reasons.convincing(found)
     goes_on = index.end(active) if question.cursor is None else question.cursor
     places = [
-        place(CONTINUE, 1.0, goes_on, reasons.goes_on(found, active)),
+        place(CONTINUE, 1.0, goes_on, reasons.goes_on(found, active, words)),
         place(NEW, 1.0, None, reasons.opens(found)),
     ]
     shares = evidence.other_shares[:SHOWN].tolist()
     for pair, share in zip(evidence.others[:SHOWN].tolist(), shares, strict=True):
-        places.append(place(RETURN, share, index.end(pair), reasons.returns(found, pair)))
+        places.append(place(RETURN, share, index.end(pair), reasons.returns(found, pair, words)))
     if len(evidence.earlier):
         pair = best_answer(found, int(evidence.earlier[0]))
         share = float(evidence.earlier_shares[0])
-        places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair)))
+        places.append(place(FORK, share, index.end(pair), reasons.forks(found, pair, words)))
     return places
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from proxy.domain.placement import Feature
-from proxy.routing.decision import CLIP, CONTINUE, FORK, NEW, RETURN, Linear, Weights
+from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.evidence import COLUMNS
 from proxy.routing.features import Row
 
@@ -88,14 +88,16 @@ def heard(row: Row, kind: int, weights: Weights, *, forks: bool) -> tuple[Featur
     Args:
         forks: There is an earlier point, so that staying was weighed against it.
     """
-    linear = weights.linear
-    mine = linear.weights[_CLASS[kind]]
-    rest = (linear.weights.sum(axis=0) - mine) / (len(linear.weights) - 1)
-    added = _scaled(row, linear) * (mine - rest)
+    added = weights.linear.scaled(row) * weights.leans[_CLASS[kind]]
     if forks and kind in (CONTINUE, FORK):
-        added = added + _scaled(row, weights.forks) * weights.forks.weights[0] * (1 if kind == FORK else -1)
-    heaviest = np.argsort(-np.abs(added), kind="stable")[:TOLD].tolist()
-    return tuple(Feature(COLUMNS[at], round(float(row[at]), 3), round(float(added[at]), 2)) for at in heaviest)
+        parted = weights.forks.scaled(row) * weights.forks.weights[0]
+        added = added + parted if kind == FORK else added - parted
+    heaviest = np.abs(added).argpartition(-TOLD)[-TOLD:]
+    told = sorted(
+        zip(added[heaviest].tolist(), row[heaviest].tolist(), heaviest.tolist(), strict=True),
+        key=lambda one: (-abs(one[0]), one[2]),
+    )
+    return tuple([Feature(COLUMNS[at], round(value, 3), round(weight, 2)) for weight, value, at in told])
 
 
 def in_words(name: str) -> str:
@@ -109,7 +111,3 @@ def in_words(name: str) -> str:
         if what.endswith(next_):
             return f"{in_words(f'{where}: {what.removesuffix(next_)}')},{next_.replace(' of', ' for')}"
     return f"{_WHAT[what]}: {_WHERE[where]}" if what in _WHAT and where in _WHERE else name
-
-
-def _scaled(row: Row, linear: Linear) -> Row:
-    return np.asarray(np.clip((row - linear.mean) / linear.scale, -CLIP, CLIP))

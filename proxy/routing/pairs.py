@@ -63,6 +63,8 @@ class PairIndex:
             self.systems = Named()
             """The system text under which each pair was said."""
             self.personalities = Named()
+            self.titles: dict[int, str] = {}
+            """What conversations are called, by their first pair; see `reasons.title`."""
             self.postings = Postings()
             """Stem to the pairs that hold it, in either text."""
             self.asked_postings = Postings()
@@ -278,6 +280,7 @@ class PairIndex:
         return end, asked, replied
 
     def _say(self, pair: int, end: NodeId, asked: str, replied: str, former_end: NodeId | None = None) -> None:
+        self.titles.pop(pair, None)
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
         self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
         self.postings.add(set(text.words(read)), pair)

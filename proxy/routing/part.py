@@ -61,6 +61,10 @@ class Part:
         numbers = np.asarray(pairs, np.int32)
         return numbers if self.pairs is None else np.searchsorted(self.pairs, numbers).astype(np.int32)
 
+    def place(self, pair: int) -> int:
+        """Where a pair of the part stands in it."""
+        return pair if self.pairs is None else int(np.searchsorted(self.pairs, pair))
+
     def of(self, column: NDArray[Any]) -> NDArray[Any]:
         """A column of the tree, or several side by side, cut to the part."""
         return column if self.pairs is None else column.take(self.pairs, axis=-1)
@@ -114,9 +118,7 @@ class Part:
         kept = np.empty(values.shape, np.float32)
         kept[:-1] = np.array(fades, np.float32)[:, None]
         for step, ancestor in enumerate(self.jumps):
-            np.greater_equal(
-                self.steps, 1 << step, out=kept[-1]
-            )  # a path shorter than a jump has nothing to add to the sum
+            kept[-1] = self.steps >= 1 << step  # a path shorter than a jump has nothing to add to the sum
             above = values.take(ancestor, axis=1)
             above *= kept
             np.maximum(best, above[:-1], out=best)

@@ -243,13 +243,19 @@ LEFT_OVER = 2
 """Words that other languages' lists of common words leave over in such a turn."""
 
 
+def may_work_on_the_answer(turn: str) -> bool:
+    """Whether a turn is so short, and on one line, that it might ask for nothing but a change of an answer."""
+    said = turn.strip()
+    return len(said) <= _ASKED_OF_AN_ANSWER and "\n" not in said
+
+
 def works_on_the_answer_alone(turn: str, answer: str = "") -> bool:
     """Whether a turn asks something of the answer just given and names no subject of its own: `Shorter, please.`.
 
     It is read in its own language and in the one of the answer, for few words hardly tell a language.
     """
     said = turn.strip()
-    if len(said) > _ASKED_OF_AN_ANSWER or "\n" in said:
+    if not may_work_on_the_answer(said):
         return False
     return any(_works_alone(said, phrases) for phrases in _languages(said, answer[-_ASKED_OF_AN_ANSWER:]))
 

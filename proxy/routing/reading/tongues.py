@@ -34,15 +34,15 @@ def tongue_of(text: str) -> str | None:
         return script
     found = (_PLAIN_WORD if is_ascii else _WORD).findall(head)
     held = sum(map(_HELD_BY.get, found, repeat(0)))
-    counts = {name: held >> at & _MOST for name, at in _PLACES.items()}
+    counts = [held >> at & _MOST for at in _PLACES]
     if not is_ascii:
         spaced = f" {head} "
-        for name, letters_of in _LETTERS.items():
-            counts[name] += 2 * any(letter in spaced for letter in letters_of)
-    best = max(counts, key=lambda name: (counts[name], name == "en"))
-    if best == "en" or counts[best] <= counts["en"]:
+        for at, letters_of in _LETTERS.items():
+            counts[at] += 2 * any(letter in spaced for letter in letters_of)
+    most = max(counts)
+    if most <= counts[_ENGLISH]:
         return None
-    return best if counts[best] >= min(2, sum(len(word) > 1 for word in found)) else None
+    return _NAMES[counts.index(most)] if most >= min(2, sum(len(word) > 1 for word in found)) else None
 
 
 def _told_by_script(head: str) -> str | None:
@@ -88,20 +88,22 @@ _TOLD_BY: Mapping[str, frozenset[str]] = {
     "en": STOP,
     **{name: tongue.stop for name, tongue in TONGUES.items() if name not in ("ru", "zh")},
 }
-_PLACES: Mapping[str, int] = {name: 16 * at for at, name in enumerate(_TOLD_BY)}
+_NAMES = tuple(_TOLD_BY)
+_ENGLISH = _NAMES.index("en")
+_PLACES = range(0, 16 * len(_NAMES), 16)
 _MOST = (1 << 16) - 1
 _HELD_BY: Mapping[str, int] = {
-    word: sum(1 << _PLACES[name] for name, stop in _TOLD_BY.items() if word in stop)
+    word: sum(1 << at for at, stop in zip(_PLACES, _TOLD_BY.values(), strict=True) if word in stop)
     for word in frozenset[str]().union(*_TOLD_BY.values())
     if len(word) > 1
 }
 """Each common word's languages, as one number with sixteen bits for each: so a text's words of all of them are counted in one sum."""
-_LETTERS: Mapping[str, Sequence[str]] = {
-    "de": "ß",
-    "es": "ñ¿¡",
-    "tr": "ğış",
-    "fr": "œ",
-    "it": ("ò", "ì", " è "),
-    "pt": ("ã", "õ", " é "),
+_LETTERS: Mapping[int, Sequence[str]] = {
+    _NAMES.index("de"): "ß",
+    _NAMES.index("es"): "ñ¿¡",
+    _NAMES.index("tr"): "ğış",
+    _NAMES.index("fr"): "œ",
+    _NAMES.index("it"): ("ò", "ì", " è "),
+    _NAMES.index("pt"): ("ã", "õ", " é "),
 }
-"""Letters, and words of one letter, that hardly another of these languages has; none is all ASCII."""
+"""By language, letters, and words of one letter, that hardly another of these languages has; none is all ASCII."""

@@ -143,7 +143,7 @@ class EmbeddedScorer:
             return _first(model, question)
         self._refresh(index, until)
         check_time(until)
-        vector = self._embedder.embed([question.new_turn])[0]
+        vector = index.vector_of(question.new_turn, self._embedder)
         with index.lock:
             check_time(until)
             if question.cursor is not None and question.cursor not in index.pair_of:
@@ -156,7 +156,7 @@ class EmbeddedScorer:
         It is asked about a turn that `attach` has just judged, so vectors that are lacking still are not computed here.
         """
         index = self._index(model)
-        vector = self._embedder.embed([question.new_turn])[0]
+        vector = index.vector_of(question.new_turn, self._embedder)
         with index.lock:
             of = {point: pair for point in points if (pair := index.pair_of.get(point)) is not None}
             if not of:

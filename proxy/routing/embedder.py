@@ -33,8 +33,6 @@ Vectors = NDArray[np.float32]
 MAX_TOKENS = 128
 """Text beyond is cut: a turn says early what it is about, and the end of a long reply has a vector of its own."""
 
-BATCH = 16
-
 TAKEN = 0.75
 """How much of what a language's texts have in common is taken from them; with all of it, follow-ups look strange."""
 
@@ -113,25 +111,18 @@ class MiniLM:
         self._tokenizer: Any = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
+        """Text by text: on one thread a batch saves nothing, and its shorter texts would cost what its longest one does."""
         self._load()
         vectors = np.zeros((len(texts), self.size), np.float32)
-        tokens = self._tokenizer.encode_batch([_characters(text[: MAX_TOKENS * 16]) for text in texts])
-        order = sorted(range(len(texts)), key=lambda i: len(tokens[i].ids))
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            vectors[rows] = self._run([tokens[row].ids for row in rows])
-        return vectors
-
-    def _run(self, ids: list[list[int]]) -> Vectors:
-        longest = max(map(len, ids))
-        padded = np.zeros((len(ids), longest), np.int64)
-        mask = np.zeros((len(ids), longest), np.int64)
-        for row, tokens in enumerate(ids):
-            padded[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-        feeds = {"input_ids": padded, "attention_mask": mask, "token_type_ids": np.zeros_like(padded)}
-        hidden: Vectors = self._session.run(None, feeds)[0]
-        return unit(np.einsum("btd,bt->bd", hidden, mask.astype(np.float32)))
+        for vector, text in zip(vectors, texts, strict=True):
+            tokens = np.array([self._tokenizer.encode(_characters(text[: MAX_TOKENS * 16])).ids], np.int64)
+            feeds = {
+                "input_ids": tokens,
+                "attention_mask": np.ones_like(tokens),
+                "token_type_ids": np.zeros_like(tokens),
+            }
+            self._session.run(None, feeds)[0][0].sum(axis=0, out=vector)
+        return unit(vectors)
 
     def _load(self) -> None:
         if self._session is not None:

@@ -172,6 +172,16 @@ class PairIndex:
         said = self.systems[pair]
         return self.supply.systems.get(said) if said is not None and self.has_speakers else None
 
+    def vector_of(self, turn: str, embedder: Embedder) -> Vectors:
+        """The vector of a turn that is placed here: computed once, also for when it is the user's text of a pair."""
+        with self.lock:
+            known = self.supply.turn(turn)
+        if known is None:
+            known = embedder.embed([turn])[0]
+            with self.lock:
+                self.supply.placed(turn, known)
+        return known
+
     def refresh(self, embedder: Embedder, newest: int | None = None) -> int:
         """Compute the vectors of new and changed pairs; gives how many there were, 0 when nothing is lacking.
 

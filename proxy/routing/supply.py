@@ -15,7 +15,7 @@ import numpy as np
 
 from proxy.domain.tree import NodeId
 from proxy.routing.embedder import Embedder, Vectors
-from proxy.routing.vectors import PairVectors
+from proxy.routing.vectors import VIEWS, PairVectors
 
 SYSTEM_READ = 500
 """Characters of a system text that say who speaks."""
@@ -26,6 +26,9 @@ Texts = Callable[[int], tuple[str, str]]
 
 Systems = Callable[[int], str | None]
 """The system text under which a pair was said."""
+
+TURNS = 16
+"""Turns whose vectors are kept until they are answered."""
 
 DIGEST = 16
 """Bytes before stored vectors that say of which texts they are."""
@@ -50,10 +53,13 @@ class Work:
     pairs: list[int]
     views: list[str]
     systems: list[str]
+    known: Mapping[str, Vectors]
+    """Vectors of some of the texts."""
 
     def done(self, embedder: Embedder) -> tuple[Vectors, Vectors]:
         """Three rows a pair, and one a system text."""
-        return _embed_some(embedder, self.views), _embed_some(embedder, [said[:SYSTEM_READ] for said in self.systems])
+        systems = _embed_some(embedder, [said[:SYSTEM_READ] for said in self.systems], {})
+        return _embed_some(embedder, self.views, self.known), systems
 
 
 class Supply:
@@ -73,6 +79,18 @@ class Supply:
         self._new: dict[int, None] = {}
         """Pairs whose vectors the database lacks."""
         self._outdated: list[NodeId] = []
+        self._turns: dict[str, Vectors] = {}
+        """Turns that were placed lately, with their vectors: most of them are soon asked for again as the user's text of a pair."""
+
+    def turn(self, said: str) -> Vectors | None:
+        """The vector of a turn that was placed lately."""
+        return self._turns.get(said)
+
+    def placed(self, said: str, vector: Vectors) -> None:
+        """Keep the vector of a turn that is placed."""
+        self._turns[said] = vector
+        if len(self._turns) > TURNS:
+            del self._turns[next(iter(self._turns))]
 
     @property
     def lacking(self) -> int:
@@ -126,7 +144,8 @@ class Supply:
         for said in silent:
             del self._silent[said]
         self._lacking = dict.fromkeys(later)
-        return Work(self, pairs, views, [said for said in own.union(silent) if said not in self.systems])
+        known = {said: self._turns.pop(said) for said in views[::VIEWS] if said in self._turns}
+        return Work(self, pairs, views, [said for said in own.union(silent) if said not in self.systems], known)
 
     def keep(self, work: Work, views: Vectors, systems: Vectors) -> None:
         """Take in what was computed."""
@@ -172,10 +191,9 @@ def _views(asked: str, replied: str) -> tuple[str, str, str]:
     return asked, f"{asked[:300]}\n{replied[:400]}", replied[-300:]
 
 
-def _embed_some(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """Empty texts have the vector of nothing: zero."""
-    vectors = np.zeros((len(texts), embedder.size), np.float32)
-    rows = [row for row, said in enumerate(texts) if said.strip()]
-    if rows:
-        vectors[rows] = embedder.embed([texts[row] for row in rows])
-    return vectors
+def _embed_some(embedder: Embedder, texts: Sequence[str], known: Mapping[str, Vectors]) -> Vectors:
+    """Each different text once, but for those whose vectors are known. Empty texts have the vector of nothing: zero."""
+    nothing = np.zeros(embedder.size, np.float32)
+    new = [said for said in dict.fromkeys(texts) if said.strip() and said not in known]
+    found = {**known, **dict(zip(new, embedder.embed(new), strict=True))} if new else known
+    return np.array([found.get(said, nothing) for said in texts], np.float32).reshape(-1, embedder.size)

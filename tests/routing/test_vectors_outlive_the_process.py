@@ -151,8 +151,8 @@ async def test_what_another_process_computed_is_read_and_not_computed_again():
     book.nodes += more
     await one.warm(USER, TREE)
     embedder.asked.clear()
-    await other.attach(asked(book))
-    assert embedder.asked == [asked(book).new_turn]
+    await other.attach(replace(asked(book), new_turn="Which of them is it?"))
+    assert embedder.asked == ["Which of them is it?"]
 
 
 async def test_a_tree_that_takes_too_long_to_read_costs_the_turn_no_more_than_the_deadline():

@@ -169,6 +169,7 @@ def prepare(file: str) -> None:
 
 def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool, cipher: Cipher | None = None) -> None:
     """What every connection is set to."""
+    sqlite3.register_adapter(type(None), _as_it_is)
     if cipher is not None:
         assert isinstance(db, Connection)
         db.cipher = cipher
@@ -182,3 +183,8 @@ def configure(db: sqlite3.Connection, *, synchronous: str, read_only: bool, ciph
     db.execute("PRAGMA secure_delete = FAST")  # What is deleted is overwritten where that costs no extra write.
     if read_only:
         db.execute("PRAGMA query_only = ON")
+
+
+def _as_it_is(nothing: None) -> None:
+    """How `None` is bound. Without an adapter, sqlite3 asks each `None` and its own protocol for one, in vain, before it binds NULL."""
+    return nothing

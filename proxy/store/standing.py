@@ -29,14 +29,16 @@ SAID_UNDER: Final = """
 
 ANYTHING: Final = """
     SELECT t.system_prompt, t.personality IS NULL
-        AND NOT EXISTS (SELECT 1 FROM zones WHERE user_id = t.user_id AND tree_id IN ('', t.id))
-        AND NOT EXISTS (SELECT 1 FROM loads WHERE user_id = t.user_id AND tree_id IN ('', t.id))
+        AND NOT EXISTS (SELECT 1 FROM zones WHERE user_id = t.user_id AND tree_id = '')
+        AND NOT EXISTS (SELECT 1 FROM zones WHERE user_id = t.user_id AND tree_id = t.id)
+        AND NOT EXISTS (SELECT 1 FROM loads WHERE user_id = t.user_id AND tree_id = '')
+        AND NOT EXISTS (SELECT 1 FROM loads WHERE user_id = t.user_id AND tree_id = t.id)
         AND NOT EXISTS (SELECT 1 FROM images WHERE user_id = t.user_id AND tree_id = t.id)
         AND NOT EXISTS (SELECT 1 FROM images_off WHERE user_id = t.user_id AND tree_id = t.id)
         AND NOT EXISTS (SELECT 1 FROM nodes WHERE tree_id = t.id AND personality IS NOT NULL)
     FROM trees t WHERE t.user_id = ? AND t.id = ? AND t.deleted_at IS NULL
 """
-"""A tree's own prompt, and whether that is all there is: so it is in most trees."""
+"""A tree's own prompt, and whether that is all there is: so it is in most trees. (Of a list behind `IN`, SQLite would make a table.)"""
 
 FEW: Final = 64
 """Where a tree's nodes have no more of something than this, a path is laid beside them instead of asking for each of its nodes."""

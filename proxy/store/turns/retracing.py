@@ -14,34 +14,28 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from proxy.domain.fingerprint import Link
+from proxy.domain.fingerprint import Hash, Link
 from proxy.domain.transcript import Seen, Sighting
 from proxy.domain.tree import TreeId, UserId
-from proxy.store.rows import SEEN, plain, seen_again, to_json
+from proxy.store.rows import SEEN, plain, seen_again, to_json, to_seen
 from proxy.store.sealing.values import cipher_of, marked
 
 LONGEST: Final = 400
 """Messages of a history that is retraced; a longer one is worth a search on a thread of its own."""
 
-_COLUMNS: Final = f"json_array({', '.join(f't.{name.strip()}' for name in SEEN.split(','))})"
-
-
-def _next(chain: str) -> str:
-    """What a client said behind a chain last time."""
-    return f"""
-        SELECT {_COLUMNS} FROM transcripts t
-        WHERE t.user_id = :user AND t.prev = {chain} AND t.role = 'user' AND t.meaning = 'node'
-          AND (:conversation IS NULL OR t.conversation = :conversation) AND (:tree IS NULL OR t.tree_id = :tree)
-        ORDER BY t.conversation IS :conversation DESC, t.at DESC, t.id DESC LIMIT 1"""
-
-
 ROWS: Final = f"""
-    SELECT (
-        SELECT json_group_array(json_array({_COLUMNS}, t.at, t.id))
-        FROM json_each(:chains) AS asked CROSS JOIN transcripts t ON t.user_id = :user AND t.chain = asked.value
-    ), ({_next(":last")}), ({_next(":before")})
+    SELECT json_group_array(json_array(json_array({", ".join(f"t.{name.strip()}" for name in SEEN.split(","))}), t.at, t.id))
+    FROM json_each(?2) AS asked CROSS JOIN transcripts t ON t.user_id = ?1 AND t.chain = asked.value
 """
-"""All rows of some chains as one text, which costs less than many rows of many columns; and what was said behind the last two."""
+"""All rows of some chains as one text, which costs less than many rows of many columns."""
+_BEHIND: Final = "transcripts WHERE user_id = ?1 AND prev = ?2 AND role = 'user' AND meaning = 'node'"
+ANY_NEXT: Final = f"SELECT 1 FROM {_BEHIND} LIMIT 1"
+"""Whether a client said something behind a chain. Mostly none did, and to find that out takes no sorting."""
+NEXT: Final = f"""
+    SELECT {SEEN} FROM {_BEHIND} AND (?3 IS NULL OR conversation = ?3) AND (?4 IS NULL OR tree_id = ?4)
+    ORDER BY conversation IS ?3 DESC, at DESC, id DESC LIMIT 1
+"""
+"""What a client said behind a chain last time."""
 PARENT: Final = "SELECT parent_id FROM edges WHERE node_id = ?"
 
 
@@ -54,7 +48,6 @@ class Row(NamedTuple):
 
 
 _rows: Final = msgspec.json.Decoder(list[Row]).decode
-_seen: Final = msgspec.json.Decoder(Seen).decode
 
 
 def retrace(
@@ -66,31 +59,31 @@ def retrace(
         return None
     named = marked(db, "chat", plain(conversation), user_id)
     chains = [link.chain for link in links]
-    asked = {
-        "user": user_id,
-        "chains": to_json(chains),
-        "last": chains[last],
-        "before": chains[last - 1] if last else None,
-        "conversation": named,
-        "tree": tree_id,
-    }
-    known, *after = db.execute(ROWS, asked).fetchone()
+    (known,) = db.execute(ROWS, (user_id, to_json(chains))).fetchone()
     rows: defaultdict[str, list[Row]] = defaultdict(list)
     for row in _rows(known):
         rows[row.seen.chain].append(row)
-    back = 0
-    found = _best(rows.get(chains[last], ()), tree_id, named)
+    anchor, found = last, _best(rows.get(chains[last], ()), tree_id, named)
     if found is None and last > 0:
-        back, found = 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
+        anchor, found = last - 1, _best(rows.get(chains[last - 1], ()), tree_id, named)
     if found is None:
         return Sighting(-1, "none") if last == 0 else None
     lineage = _back(db, rows, found, tree_id)
     if lineage is None:
         return None
-    continued = None if after[back] is None else seen_again(db, _seen(after[back]), user_id)
     if cipher_of(db) is not None:
         lineage = [seen_again(db, seen, user_id) for seen in lineage]
-    return Sighting(last - back, "chain", tuple(lineage), continued)
+    return Sighting(anchor, "chain", tuple(lineage), _next(db, user_id, chains[anchor], named, tree_id))
+
+
+def _next(
+    db: sqlite3.Connection, user_id: UserId, chain: Hash, conversation: str | None, tree_id: TreeId | None
+) -> Seen | None:
+    """What the client said behind a chain last time."""
+    if db.execute(ANY_NEXT, (user_id, chain)).fetchone() is None:
+        return None
+    row = db.execute(NEXT, (user_id, chain, conversation, tree_id)).fetchone()
+    return None if row is None else to_seen(db, row, user_id)
 
 
 def _best(rows: Sequence[Row], tree_id: TreeId | None, conversation: str | None) -> Row | None:

@@ -152,7 +152,8 @@ class Chat:
                     self._road.retries.end(running, whole=True)
                     return earlier
                 try:
-                    request = replace(request, after=before.number)
+                    if before.number != request.after:
+                        request = replace(request, after=before.number)
                     return await self._anew(request, body, running, accepts=accepts, undoes=undoes)
                 except Overtaken:
                     is_again = True

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from proxy.chat.prepared import Prepared
 from proxy.context.tokens import estimate_all
+from proxy.domain.beginning import Beginning
 from proxy.domain.ports import Upstream
 from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
 from proxy.errors import ContextLengthExceeded
 
 
-class Asking:
-    """A prepared context on its way to the upstream."""
+class Asking(Beginning[Chunk]):
+    """The answer to a prepared context. Raises the UpstreamError family."""
 
     def __init__(self, upstream: Upstream, turn: Turn, prepared: Prepared, receipt: Receipt) -> None:
+        super().__init__()
         self._upstream = upstream
         self._turn = turn
         self.prepared = prepared
@@ -25,27 +26,29 @@ class Asking:
         self.served = Served()
         """Who answers; likewise."""
 
-    async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """The answer. Raises the UpstreamError family."""
-        begun = False
+    async def _first(self) -> Chunk:
         try:
-            async with aclosing(self._ask()) as chunks:
-                async for chunk in chunks:
-                    begun = True
-                    yield chunk
-                return
+            return await self._asked()
         except ContextLengthExceeded:
-            tighter = None if begun else self.prepared.tighter()
+            tighter = self.prepared.tighter()
             if tighter is None:
                 raise
         self.prepared = tighter
         self.receipt = tighter.account(self.receipt, estimate_all(self._turn.messages))
-        async with aclosing(self._ask()) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return await self._asked()
+
+    async def _asked(self) -> Chunk:
+        answer = self._ask()
+        try:
+            first: Chunk = await answer.__anext__()
+        except BaseException:
+            await answer.aclose()
+            raise
+        self._rest = answer
+        return first
 
     def _ask(self) -> AsyncGenerator[Chunk, None]:
-        turn, wires = self._turn, [message.wire for message in self.prepared.context.messages]
+        turn, wires = self._turn, [line.message.wire for line in self.prepared.context.lines]
         return self._upstream.ask(
             Asked(turn.model, wires, turn.options, turn.stream, turn.usage_wanted, turn.client.pass_on, self.served)
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from proxy.domain.beginning import Beginning
 from proxy.domain.turn import Chunk
 
 T = TypeVar("T")
@@ -16,12 +17,9 @@ async def begun(chunks: AsyncGenerator[Chunk, None], waits_s: float | None) -> A
 
     Raises what is raised before the first chunk.
     """
-    first: asyncio.Future[Chunk | None] = asyncio.get_running_loop().create_future()
-    if waits_s is not None:
-        first = await _awaited(_first(chunks), waits_s)
-    else:
-        first.set_result(await _first(chunks))
-    return _resumed(first, chunks)
+    if waits_s is None:
+        return Resumed(await _first(chunks), chunks)
+    return Resumed(await _awaited(_first(chunks), waits_s), chunks)
 
 
 async def each(chunks: Sequence[Chunk]) -> AsyncGenerator[Chunk, None]:
@@ -30,17 +28,21 @@ async def each(chunks: Sequence[Chunk]) -> AsyncGenerator[Chunk, None]:
         yield chunk
 
 
-async def _resumed(
-    first: asyncio.Future[Chunk | None], rest: AsyncGenerator[Chunk, None]
-) -> AsyncGenerator[Chunk, None]:
-    """The same chunks, the first of them there or still waited for."""
-    try:
-        if (chunk := await first) is not None:
-            yield chunk
-        async for chunk in rest:
-            yield chunk
-    finally:
-        await rest.aclose()
+class Resumed(Beginning[Chunk]):
+    """Chunks of which the first is there, or still waited for."""
+
+    def __init__(self, first: Chunk | Awaitable[Chunk | None] | None, chunks: AsyncGenerator[Chunk, None]) -> None:
+        super().__init__()
+        self._begun = first
+        self._chunks = chunks
+
+    async def _first(self) -> Chunk:
+        self._rest = self._chunks
+        first = self._begun if isinstance(self._begun, Chunk) or self._begun is None else await self._begun
+        return await self._chunks.__anext__() if first is None else first
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
 
 
 async def _first(chunks: AsyncGenerator[Chunk, None]) -> Chunk | None:

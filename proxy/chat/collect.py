@@ -62,6 +62,11 @@ class Fold:
             _merge(self._choices[0], {"content": text})
 
     @property
+    def ended(self) -> bool:
+        """Whether the upstream said that it was done, for every choice."""
+        return bool(self._reasons) and None not in self._reasons.values()
+
+    @property
     def started(self) -> bool:
         """Whether anything was said yet."""
         self._join()

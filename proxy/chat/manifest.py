@@ -23,7 +23,7 @@ from proxy.context.lines import Line
 from proxy.context.wording import lean
 from proxy.domain.message import Message, Wire
 from proxy.domain.tree import Node
-from proxy.domain.zone import Image
+from proxy.domain.zone import Image, Piece
 
 REMOVED = {"type": "text", "text": "(an image that was removed since)"}
 GONE: Wire = {"role": "user", "content": "(a message that was deleted since)"}
@@ -67,7 +67,7 @@ def manifest(request: Request, prepared: Prepared, new: Mapping[int, int], *, wi
     alone = system[0] if with_system and len(system) == 1 and set(system[0].wire) == {"role", "content"} else None
     items: list[Item] = []
     lines, last = prepared.context.lines, 0
-    first, run = (0, 0) if prepared.draft is not None else _followed(lines)
+    first, run = (0, 0) if prepared.draft is not None else _followed(lines, prepared.pieces)
     for line in (*lines[:first], *lines[first + run :]):
         if line.is_stored and line.node_id in seqs:
             items.append(seqs[line.node_id] - last)
@@ -86,13 +86,17 @@ def manifest(request: Request, prepared: Prepared, new: Mapping[int, int], *, wi
     return zlib.compress(told, LEVEL) if len(told) > SHORT else told
 
 
-def _followed(lines: Sequence[Line]) -> tuple[int, int]:
+def _followed(lines: Sequence[Line], pieces: Sequence[Piece]) -> tuple[int, int]:
     """Under `follow`: where the messages that were recognised begin, and how many there are in a row; none where they are fewer than two."""
-    first = next((i for i, line in enumerate(lines) if line.kind == "client"), 0)
-    run = 0
-    while first + run < len(lines) and lines[first + run].kind == "client" and lines[first + run].node_id is not None:
-        run += 1
-    return (first, run) if run > 1 and not any(line.kind == "node zone" for line in lines) else (0, 0)
+    if pieces and any(line.kind == "node zone" for line in lines):
+        return 0, 0
+    first = 0
+    while first < len(lines) and lines[first].kind != "client":
+        first += 1
+    end = first
+    while end < len(lines) and lines[end].kind == "client" and lines[end].node_id is not None:
+        end += 1
+    return (first, end - first) if end - first > 1 else (0, 0)
 
 
 def parsed(kept: bytes) -> list[Item]:

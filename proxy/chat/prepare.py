@@ -17,7 +17,7 @@ from proxy.context.compose import Context, Draft, Window, compose, uncounted, ve
 from proxy.context.tokens import most
 from proxy.context.zones import ZonesAs
 from proxy.domain import fingerprint
-from proxy.domain.message import SYSTEM, said
+from proxy.domain.message import said
 from proxy.domain.placement import Attachment
 from proxy.domain.ports import Adoption, TreeStore, Upstream
 from proxy.domain.tree import Node, NodeId, Tree
@@ -169,26 +169,28 @@ class Preparation:
 
     async def _verbatim(self, request: Request, tree: Tree, cursor: Cursor, attachment: Attachment) -> Prepared:
         """The client's own list, under policy `follow`."""
-        commands = cursor.commands
-        asked = {i for i in commands if request.transcript.said[i].role == "user"}
-        gone = {i for i in commands if i not in asked or i + 1 in commands}
-        turn = request.turn
-        messages = without(turn.messages, gone)
+        turn, commands = request.turn, cursor.commands
+        gone = {i for i in commands if turn.said[i].role != "user" or i + 1 in commands}
         standing = await self._store.standing(tree.user_id, tree.id, list(cursor.nodes.values()), turn.personality)
-        numbers = iter(i for i in range(len(turn.said)) if i not in gone)
-        nodes = {
-            at: cursor.nodes[number]
-            for at, message in enumerate(messages)
-            if message.wire["role"] not in SYSTEM and (number := next(numbers)) in cursor.nodes
-        }
-        if standing.system_prompt and not turn.system:
-            messages.insert(0, said("system", standing.system_prompt))
-            nodes = {at + 1: node_id for at, node_id in nodes.items()}
-        lines = verbatim(messages, standing.pieces, self._zones(turn.model), nodes)
+        messages = without(turn.messages, gone)
+        stored = [cursor.nodes.get(i) for i in range(len(turn.said)) if i not in gone]
+        prompt = None if turn.system else standing.system_prompt
+        if prompt:
+            messages.insert(0, said("system", prompt))
+        lines = verbatim(messages, standing.pieces, self._zones(turn.model) if standing.pieces else "system", stored)
         context = Context(lines, sum([line.tokens for line in lines]), (), 0)
-        names = dict.fromkeys(name for _, name in sorted(cursor.said_in.items()) if name)
-        buried = frozenset(id(turn.said[i]) for i in cursor.skipped - cursor.commands if i < len(turn.said))
-        return Prepared(attachment, None, context, list(names), standing.pieces, buried)
+        names = dict.fromkeys([cursor.said_in[i] for i in sorted(cursor.said_in)])
+        buried = frozenset([id(turn.said[i]) for i in cursor.skipped - commands if i < len(turn.said)])
+        as_it_came = not (gone or prompt or standing.pieces)
+        return Prepared(
+            attachment,
+            None,
+            context,
+            [name for name in names if name],
+            standing.pieces,
+            buried,
+            context.tokens if as_it_came else None,
+        )
 
     def _zones(self, model: str) -> ZonesAs:
         if self._zones_as != "auto":

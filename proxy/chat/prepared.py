@@ -42,6 +42,9 @@ class Prepared:
     buried: frozenset[int] = frozenset()
     """Messages, by `id()`, that the client sent again although they were deleted: they go out as they came, and are not kept."""
 
+    linear_tokens: int | None = None
+    """Of the history that the client sent again, with the new turn; `None` where putting the context together has not told."""
+
     @property
     def loose(self) -> list[Message]:
         """What was sent although no node holds it."""
@@ -80,7 +83,7 @@ class Prepared:
             unsure=self.attachment.unsure,
             overhead_ms=round((time.perf_counter() - request.started) * 1000, 2),
             stages_ms=request.stages.told(),
-            **self._held(estimate_all(request.turn.messages)),
+            **self._held(estimate_all(request.turn.messages) if self.linear_tokens is None else self.linear_tokens),
         )
 
     def account(self, receipt: Receipt, linear_tokens: int) -> Receipt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from types import TracebackType
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
@@ -68,24 +68,52 @@ class Guest:
         if self._has_left:
             raise ClientLeft("The client left before its answer was there.")
 
-    async def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """An answer, as long as its user and its client are there. Raises as `check`, and ClientLeft."""
-        loop = asyncio.get_running_loop()  # who asks for it with each chunk makes a system call with each
-        async with aclosing(chunks):
-            while True:
+        return Kept(self, chunks)
+
+    async def waited(self, chunks: AsyncGenerator[T, None], loop: asyncio.AbstractEventLoop) -> T:
+        """The next part of an answer. Raises as `check`, and ClientLeft."""
+        self._check_both()
+        task = self._waiting = asyncio.current_task(loop)
+        try:
+            return await chunks.__anext__()
+        except asyncio.CancelledError:
+            if (self._is_gone or self._has_left) and task is not None and task.uncancel() == 0:
                 self._check_both()
-                task = self._waiting = asyncio.current_task(loop)
-                try:
-                    chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    return
-                except asyncio.CancelledError:
-                    if (self._is_gone or self._has_left) and task is not None and task.uncancel() == 0:
-                        self._check_both()
-                    raise
-                finally:
-                    self._waiting = None
-                yield chunk
+            raise
+        finally:
+            self._waiting = None
+
+
+class Kept(AsyncGenerator[T, None]):
+    """An answer, as long as its user and its client are there."""
+
+    def __init__(self, guest: Guest, chunks: AsyncGenerator[T, None]) -> None:
+        self._guest = guest
+        self._chunks = chunks
+        self._loop = asyncio.get_running_loop()  # who asks for it with each chunk makes a system call with each
+
+    async def __anext__(self) -> T:
+        try:
+            return await self._guest.waited(self._chunks, self._loop)
+        except BaseException:
+            await self._chunks.aclose()
+            raise
+
+    async def asend(self, _: None) -> T:
+        return await self.__anext__()
+
+    async def athrow(
+        self,
+        typ: type[BaseException] | BaseException,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> T:
+        return await self._chunks.athrow(typ, val, tb)  # type: ignore[arg-type]
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
 
 
 class Presence:

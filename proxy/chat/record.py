@@ -136,15 +136,14 @@ async def relay(
             if time.monotonic() - kept_at >= checkpoint_s and fold.started:
                 kept_at = time.monotonic()
                 await _keep(store, recording, fold.completion())
-        check_ended(fold.completion(), recording.model)
+        check_ended(fold, recording.model)
     except ProxyError as exc:
         error = exc.message
         raise
     finally:
-        completion = fold.completion()
         # Whoever left after the last word has missed nothing of the answer.
-        outcome: Outcome = "done" if completion.ended else "interrupted" if fold.started else "failed"
-        closing = tasks.start(_close(store, tasks, recording, completion, outcome, error), stores=True)
+        outcome: Outcome = "done" if fold.ended else "interrupted" if fold.started else "failed"
+        closing = tasks.start(_close(store, tasks, recording, fold.completion(), outcome, error), stores=True)
         with contextlib.suppress(BaseException):
             await chunks.aclose()
         # The task is kept whatever becomes of this wait: a client that leaves cancels every await in here.
@@ -244,9 +243,9 @@ def _replies(recording: Recording, completion: Completion, *, done: bool) -> lis
     ]
 
 
-def check_ended(completion: Completion, model: str) -> None:
+def check_ended(fold: Fold, model: str) -> None:
     """Raises UpstreamError for an answer whose end was never said."""
-    if not completion.ended:
+    if not fold.ended:
         raise UpstreamError("The upstream ended the answer before it was complete.", model=model)
 
 

@@ -23,7 +23,7 @@ from proxy.domain.message import Message
 from proxy.domain.placement import Policy
 from proxy.domain.ports import User
 from proxy.domain.transcript import Seen
-from proxy.domain.tree import Node, NodeId, TreeId, new_id
+from proxy.domain.tree import Node, NodeId, State, TreeId, new_id
 from proxy.domain.turn import Caller, Turn
 from proxy.domain.values import value
 
@@ -55,7 +55,7 @@ class Transcript:
     @property
     def fresh(self) -> bool:
         """Whether the client sent no history: nothing but what its user says now."""
-        return all(message.role == "user" for message in self.said)
+        return self.turn_from == 0 and all(message.role == "user" for message in self.said)
 
     @property
     def greeted(self) -> bool:
@@ -89,8 +89,8 @@ class Request:
     window: Window
     started: float
     """`time.perf_counter()` when the request came in."""
-    after: int | None = None
-    """The newest call of the same request when this one came, whichever process answered that."""
+    after: int = 0
+    """The newest call of the same request when this one came, whichever process answered that; 0 without one."""
     stages: Stages = field(default_factory=Stages)
     """Where its time goes."""
     guest: Guest = field(default_factory=Guest)
@@ -144,8 +144,9 @@ def _spelt(body: object) -> bytes | str:
 def noted(turn: Turn) -> dict[str, str]:
     """What the client noted about its request, without what it told Graft there."""
     metadata = turn.options.get("metadata")
-    notes = metadata.items() if isinstance(metadata, Mapping) else ()
-    return {name: value for name, value in notes if isinstance(value, str) and not name.startswith("graft_")}
+    if not isinstance(metadata, dict):
+        return {}
+    return {name: value for name, value in metadata.items() if isinstance(value, str) and not name.startswith("graft_")}
 
 
 def loose_messages(turn: Turn, cursor: Cursor) -> tuple[list[Message], dict[NodeId | None, list[Message]]]:
@@ -186,13 +187,11 @@ def without(messages: Sequence[Message], gone: Collection[int]) -> list[Message]
 
 def turn_messages(turn: Turn, first: int) -> list[Message]:
     """The client's messages from the `first` thing said on, with the system text between them and the prefill."""
-    messages: list[Message] = []
-    index = 0
-    for message in turn.messages:
-        if index > first or (index == first and (index > 0 or not message.is_system)):
-            messages.append(message)
-        index += not message.is_system
-    return messages
+    begin, missing = len(turn.messages), len(turn.said) - first
+    while begin and (missing or (first and turn.messages[begin - 1].is_system)):
+        begin -= 1
+        missing -= not turn.messages[begin].is_system
+    return list(turn.messages[begin:])
 
 
 def wording(transcript: Transcript, cursor: Cursor) -> Mapping[NodeId, Message]:
@@ -236,6 +235,7 @@ def new_nodes(
     conversation: str,
     system: str | None,
     personality: str | None = None,
+    state: State = "whole",
 ) -> list[Node]:
     """A chain of nodes to be stored under a parent."""
     nodes: list[Node] = []
@@ -246,7 +246,7 @@ def new_nodes(
             tree_id=tree_id,
             parent_id=parent_id,
             message=message,
-            state="whole",
+            state=state,
             created_at=time.time(),
             sender=name if isinstance(name, str) else None,
             conversation=conversation,

@@ -115,7 +115,7 @@ class Road:
             behind=shadow,
             memo=request.transcript.memo,
         )
-        chunks = request.guest.kept(asking.chunks())
+        chunks = request.guest.kept(asking)
         relayed = record.relay(store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         if offered is not None:
             relayed = offer.appended(relayed, offered.line)
@@ -137,8 +137,8 @@ class Road:
         first, last = cursor.new_from, len(transcript.said)
         parent_id = prepared.attachment.parent_id
         under = request.turn.personality
-        nodes = new_nodes(transcript.said[first:last], tree.id, parent_id, conversation, request.system_text, under)
-        nodes = [node._replace(state="unanswered") for node in nodes]
+        said, system = transcript.said[first:last], request.system_text
+        nodes = new_nodes(said, tree.id, parent_id, conversation, system, under, "unanswered")
         if nodes and request.turn.sender is not None:
             nodes[-1] = nodes[-1]._replace(sender=request.turn.sender)
         request.guest.check()
@@ -199,7 +199,7 @@ class Road:
             closed=partial(self._closed, reopened.request, reopened.tree, asking, running),
             supersedes=[node.id for node in wish.turn.replies] if wish.supersedes else (),
         )
-        chunks = self.presence.enter(reopened.request.user, guest).kept(asking.chunks())
+        chunks = self.presence.enter(reopened.request.user, guest).kept(asking)
         relayed = record.relay(self._store, self.tasks, recording, chunks, self._rules.checkpoint_s)
         return await self.begun(reopened.request.turn, relayed, asking)
 

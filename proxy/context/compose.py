@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from types import MappingProxyType
 
 from proxy.context import anchoring, fit, zones
 from proxy.context.anchoring import Around
@@ -26,7 +25,7 @@ from proxy.context.pairs import whole_pairs
 from proxy.context.tokens import BYTES_A_TOKEN, estimate, most
 from proxy.context.wording import at_head, lean, without_images
 from proxy.context.zones import ZonesAs
-from proxy.domain.message import SYSTEM, Message, said
+from proxy.domain.message import Message, said
 from proxy.domain.summary import Cut, Shortened, Summary
 from proxy.domain.tree import Node, NodeId, turns
 from proxy.domain.values import value
@@ -159,18 +158,21 @@ def verbatim(
     messages: Sequence[Message],
     standing: Sequence[Piece],
     zones_as: ZonesAs,
-    nodes: Mapping[int, NodeId] = MappingProxyType({}),
+    stored: Sequence[NodeId | None] = (),
 ) -> list[Line]:
     """The client's own list exactly as it came, the zones behind its leading system messages.
 
     Args:
-        nodes: Which of the messages are stored, by index: what hangs on a node stands behind it here too.
+        stored: Which nodes those messages are that are no system text, one each: what hangs on a node stands behind it here too.
     """
-    split = next((i for i, message in enumerate(messages) if message.wire["role"] not in SYSTEM), len(messages))
+    split = 0
+    while split < len(messages) and messages[split].is_system:
+        split += 1
+    ids = iter(stored)
+    said_so_far = [(None if message.is_system else next(ids, None), message) for message in messages[split:]]
     lines = zones.head(messages[:split], [piece for piece in standing if piece.node_id is None], zones_as)
-    said_so_far = [(nodes.get(i), message) for i, message in enumerate(messages) if i >= split]
     if not standing:
-        return [*lines, *(Line(message, "client", estimate(message), node_id) for node_id, message in said_so_far)]
+        return lines + [Line(message, "client", estimate(message), node_id) for node_id, message in said_so_far]
     around = anchoring.around(said_so_far, standing, zones_as)
     for node_id, message in said_so_far:
         lines += around.before.get(node_id, ()) if node_id else ()

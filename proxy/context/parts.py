@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, cast
 
 from proxy.context.lines import Line
 from proxy.context.tokens import MEDIA_TOKENS, rough
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from proxy.context.compose import Context
 
 _SAID = ("summary", "history", "client", "turn")
+_NONE = {"messages": 0, "tokens": 0}
+
+_kind = attrgetter("kind")
 
 
 def parts_of(context: Context, pieces: Sequence[Piece], beside_tokens: int) -> list[Wire]:
@@ -36,14 +41,13 @@ def parts_of(context: Context, pieces: Sequence[Piece], beside_tokens: int) -> l
 
 def _said(lines: Sequence[Line]) -> dict[str, Wire]:
     """Each kind of line that is there."""
-    found: dict[str, dict[str, Any]] = {}
-    for line in lines:
-        part = found.get(line.kind)
-        if part is None:
-            part = found[line.kind] = {"kind": line.kind, "messages": 0, "tokens": 0}
-        part["messages"] += 1
-        part["tokens"] += line.tokens - line.placed_tokens
-    return cast("dict[str, Wire]", found)
+    found: dict[str, Wire] = {}
+    for kind, alike in groupby(lines, _kind):
+        tokens = [line.tokens - line.placed_tokens for line in alike]
+        before = cast("dict[str, int]", found.get(kind) or _NONE)
+        messages = before["messages"] + len(tokens)
+        found[kind] = {"kind": kind, "messages": messages, "tokens": before["tokens"] + sum(tokens)}
+    return found
 
 
 def _placed(lines: Sequence[Line]) -> int:

@@ -23,8 +23,9 @@ Count = Callable[[str], int]
 
 def estimate(message: Message, text_tokens: int | None = None) -> int:
     """Roughly how many tokens one message takes; `text_tokens` says it exactly for its text."""
-    content = message.wire.get("content")
-    if text_tokens is None and type(content) is str and not message.wire.get("tool_calls"):  # most messages are
+    wire = message.wire
+    content = wire.get("content")
+    if text_tokens is None and type(content) is str and not wire.get("tool_calls"):  # most messages are
         return FRAME_TOKENS + rough(content)
     if text_tokens is None:
         text_tokens = rough(message.text)
@@ -44,7 +45,7 @@ def texts_of(message: Message) -> list[str]:
 
 
 def estimate_all(messages: Iterable[Message]) -> int:
-    return sum(estimate(message) for message in messages)
+    return sum(map(estimate, messages))
 
 
 def rough(text: str) -> int:

@@ -28,6 +28,8 @@ def head(system: Sequence[Message], pieces: Sequence[Piece], zones_as: ZonesAs) 
     one that is not plain text, it stands in one of its own.
     """
     lines = [Line(message, "system", estimate(message)) for message in system]
+    if not pieces:
+        return lines
     block, images = text(pieces), _images(pieces)
     if zones_as == "user":
         return [*lines, *_placed("user", block, images, "zones")]

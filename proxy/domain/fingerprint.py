@@ -57,8 +57,8 @@ def keyed(key: bytes, *parts: str | bytes) -> Hash:
         encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
         pieces += (len(encoded).to_bytes(8, "big"), encoded)
     whole = b"".join(pieces)
-    digest = hashlib.blake2b(key=key, digest_size=16)
-    for start in range(0, len(whole), _UPDATE):
+    digest = hashlib.blake2b(whole[:_UPDATE], key=key, digest_size=16)
+    for start in range(_UPDATE, len(whole), _UPDATE):
         digest.update(whole[start : start + _UPDATE])
     return digest.hexdigest()
 
@@ -66,10 +66,8 @@ def keyed(key: bytes, *parts: str | bytes) -> Hash:
 def exact(message: Message, key: bytes) -> Hash:
     """Identity: the whole message object, whatever the order of its keys."""
     wire = message.wire
-    content = wire.get("content")
-    if len(wire) == 2 and type(content) is str:  # nothing but role and content, as most messages are
-        return keyed(key, "exact", f'{{"content":{_quoted(content)},"role":{_quoted(str(wire["role"]))}}}')
-    return keyed(key, "exact", canonical(wire))
+    fields = [f"{_quoted(name)}:{_spelt(wire[name])}" for name in sorted(wire)]
+    return keyed(key, "exact", f"{{{','.join(fields)}}}")
 
 
 def folded(message: Message, key: bytes) -> Hash:
@@ -200,17 +198,28 @@ def fold_text(text: str) -> str:
     return " ".join(text.split())
 
 
+def _spelt(value: object) -> str:
+    """The canonical form of one field: of most, a text or nothing."""
+    if type(value) is str:
+        return _quoted(value)
+    if value is None:
+        return "null"
+    return "[]" if value == [] else canonical(value)
+
+
 def _folded_parts(message: Message) -> list[str]:
     wire = message.wire
-    parts = [str(message.role), fold_text(message.spoken)]
+    parts = [message.role, fold_text(message.spoken)]
+    if len(wire) == 2 and type(wire.get("content")) is str:  # nothing but role and content, as most messages are
+        return parts
     content = wire.get("content")
     if isinstance(content, list):
         parts += [canonical(part) for part in content if isinstance(part, dict) and "text" not in part]
     parts += [_called(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         parts.append(message.tool_call_id)
-    if message.wire.get("function_call"):  # what tool calls were once
-        parts.append(_called({"function": message.wire["function_call"]}))
+    if wire.get("function_call"):  # what tool calls were once
+        parts.append(_called({"function": wire["function_call"]}))
     return parts
 
 

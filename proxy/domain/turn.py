@@ -145,11 +145,6 @@ class Completion:
     envelope: Wire
     """`id`, `created`, `model` and whatever else stood beside the choices."""
 
-    @property
-    def ended(self) -> bool:
-        """Whether the upstream said that it was done, for every choice."""
-        return bool(self.finish_reasons) and None not in self.finish_reasons
-
 
 @value(frozen=True, slots=True)
 class Receipt:

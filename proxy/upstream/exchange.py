@@ -17,10 +17,12 @@ import math
 import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from proxy.domain.beginning import Single
 from proxy.domain.turn import Chunk
 from proxy.domain.values import value
 from proxy.errors import UpstreamError
@@ -86,9 +88,9 @@ async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Ti
     return Chunk({"object": "chat.completion", **wire}, body)
 
 
-async def alone(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> AsyncGenerator[Chunk, None]:
+def alone(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> AsyncGenerator[Chunk, None]:
     """The same, as the one chunk of its answer."""
-    yield await whole(session, outgoing, model, timeouts)
+    return Single(partial(whole, session, outgoing, model, timeouts))
 
 
 async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> bytes:

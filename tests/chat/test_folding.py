@@ -36,10 +36,15 @@ REASONS = st.sampled_from(["stop", "length", "tool_calls", "content_filter"])
 ENVELOPE = {"id": "c1", "created": 1, "model": "m", "system_fingerprint": "fp"}
 
 
-def folded(chunks: Sequence[Chunk]) -> Completion:
+def fold_of(chunks: Sequence[Chunk]) -> Fold:
     fold = Fold()
     for chunk in chunks:
         fold.add(chunk)
+    return fold
+
+
+def folded(chunks: Sequence[Chunk]) -> Completion:
+    fold = fold_of(chunks)
     return fold.completion()
 
 
@@ -100,12 +105,12 @@ def test_choices_arrive_in_any_order_and_stand_by_their_index() -> None:
     )
     assert [message.text for message in told.messages] == ["A", "B!"]
     assert told.finish_reasons == ["length", "stop"]
-    assert told.ended
 
 
 def test_an_answer_has_ended_when_every_choice_says_so() -> None:
-    assert not folded([]).ended
-    assert not folded([piece({"content": "A"}, "stop"), piece({"content": "B"}, index=1)]).ended
+    assert not fold_of([]).ended
+    assert not fold_of([piece({"content": "A"}, "stop"), piece({"content": "B"}, index=1)]).ended
+    assert fold_of([piece({"content": "A"}, "stop"), piece({"content": "B"}, "length", index=1)]).ended
 
 
 def test_nothing_was_said_until_a_field_has_a_value() -> None:

@@ -71,7 +71,7 @@ async def test_the_mirror_streams_what_it_says_whole(mirror, ask):
     ChatCompletion.model_validate(whole)
     completion = fold.completion()
     assert completion.messages[0].text == whole["choices"][0]["message"]["content"] == account(CHAT)
-    assert completion.ended
+    assert fold.ended
     assert (chunks[-1]["choices"], chunks[-1]["usage"]) == ([], whole["usage"])
     assert len(chunks) > 10
     assert chunks[0]["id"] == whole["id"]

@@ -35,10 +35,10 @@ async def answer(
         async for chunk in chunks:
             fold.add(chunk)
             if chunk.is_whole:
-                check_ended(fold.completion(), turn.model)
+                check_ended(fold, turn.model)
                 await store.aside(request.user.id, _hashes(request, fold), name)
             yield chunk
-    check_ended(fold.completion(), turn.model)
+    check_ended(fold, turn.model)
     if turn.stream:
         await store.aside(request.user.id, _hashes(request, fold), name)
 

@@ -30,6 +30,9 @@ class KnownTurn:
     """The stored turn in whose place the client puts a new one."""
 
 
+NEW = KnownTurn()
+
+
 async def asked_before(store: TreeStore, request: Request, body: Hash) -> tuple[AskedBefore, bool]:
     """What is known of the same request once no other process is answering it, and whether one did so until now."""
     waited, pause_s = False, FIRST_LOOK_S
@@ -61,18 +64,18 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
     transcript = request.transcript
     last = len(transcript.said) - 1
     if request.pinned:
-        return KnownTurn(), cursor.at(transcript.turn_from)
+        return NEW, cursor.at(transcript.turn_from)
     if cursor.edited is not None:
         edited = await store.node(tree.user_id, cursor.edited)
         # What was never answered may have been about anything: the client took it back, and asks something else.
         return KnownTurn(edited=None if edited.state == "unanswered" else edited), cursor
     if cursor.new_from <= last:
-        return KnownTurn(), cursor
+        return NEW, cursor
     if last not in cursor.nodes:  # it was an aside, or was deleted: said again, it is new
-        return KnownTurn(), cursor.at(last)
+        return NEW, cursor.at(last)
     node = await store.node(tree.user_id, cursor.nodes[last])
     if request.turn.personality not in (None, node.personality):  # said to somebody else: the same words are a new turn
-        return KnownTurn(), Cursor() if transcript.fresh else cursor.at(last)
+        return NEW, Cursor() if transcript.fresh else cursor.at(last)
     named = cursor.found_by == "ids"
     if (
         not named
@@ -81,7 +84,7 @@ async def known_turn(store: TreeStore, request: Request, tree: Tree, cursor: Cur
         and not request.is_retry
         and not await _just_asked(store, request, tree, node)
     ):
-        return KnownTurn(), Cursor()
+        return NEW, Cursor()
     if node.message.role == "assistant" or node.message.wire == transcript.said[last].wire:
         return KnownTurn(asked_again=node), cursor
     return KnownTurn(edited=node), replace(cursor.at(last), node_id=node.parent_id)

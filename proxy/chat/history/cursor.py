@@ -14,7 +14,7 @@ from typing import TypeVar
 from proxy.chat.history.align import align
 from proxy.domain.fingerprint import NOTHING, Hash, Link
 from proxy.domain.message import Message
-from proxy.domain.transcript import Sighting
+from proxy.domain.transcript import Meaning, Sighting
 from proxy.domain.tree import Node, NodeId, TreeId
 from proxy.domain.values import value
 
@@ -110,8 +110,16 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         return Cursor()
     aligned = align(said, links, sighting)
     rows = aligned.rows
-    unsaid = {i: row.meaning for i, row in rows.items() if row.meaning in ("deleted", "command")}
-    stored = {i: row.node_id for i, row in rows.items() if row.node_id is not None and row.meaning == "node"}
+    chains: dict[int, Hash] = {}
+    stored: dict[int, NodeId] = {}
+    said_in: dict[int, str] = {}
+    unsaid: dict[int, Meaning] = {}
+    for i, row in rows.items():
+        chains[i] = row.chain
+        if row.meaning != "node":
+            unsaid[i] = row.meaning
+        elif row.node_id is not None:
+            stored[i], said_in[i] = row.node_id, row.conversation
     last = next((row for row in reversed(sighting.lineage) if row.node_id is not None), None)
     new_from = sighting.anchor + 1
     edited = None
@@ -123,10 +131,10 @@ def locate(said: Sequence[Message], links: Sequence[Link], sighting: Sighting) -
         new_from=new_from,
         nodes=stored,
         rewritten=aligned.rewritten,
-        skipped=frozenset(unsaid),
-        commands=frozenset(i for i, meaning in unsaid.items() if meaning == "command"),
-        chains={i: row.chain for i, row in rows.items()},
-        said_in={i: rows[i].conversation for i in stored},
+        skipped=frozenset([i for i, meaning in unsaid.items() if meaning != "aside"]),
+        commands=frozenset([i for i, meaning in unsaid.items() if meaning == "command"]),
+        chains=chains,
+        said_in=said_in,
         conversation=sighting.lineage[-1].conversation or None,
         edited=edited,
         compacted_from=stored[min(stored)] if aligned.compacted and stored else None,

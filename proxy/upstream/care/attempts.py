@@ -13,9 +13,9 @@ import random
 from asyncio import CancelledError, get_running_loop, sleep
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from proxy.domain.beginning import Beginning
 from proxy.domain.message import Wire
 from proxy.domain.turn import Served
 from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamResting, UpstreamTimeout, UpstreamUnreachable
@@ -100,8 +100,8 @@ class Care:
         return Attempts(self, name, self.candidates(name, messages), ask, served or Served(), until)
 
 
-class Attempts(AsyncGenerator[T, None], Generic[T]):
-    """An answer whose first piece may take several tries; from then on it is the generator that gave it, without another in between."""
+class Attempts(Beginning[T]):
+    """An answer whose first piece may take several tries."""
 
     def __init__(
         self,
@@ -112,33 +112,13 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
         served: Served,
         until: float,
     ) -> None:
+        super().__init__()
         self._care = care
         self._name = name
         self._candidates = candidates
         self._ask = ask
         self._served = served
         self._until = until
-        self._answer: AsyncGenerator[T, None] | None = None
-
-    def __anext__(self) -> object:  # type: ignore[override]  # typed as a coroutine; any awaitable will do
-        return self._first() if self._answer is None else self._answer.__anext__()
-
-    async def asend(self, value: None) -> T:
-        return await self._first() if self._answer is None else await self._answer.asend(value)
-
-    async def athrow(
-        self,
-        typ: type[BaseException] | BaseException,
-        val: BaseException | object = None,
-        tb: TracebackType | None = None,
-    ) -> T:
-        if self._answer is not None:
-            return await self._answer.athrow(typ, val, tb)  # type: ignore[arg-type]
-        raise typ if isinstance(typ, BaseException) else typ()
-
-    async def aclose(self) -> None:
-        if self._answer is not None:
-            await self._answer.aclose()
 
     async def _first(self) -> T:
         """The first piece of the first answer. Raises what the last server raised that was asked."""
@@ -190,7 +170,7 @@ class Attempts(AsyncGenerator[T, None], Generic[T]):
         served.model, served.deployment, served.lane = model.name, model.id, model.lane
         if model.name != self._name:
             self._care.figures.count("graft_upstream_fallbacks_total", self._name, model.name)
-        self._answer = answer
+        self._rest = answer
         return first
 
     def _admitted(self, model: Model) -> bool:
@@ -255,9 +235,10 @@ def _kind(exc: UpstreamError) -> str:
 
 async def _first_of(answer: AsyncGenerator[T, None], model: Model) -> T:
     """The first piece of an answer. Raises what the answer raises, and UpstreamError where it has none."""
-    async for piece in answer:
-        return piece
-    raise UpstreamError(f"The model {model.name!r} ended its answer before it began.", model=model.name)
+    try:
+        return await answer.__anext__()
+    except StopAsyncIteration:
+        raise UpstreamError(f"The model {model.name!r} ended its answer before it began.", model=model.name) from None
 
 
 def _elsewhere(exc: UpstreamError) -> bool:

@@ -16,7 +16,6 @@ class Asking(Beginning[Chunk]):
     """The answer to a prepared context. Raises the UpstreamError family."""
 
     def __init__(self, upstream: Upstream, turn: Turn, prepared: Prepared, receipt: Receipt) -> None:
-        super().__init__()
         self._upstream = upstream
         self._turn = turn
         self.prepared = prepared

@@ -18,7 +18,7 @@ async def begun(chunks: AsyncGenerator[Chunk, None], waits_s: float | None) -> A
     Raises what is raised before the first chunk.
     """
     if waits_s is None:
-        return Resumed(await _first(chunks), chunks)
+        return Resumed(await anext(chunks, None), chunks)
     return Resumed(await _awaited(_first(chunks), waits_s), chunks)
 
 
@@ -32,7 +32,6 @@ class Resumed(Beginning[Chunk]):
     """Chunks of which the first is there, or still waited for."""
 
     def __init__(self, first: Chunk | Awaitable[Chunk | None] | None, chunks: AsyncGenerator[Chunk, None]) -> None:
-        super().__init__()
         self._begun = first
         self._chunks = chunks
 

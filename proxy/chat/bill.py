@@ -6,8 +6,6 @@ sent before; and the calls of the router's scorer are taken off what was saved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from proxy.domain.message import Wire
 from proxy.domain.placement import Attachment
 from proxy.domain.turn import Price, Receipt
@@ -64,7 +62,7 @@ def bill(receipt: Receipt, usage: Wire | None, prices: Prices) -> Wire:
 def cached_of(usage: Wire) -> int | None:
     """Prompt tokens that came from the provider's cache; `None` where it does not say (OpenAI, the usage object)."""
     details = usage.get("prompt_tokens_details")
-    if isinstance(details, Mapping) and (cached := tokens_of(details.get("cached_tokens"))) is not None:
+    if isinstance(details, dict) and (cached := tokens_of(details.get("cached_tokens"))) is not None:
         return cached
     for name in ("cache_read_input_tokens", "prompt_cache_hit_tokens"):  # Anthropic's and DeepSeek's names
         if (cached := tokens_of(usage.get(name))) is not None:

@@ -33,14 +33,14 @@ class Answering(Protocol):
 class Guest:
     """One request of a user."""
 
-    __slots__ = ("__weakref__", "_has_left", "_is_gone", "_waiting", "answering")
+    __slots__ = ("__weakref__", "_has_left", "_is_gone", "answering", "waiting")
 
     def __init__(self) -> None:
         self._is_gone = False
         self._has_left = False
         self.answering: Answering | None = None
         """What it is answered with, where others may join."""
-        self._waiting: asyncio.Task[Any] | None = None
+        self.waiting: asyncio.Task[Any] | None = None
         """Who waits for the next part of the answer."""
 
     def end(self) -> None:
@@ -55,35 +55,28 @@ class Guest:
             self._stop()
 
     def _stop(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self.waiting is not None:
+            self.waiting.cancel()
 
     def check(self) -> None:
         """Raises NotFound where the user was deleted since the request came."""
         if self._is_gone:
             raise departed()
 
-    def _check_both(self) -> None:
+    def check_both(self) -> None:
+        """Raises as `check`, and ClientLeft."""
         self.check()
         if self._has_left:
             raise ClientLeft("The client left before its answer was there.")
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer was ended from outside."""
+        return self._is_gone or self._has_left
+
     def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """An answer, as long as its user and its client are there. Raises as `check`, and ClientLeft."""
         return Kept(self, chunks)
-
-    async def waited(self, chunks: AsyncGenerator[T, None], loop: asyncio.AbstractEventLoop) -> T:
-        """The next part of an answer. Raises as `check`, and ClientLeft."""
-        self._check_both()
-        task = self._waiting = asyncio.current_task(loop)
-        try:
-            return await chunks.__anext__()
-        except asyncio.CancelledError:
-            if (self._is_gone or self._has_left) and task is not None and task.uncancel() == 0:
-                self._check_both()
-            raise
-        finally:
-            self._waiting = None
 
 
 class Kept(AsyncGenerator[T, None]):
@@ -95,11 +88,19 @@ class Kept(AsyncGenerator[T, None]):
         self._loop = asyncio.get_running_loop()  # who asks for it with each chunk makes a system call with each
 
     async def __anext__(self) -> T:
+        guest, task = self._guest, None
         try:
-            return await self._guest.waited(self._chunks, self._loop)
-        except BaseException:
+            guest.check_both()
+            task = guest.waiting = asyncio.current_task(self._loop)
+            piece: T = await self._chunks.__anext__()
+        except BaseException as exc:
+            guest.waiting = None
             await self._chunks.aclose()
+            if isinstance(exc, asyncio.CancelledError) and guest.is_over and task is not None and task.uncancel() == 0:
+                guest.check_both()
             raise
+        guest.waiting = None
+        return piece
 
     async def asend(self, _: None) -> T:
         return await self.__anext__()
@@ -127,7 +128,10 @@ class Presence:
         if len(self._guests) > KEPT:
             self.users()
         guest = guest or Guest()
-        self._guests.setdefault(user, WeakSet()).add(guest)
+        known = self._guests.get(user)
+        if known is None:
+            known = self._guests[user] = WeakSet()
+        known.add(guest)
         return guest
 
     def users(self) -> list[User]:

@@ -70,9 +70,9 @@ class Transcript:
 
 def _turn_from(said: Sequence[Message]) -> int:
     index = len(said)
-    while index and said[index - 1].role == "assistant":
+    while index and said[index - 1].wire["role"] == "assistant":
         index -= 1
-    while index and said[index - 1].role != "assistant":
+    while index and said[index - 1].wire["role"] != "assistant":
         index -= 1
     return index
 
@@ -109,7 +109,7 @@ class Request:
     @property
     def system_text(self) -> str | None:
         """The client's instructions as one text."""
-        return "\n\n".join(message.text for message in self.turn.system) or None
+        return "\n\n".join([message.text for message in self.turn.system]) or None
 
 
 def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:

@@ -25,7 +25,7 @@ from proxy.context.pairs import whole_pairs
 from proxy.context.tokens import BYTES_A_TOKEN, estimate, most
 from proxy.context.wording import at_head, lean, without_images
 from proxy.context.zones import ZonesAs
-from proxy.domain.message import Message, said
+from proxy.domain.message import SYSTEM, Message, said
 from proxy.domain.summary import Cut, Shortened, Summary
 from proxy.domain.tree import Node, NodeId, turns
 from proxy.domain.values import value
@@ -169,7 +169,9 @@ def verbatim(
     while split < len(messages) and messages[split].is_system:
         split += 1
     ids = iter(stored)
-    said_so_far = [(None if message.is_system else next(ids, None), message) for message in messages[split:]]
+    said_so_far = [
+        (None if message.wire["role"] in SYSTEM else next(ids, None), message) for message in messages[split:]
+    ]
     lines = zones.head(messages[:split], [piece for piece in standing if piece.node_id is None], zones_as)
     if not standing:
         return lines + [Line(message, "client", estimate(message), node_id) for node_id, message in said_so_far]

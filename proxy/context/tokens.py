@@ -26,7 +26,8 @@ def estimate(message: Message, text_tokens: int | None = None) -> int:
     wire = message.wire
     content = wire.get("content")
     if text_tokens is None and type(content) is str and not wire.get("tool_calls"):  # most messages are
-        return FRAME_TOKENS + rough(content)
+        size = len(content) if content.isascii() else most(content)
+        return FRAME_TOKENS - -size // BYTES_A_TOKEN
     if text_tokens is None:
         text_tokens = rough(message.text)
     calls = rough(canonical(list(message.tool_calls))) if message.tool_calls else 0

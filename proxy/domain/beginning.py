@@ -13,9 +13,8 @@ T = TypeVar("T")
 class Beginning(AsyncGenerator[T, None]):
     """An answer whose first piece is worked for; from then on it is the generator that the work left, without another in between."""
 
-    def __init__(self) -> None:
-        self._rest: AsyncGenerator[T, None] | None = None
-        """What comes behind the first piece, as soon as that is there."""
+    _rest: AsyncGenerator[T, None] | None = None
+    """What comes behind the first piece, as soon as that is there."""
 
     @abstractmethod
     async def _first(self) -> T:
@@ -46,7 +45,6 @@ class Single(Beginning[T]):
     """An answer of one piece."""
 
     def __init__(self, bring: Callable[[], Awaitable[T]]) -> None:
-        super().__init__()
         self._bring: Callable[[], Awaitable[T]] | None = bring
 
     async def _first(self) -> T:

@@ -17,7 +17,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from proxy.domain.message import SYSTEM, Message, Wire
+from proxy.domain.message import SYSTEM, Message, Wire, without_thinking
 from proxy.domain.values import value
 from proxy.errors import InvalidRequest
 
@@ -52,11 +52,10 @@ class Link:
 
 def keyed(key: bytes, *parts: str | bytes) -> Hash:
     """The keyed hash of some strings; their boundaries count."""
-    pieces: list[bytes] = []
+    whole = bytearray()
     for part in parts:
-        encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
-        pieces += (len(encoded).to_bytes(8, "big"), encoded)
-    whole = b"".join(pieces)
+        encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        whole += len(encoded).to_bytes(8, "big") + encoded
     digest = hashlib.blake2b(whole[:_UPDATE], key=key, digest_size=16)
     for start in range(_UPDATE, len(whole), _UPDATE):
         digest.update(whole[start : start + _UPDATE])
@@ -66,7 +65,10 @@ def keyed(key: bytes, *parts: str | bytes) -> Hash:
 def exact(message: Message, key: bytes) -> Hash:
     """Identity: the whole message object, whatever the order of its keys."""
     wire = message.wire
-    fields = [f"{_quoted(name)}:{_spelt(wire[name])}" for name in sorted(wire)]
+    fields = [
+        f"{_quoted(name)}:{_quoted(value) if type(value) is str else _spelt(value)}"
+        for name, value in sorted(wire.items())
+    ]
     return keyed(key, "exact", f"{{{','.join(fields)}}}")
 
 
@@ -193,15 +195,16 @@ def canonical(value: object) -> str:
 
 def fold_text(text: str) -> str:
     """Text without differences that a reader does not see: Unicode form and runs of white space."""
-    if not text.isascii():
+    if text.isascii():
+        if text.isprintable() and "  " not in text:  # no white space but single blanks
+            return text.strip()
+    else:
         text = unicodedata.normalize("NFC", text)
     return " ".join(text.split())
 
 
 def _spelt(value: object) -> str:
-    """The canonical form of one field: of most, a text or nothing."""
-    if type(value) is str:
-        return _quoted(value)
+    """The canonical form of one field that is no text: most hold nothing."""
     if value is None:
         return "null"
     return "[]" if value == [] else canonical(value)
@@ -209,10 +212,11 @@ def _spelt(value: object) -> str:
 
 def _folded_parts(message: Message) -> list[str]:
     wire = message.wire
-    parts = [message.role, fold_text(message.spoken)]
-    if len(wire) == 2 and type(wire.get("content")) is str:  # nothing but role and content, as most messages are
+    content, role = wire.get("content"), str(wire["role"])
+    text = content if type(content) is str else message.text
+    parts = [role, fold_text(without_thinking(text) if role == "assistant" else text)]
+    if len(wire) == 2 and text is content:  # nothing but role and content, as most messages are
         return parts
-    content = wire.get("content")
     if isinstance(content, list):
         parts += [canonical(part) for part in content if isinstance(part, dict) and "text" not in part]
     parts += [_called(call) for call in message.tool_calls]

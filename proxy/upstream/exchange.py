@@ -103,7 +103,7 @@ async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: T
     except Exception as exc:  # noqa: BLE001  # aiohttp's errors, told apart by `failures`
         raise _unanswered(exc, model, "answer", timeouts.whole_s, timeouts) from None
     finally:
-        if response is not None:
+        if response is not None and not response.content.at_eof():
             response.close()  # a body that was read to its end has given its connection back already
     if response.status != 200:
         raise failures.answered(model, response.status, response.headers, body)
@@ -180,7 +180,9 @@ async def _body(response: ClientResponse, timeouts: Timeouts) -> bytes:
     """All of an answer, unpacked; of an error as much as can be of use. Raises TooLarge."""
     parts, size, fails = list[bytes](), 0, response.status != 200
     most_bytes = _ERROR_BYTES if fails else timeouts.answer_bytes
-    while size <= most_bytes and (data := await response.content.readany()):
+    content = response.content
+    while size <= most_bytes and not content.at_eof():
+        data = await content.readany()
         parts.append(data)
         size += len(data)
     if size > most_bytes and not fails:

@@ -121,10 +121,11 @@ class Lanes:
 
         Of several deployments the smallest: any of them may be asked.
         """
-        return min(
+        windows = [
             tokens.configured_window(one) or self._windows.get(one.id) or self._default_window_tokens
             for one in self.models.deployments(model)
-        )
+        ]
+        return min(windows)
 
     def takes_one_system(self, model: str) -> bool:
         """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""

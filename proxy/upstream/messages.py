@@ -25,7 +25,7 @@ _TEXT_ROLES = ("user", "assistant", "system")
 
 def body(endpoint: Endpoint, planned: Plan, messages: Sequence[Wire]) -> bytes:
     """The whole body of one request; the messages stay as they are. Raises what LiteLLM raises."""
-    if endpoint.keeps_texts and all(map(_is_text, messages)):
+    if endpoint.keeps_texts and _are_texts(messages):
         return planned.head + encoded(messages) + planned.tail
     written: list[Any] = [
         {name: _copied(value) for name, value in message.items() if value is not None} for message in messages
@@ -53,8 +53,11 @@ def keeps_texts(litellm: Any, config: Any, name: str, params: Mapping[str, Any])
     return bool(told["messages"] == tried)
 
 
-def _is_text(message: Wire) -> bool:
-    return len(message) == 2 and message.get("role") in _TEXT_ROLES and type(message.get("content")) is str
+def _are_texts(messages: Sequence[Wire]) -> bool:
+    for message in messages:
+        if len(message) != 2 or message.get("role") not in _TEXT_ROLES or type(message.get("content")) is not str:
+            return False
+    return True
 
 
 def _copied(value: Any) -> Any:

@@ -222,3 +222,25 @@ def test_only_so_much_is_remembered() -> None:
         transcript([said("user", f"{i} {'x' * 1_000}")], KEY, memo)
     assert len(memo._marks) + len(memo._old_marks) <= 100_000 // 1_000
     assert len(memo._links) + len(memo._old_links) <= 100_000 // 1_000
+
+
+FIELDS = st.dictionaries(
+    st.text(max_size=8),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False) | WORDS,
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=4,
+)
+
+
+@given(FIELDS, ROLES)
+def test_the_exact_form_is_the_canonical_json_of_the_whole_message(more: dict[str, object], role: str) -> None:
+    wire = {**more, "role": role}
+    assert exact(Message(wire), KEY) == keyed(KEY, "exact", canonical(wire))
+
+
+@given(st.text(st.sampled_from("ab \t\n\r\x0b\x1f\x7f\xa0e\u0301")))
+def test_folding_leaves_one_blank_between_words(text: str) -> None:
+    assert fold_text(text) == " ".join(unicodedata.normalize("NFC", text).split())

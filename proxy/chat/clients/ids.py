@@ -57,6 +57,8 @@ async def by_ids(store: NamedMessages, request: Request) -> Cursor | None:
 def names(request: Request, turn_id: NodeId, reply_id: NodeId) -> Mapping[str, NodeId]:
     """What the client calls a turn and the reply to come."""
     client = request.turn.client
+    if not client.message_id and not client.reply_id:
+        return {}
     given = {client.message_id: turn_id, client.reply_id: reply_id}
     return {name: node_id for name, node_id in given.items() if name}
 

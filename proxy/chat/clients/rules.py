@@ -90,20 +90,21 @@ class Profile:
 
 
 class Shape:
-    """What rules read of a request; each text is folded once, and only when a rule asks."""
+    """What rules read of a request; each text is folded once, as far as the longest opening reaches."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, words: int) -> None:
+        """`words`: how many of an opening are looked at."""
         system, first, last = turn.system, turn.said[0], turn.said[-1]
         self.count = len(turn.said)
         self.plain = not turn.stream
         self.agent = turn.client.agent.lower()
         self.marks = turn.client.marks
         self.last = last.text if last.role == "user" else ""
-        self.head = fold_text(self.last[:HEAD])
-        self.first_head = self.head if self.count == 1 else fold_text(first.text[:HEAD])
+        self.head = _head(self.last, words)
+        self.first_head = self.head if self.count == 1 else _head(first.text, words)
         text = system[0].text if len(system) == 1 else "\n\n".join(message.text for message in system)
         self.system = text[:FRONT]
-        self.system_head = fold_text(self.system[:HEAD])
+        self.system_head = _head(self.system, words)
         self._options = turn.options
 
     @property
@@ -134,10 +135,9 @@ class Clients:
         )
         self._unopened = tuple(rule for rule in self._helpers if not _openings(rule))
         """Rules that say nothing of how a text begins; of the others none fits where no beginning does."""
-        self._beginnings = tuple(
-            tuple(one for rule in self._helpers for one in getattr(rule, name))
-            for name in ("starts_with", "first_starts_with", "system_starts_with")
-        )
+        self._heads = tuple(one for rule in self._helpers for one in rule.starts_with)
+        self._first_heads = tuple(one for rule in self._helpers for one in rule.first_starts_with)
+        self._system_heads = tuple(one for rule in self._helpers for one in rule.system_starts_with)
         self._any = Profile(
             "any",
             user_agent=tuple(one for profile in self._profiles for one in profile.user_agent),
@@ -146,6 +146,8 @@ class Clients:
             system_contains=tuple(one for profile in self._profiles for one in profile.system_contains),
         )
         """The signs of all of them: whoever has none of these is nobody known."""
+        openings = self._heads + self._first_heads + self._system_heads + self._any.system_starts_with
+        self._words = max((len(one.split()) + 1 for one in openings), default=0)
 
     def known(self, turn: Turn) -> tuple[str | None, Profile | None]:
         """What kind of helper request this is, if it is one, and who sends it, if that is known.
@@ -154,14 +156,17 @@ class Clients:
         """
         if not self._helpers and not self._profiles:
             return (turn.client.task if turn.parent is None else None), None
-        shape = Shape(turn)
+        shape = Shape(turn, self._words)
         profile = None
         if _known(self._any, shape):
             profile = next(profile for profile in self._profiles if _known(profile, shape))
         if turn.parent is not None or turn.client.task is not None:
             return (turn.client.task if turn.parent is None else None), profile
-        heads = (shape.head, shape.first_head, shape.system_head)
-        is_opened = any(head.startswith(ones) for head, ones in zip(heads, self._beginnings, strict=True))
+        is_opened = (
+            shape.head.startswith(self._heads)
+            or shape.first_head.startswith(self._first_heads)
+            or shape.system_head.startswith(self._system_heads)
+        )
         rules = self._helpers if is_opened else self._unopened
         return next((rule.name for rule in rules if _helps(rule, shape)), None), profile
 
@@ -172,6 +177,12 @@ class Clients:
     def profile(self, turn: Turn) -> Profile | None:
         """The client, if it is a known one."""
         return self.known(turn)[1]
+
+
+def _head(text: str, words: int) -> str:
+    """The first words of a text, folded; more of them where they are not ASCII alone."""
+    head = text[:HEAD]
+    return " ".join(head.split(None, words)[:words]) if head.isascii() else fold_text(head)
 
 
 def _openings(rule: HelperRule) -> tuple[str, ...]:
@@ -200,14 +211,18 @@ def _helps(rule: HelperRule, shape: Shape) -> bool:
 def _known(profile: Profile, shape: Shape) -> bool:
     return (
         _one_in(profile.user_agent, shape.agent)
-        or any(name in shape.marks for name in profile.headers)
+        or not shape.marks.isdisjoint(profile.headers)
         or bool(profile.system_starts_with and shape.system_head.startswith(profile.system_starts_with))
-        or any(phrase in shape.system for phrase in profile.system_contains)
+        or _one_in(profile.system_contains, shape.system)
     )
 
 
-def _one_in(names: Sequence[str], agent: str) -> bool:
-    return bool(agent) and any(name in agent for name in names)
+def _one_in(phrases: Sequence[str], text: str) -> bool:
+    if text:
+        for phrase in phrases:
+            if phrase in text:
+                return True
+    return False
 
 
 def _lower(names: Sequence[str]) -> tuple[str, ...]:

@@ -112,7 +112,6 @@ class Attempts(Beginning[T]):
         served: Served,
         until: float,
     ) -> None:
-        super().__init__()
         self._care = care
         self._name = name
         self._candidates = candidates

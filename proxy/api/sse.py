@@ -1,6 +1,6 @@
 """Server-sent events as OpenAI frames them: `data: JSON`, an empty line, line feeds only, `[DONE]` at the end.
 
-The task of the request reads the upstream and writes to the client, so a client that is slow holds the upstream back. What came together
+One task reads the upstream and writes to the client, so a client that is slow holds the upstream back. What came together
 leaves together, in one write, and what comes alone leaves alone, at once. While the upstream is silent a comment keeps the connection
 open; clients skip comments (HTML standard, server-sent events).
 """
@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from litestar import Response
 from litestar.response.base import ASGIResponse
-from litestar.types import Message, Receive, Send
+from litestar.types import Receive, Send
 
 from proxy.errors import ProxyError
 
@@ -34,11 +34,6 @@ def frame(value: Payload) -> bytes:
     return b"data: " + (value if isinstance(value, bytes) else _encode(value)) + b"\n\n"
 
 
-def as_it_is(value: Payload) -> Payload:
-    """What is told of a value that is a payload already."""
-    return value
-
-
 def alone(_: object) -> bool:
     """Nothing is known of what comes with a value."""
     return False
@@ -52,20 +47,20 @@ class Events(Response[T]):
         values: AsyncGenerator[T, None],
         error_body: Callable[[ProxyError], Mapping[str, Any]],
         keep_alive_s: float = KEEP_ALIVE_S,
-        payload_of: Callable[[T], Payload | None] = as_it_is,  # type: ignore[assignment]  # right where T is a payload
+        framed: Callable[[T], bytes] = frame,  # type: ignore[assignment]  # right where T is a payload
         followed: Callable[[T], bool] = alone,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Frame a stream; an error after the first byte leaves as an event, and then nothing says that the answer is complete.
 
         Args:
-            payload_of: What the client is told of a value; `None` where nothing is.
+            framed: The events that tell a client of a value; no bytes where it is told nothing.
             followed: Whether the next value has come with this one, so that both may leave together.
         """
         super().__init__(cast("T", b""), headers=dict(headers or {}), media_type=MEDIA_TYPE)
         self._values = values
         self._error_body = error_body
-        self._payload_of = payload_of
+        self._framed = framed
         self._followed = followed
         self._keep_alive_s = keep_alive_s
 
@@ -74,33 +69,37 @@ class Events(Response[T]):
         return _Streamed(self.send, {**(added.get("headers") or {}), **self.headers}, added.get("status_code"))
 
     async def send(self, send: Send, receive: Receive) -> None:
-        """Send the events, until they end or the client leaves: then the source is closed, and may take its time to tidy up."""
-        outlet, task = Outlet(send, self._keep_alive_s), cast("asyncio.Task[Any]", asyncio.current_task())
-        leaving = asyncio.get_running_loop().create_task(_end_with_client(receive, task))
+        """Send the events, until they end or the client leaves: then the source is closed, and may take its time to tidy up.
+
+        They are sent by a task of their own, for each chunk wakes whoever waits for it, and all that stands around a request with it.
+        """
+        loop, outlet = asyncio.get_running_loop(), Outlet(send, self._keep_alive_s)
+        answering = loop.create_task(self._relay(outlet))
+        leaving = loop.create_task(_end_with_client(receive, answering))
         try:
-            await self._relay(outlet)
+            await answering
         except asyncio.CancelledError:
             if not leaving.done():  # it is the server that ends
                 raise
-            task.uncancel()
         finally:
             outlet.stop()
             leaving.cancel()
 
     async def _relay(self, outlet: Outlet) -> None:
-        payload_of, followed = self._payload_of, self._followed
+        framed, followed = self._framed, self._followed
+        waiting = list[bytes]()
         try:
             async for value in self._values:
-                if (payload := payload_of(value)) is not None:
-                    outlet.put(frame(payload))
+                waiting.append(framed(value))
                 if not followed(value):
-                    await outlet.flush()
-            outlet.put(DONE)
+                    await outlet.send(b"".join(waiting))
+                    waiting.clear()
+            waiting.append(DONE)
         except ProxyError as exc:
-            outlet.put(frame(self._error_body(exc)))
+            waiting.append(frame(self._error_body(exc)))
         finally:
             await self._values.aclose()
-        await outlet.flush(last=True)
+        await outlet.send(b"".join(waiting), last=True)
 
 
 class Outlet:
@@ -108,7 +107,6 @@ class Outlet:
 
     def __init__(self, send: Send, keep_alive_s: float) -> None:
         self._send = send
-        self._frames: list[bytes] = []
         self._is_sending = False
         self._keep_alive_s = keep_alive_s
         self._loop = asyncio.get_running_loop()
@@ -116,19 +114,13 @@ class Outlet:
         self._timer = self._loop.call_later(keep_alive_s, self._beat)
         self._beating: asyncio.Task[None] | None = None
 
-    def put(self, data: bytes) -> None:
-        self._frames.append(data)
-
-    async def flush(self, *, last: bool = False) -> None:
-        """Send what was put, in one piece; returns when the client's connection has taken it."""
-        if not self._frames and not last:
-            return
-        data = self._frames[0] if len(self._frames) == 1 else b"".join(self._frames)
-        self._frames.clear()
-        self._is_sending = True
-        await self._send(cast("Message", {"type": "http.response.body", "body": data, "more_body": not last}))
-        self._is_sending = False
-        self._moved_at = self._loop.time()
+    async def send(self, data: bytes, *, last: bool = False) -> None:
+        """Send events, if there are any, in one piece; returns when the client's connection has taken them."""
+        if data or last:
+            self._is_sending = True
+            await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+            self._is_sending = False
+            self._moved_at = self._loop.time()
 
     def stop(self) -> None:
         self._timer.cancel()
@@ -144,7 +136,7 @@ class Outlet:
         self._timer = self._loop.call_later(max(self._keep_alive_s - quiet_s, 0.001), self._beat)
 
     async def _comment(self) -> None:
-        await self._send(cast("Message", {"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True}))
+        await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
 
 
 class _Streamed(ASGIResponse):

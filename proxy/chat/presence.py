@@ -33,11 +33,13 @@ class Answering(Protocol):
 class Guest:
     """One request of a user."""
 
-    __slots__ = ("__weakref__", "_has_left", "_is_gone", "answering", "waiting")
+    __slots__ = ("__weakref__", "_has_left", "_is_gone", "answering", "is_over", "waiting")
 
     def __init__(self) -> None:
         self._is_gone = False
         self._has_left = False
+        self.is_over = False
+        """Whether the answer was ended from outside."""
         self.answering: Answering | None = None
         """What it is answered with, where others may join."""
         self.waiting: asyncio.Task[Any] | None = None
@@ -45,13 +47,13 @@ class Guest:
 
     def end(self) -> None:
         """The user was deleted: end the answer, also where it waits for its upstream."""
-        self._is_gone = True
+        self._is_gone = self.is_over = True
         self._stop()
 
     def leave(self) -> None:
         """The client has left: end the answer where it waits for its upstream, unless somebody else waits for the same."""
         if self.answering is None or not self.answering.waiting:
-            self._has_left = True
+            self._has_left = self.is_over = True
             self._stop()
 
     def _stop(self) -> None:
@@ -69,11 +71,6 @@ class Guest:
         if self._has_left:
             raise ClientLeft("The client left before its answer was there.")
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the answer was ended from outside."""
-        return self._is_gone or self._has_left
-
     def kept(self, chunks: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
         """An answer, as long as its user and its client are there. Raises as `check`, and ClientLeft."""
         return Kept(self, chunks)
@@ -90,7 +87,8 @@ class Kept(AsyncGenerator[T, None]):
     async def __anext__(self) -> T:
         guest, task = self._guest, None
         try:
-            guest.check_both()
+            if guest.is_over:
+                guest.check_both()
             task = guest.waiting = asyncio.current_task(self._loop)
             piece: T = await self._chunks.__anext__()
         except BaseException as exc:

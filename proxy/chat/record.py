@@ -129,7 +129,7 @@ async def relay(
     try:
         async for chunk in chunks:
             fold.add(chunk)
-            if chunk.is_whole:
+            if chunk.text is None and chunk.is_whole:
                 held = chunk
                 continue
             yield chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, cast
 
 from proxy.domain.message import SYSTEM, Message, Wire
 from proxy.domain.placement import Policy
@@ -117,21 +117,56 @@ class Turn:
         object.__setattr__(self, "system", system)
 
 
-class Chunk(NamedTuple):
-    """One piece of an answer, in OpenAI's shape. A named tuple, since an answer has hundreds of them.
+class Chunk:
+    """One piece of an answer, in OpenAI's shape. A plain class, since an answer has hundreds of them.
 
     Either a `chat.completion.chunk`, or, where the upstream was not asked to stream, the one whole `chat.completion`.
     """
 
-    wire: Wire
-    raw: bytes | None = None
-    """The JSON of this piece, in one line, the provider's own where there is one; a door that speaks the same format writes it as it is."""
-    followed: bool = False
-    """The next one has come with it, so that both may leave together."""
+    __slots__ = ("events", "followed", "raw", "text", "wire")
+
+    def __init__(self, wire: Wire, raw: bytes | None = None, *, followed: bool = False) -> None:
+        self.wire = wire
+        self.raw = raw
+        """The JSON of this piece, in one line, the provider's own where there is one; a door that speaks the same format writes it as it is."""
+        self.followed = followed
+        """The next one has come with it, so that both may leave together."""
+        self.text: str | None = None
+        """All that it says, where that is text of the first choice and nothing else is told."""
+        self.events: bytes | None = None
+        """The provider's own events, framed as they go out, where they are at hand."""
 
     @property
     def is_whole(self) -> bool:
         return self.wire.get("object") != "chat.completion.chunk"
+
+
+class Text(Chunk):
+    """What one read has brought, where it is nothing but text: one chunk or several that stand behind each other.
+
+    Most of a stream comes so. The provider's events go out as they are, and whoever folds the answer takes the text; only who wants
+    to see a chunk has one made.
+    """
+
+    __slots__ = ("_like",)
+
+    def __init__(self, text: str, events: bytes, like: Wire) -> None:
+        """Say more of what `like`, an earlier chunk, began to say."""
+        self.text = text
+        self.events = events
+        self.raw = None
+        self.followed = False
+        self._like = like
+
+    @property
+    def wire(self) -> Wire:  # type: ignore[override]
+        """One chunk that says all of it."""
+        (choice,) = cast("Sequence[Mapping[str, object]]", self._like["choices"])
+        return {**self._like, "choices": [{**choice, "delta": {"content": self.text}}]}
+
+    @property
+    def is_whole(self) -> bool:
+        return False
 
 
 @value(frozen=True, slots=True)

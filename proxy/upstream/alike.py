@@ -1,21 +1,24 @@
-"""Chunks that differ from an earlier one in nothing but their text, which is most of a stream.
+"""Reads that differ from an earlier one in nothing but their text, which is most of a stream.
 
-Once one chunk was read and checked, the bytes before and behind its text are known. A chunk with the same bytes around one JSON string is
-the same chunk with another text, so neither it is parsed as a whole nor are its checks made again.
+Once one chunk was read and checked, the bytes before and behind its text are known, its frame as an event among them. A read with the same
+bytes around one JSON string, or around several that follow each other, brings the same chunk with another text: so neither is it taken
+apart and parsed as a whole, nor are its checks made again.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from proxy.domain.turn import Chunk
+from proxy.domain.message import Wire
+from proxy.domain.turn import Chunk, Text
 
 _TEXT = re.compile(rb'"content"\s*:\s*("(?:[^"\\]|\\.)*")')
 _PATIENCE = 4
-"""So many chunks in a row that are not alike: from then on none is looked at, for a server may number its chunks."""
+"""So many reads in a row that are not alike: from then on none is looked at, for a server may number its chunks."""
 
 _decode = msgspec.json.Decoder(str).decode
 
@@ -25,46 +28,73 @@ class Alike:
 
     def __init__(self) -> None:
         self._misses = 0
-        self._around: tuple[bytes, bytes] | None = None
-        """What stands before and behind the text."""
-        self._told: tuple[bytes, bytes] = b"", b""
+        self._head = self._tail = self._between = b""
+        """What stands before a text, behind it, and between two."""
+        self._told: tuple[bytes, bytes, bytes] = b"", b"", b""
         """The same in what the client is told."""
-        self._wire: dict[str, Any] = {}
-        self._choice: dict[str, Any] = {}
+        self._like: Wire | None = None
+        """The chunk that was read."""
 
-    def read(self, payload: bytes) -> Chunk | None:
-        """The chunk in a payload that is like the one that was learned; `None` for any other."""
-        if self._around is None:
-            return None
-        head, tail = self._around
-        if not (payload.startswith(head) and payload.endswith(tail)):
-            return None
-        literal = payload[len(head) : -len(tail)]
-        if (text := _read(literal)) is None:
-            return None
+    def read(self, data: bytes) -> tuple[Text | None, bytes]:
+        """The text at the beginning of a read that is like the one that was learned, as far as it goes, and what stands behind it.
+
+        Args:
+            data: What came since the end of an event.
+        """
+        if self._like is None or not data.startswith(self._head):
+            return None, data
+        rest = b""
+        if not data.endswith(self._tail):
+            end = data.rfind(self._tail) + len(self._tail)
+            data, rest = data[:end], data[end:]
+        literals = data[len(self._head) : -len(self._tail)].split(self._between)
+        try:
+            text = _decode(literals[0]) if len(literals) == 1 else "".join(map(_decode, literals))
+        except (msgspec.DecodeError, UnicodeDecodeError):  # more than texts, or none, or half a character
+            return None, data + rest
         self._misses = 0
-        before, behind = self._told
-        wire = self._wire.copy()
-        wire["choices"] = [{**self._choice, "delta": {"content": text}}]
-        return Chunk(wire, before + literal + behind)
+        head, between, tail = self._told
+        return Text(text, head + between.join(literals) + tail, self._like), rest
 
-    def learn(self, payload: bytes, chunk: Chunk) -> None:
-        """Take a chunk that was read and checked for a model of those to come, if it holds one text and nothing else."""
+    def learn(self, data: bytes, payloads: Sequence[bytes], chunk: Chunk) -> None:
+        """Take a read for a model of those to come, if its first chunk holds one text and nothing else that counts.
+
+        Args:
+            data: What came since the end of an event, to the end of an event.
+            payloads: What was found in it.
+            chunk: What was read of the first of these.
+        """
         if self._misses >= _PATIENCE:
-            self._around = None
+            self._like = None
             return
         self._misses += 1
         choices: Any = chunk.wire.get("choices")
-        if not choices or len(choices) != 1 or chunk.raw is None:
+        if not choices or len(choices) != 1 or chunk.raw is None or chunk.wire.get("usage") is not None:
             return
         delta = choices[0].get("delta")
         if not isinstance(delta, dict) or delta.keys() != {"content"} or not isinstance(delta["content"], str):
             return
-        text = delta["content"]
-        around, told = _around(payload, text), _around(chunk.raw, text)
-        if around is not None and told is not None:
-            self._around, self._told = around, told
-            self._wire, self._choice = dict(chunk.wire), choices[0]
+        frame, around, told = (
+            _frame(data, payloads),
+            *(_around(one, delta["content"]) for one in (payloads[0], chunk.raw)),
+        )
+        if frame is None or around is None or told is None:
+            return
+        self._head, self._tail = frame[0] + around[0], around[1] + frame[1]
+        self._between = self._tail + self._head
+        self._told = b"data: " + told[0], told[1] + b"\n\ndata: " + told[0], told[1] + b"\n\n"
+        self._like = chunk.wire
+
+
+def _frame(data: bytes, payloads: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """What stands before and behind the first payload of a read; `None` where it cannot be told."""
+    head, found, rest = data.partition(payloads[0])
+    if not found:  # it came in several lines
+        return None
+    if len(payloads) == 1:
+        return head, rest
+    between, found, _ = rest.partition(payloads[1])
+    return (head, between.removesuffix(head)) if found and between.endswith(head) else None
 
 
 def _around(payload: bytes, text: str) -> tuple[bytes, bytes] | None:
@@ -76,7 +106,7 @@ def _around(payload: bytes, text: str) -> tuple[bytes, bytes] | None:
 
 
 def _read(literal: bytes) -> str | None:
-    """The text that a JSON string is; `None` where it is more than one, or none, or holds half a character."""
+    """The text that a JSON string is; `None` where it is none, or holds half a character."""
     try:
         return _decode(literal)
     except (msgspec.DecodeError, UnicodeDecodeError):

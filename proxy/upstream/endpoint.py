@@ -20,9 +20,9 @@ from typing import Any
 
 from proxy.upstream import fields, messages
 from proxy.upstream.acting import acts
-from proxy.upstream.exchange import encoded
 from proxy.upstream.models import NATIVE_PROVIDERS, Model
 from proxy.upstream.session import Timeouts
+from proxy.upstream.spelling import encoded
 
 BODY_PROVIDERS = frozenset({"openai", "hosted_vllm"})
 """Providers that take a documented field which LiteLLM does not know, or drops, as part of the body."""

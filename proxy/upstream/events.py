@@ -12,6 +12,8 @@ DONE = b"[DONE]"
 """OpenAI's payload that ends a stream."""
 
 _BOM = b"\xef\xbb\xbf"
+_SHORT = 4096
+"""So much of an event may be taken back."""
 
 
 class EventReader:
@@ -23,20 +25,25 @@ class EventReader:
         """What came of a line before `_rest`; joined once its end has come, however large it grows."""
         self._lines: list[bytes] = []
         self._begun = False
-        self._is_between = False
-        """Whether all that has come was read: as a rule whole events come."""
+
+    @property
+    def is_between(self) -> bool:
+        """Whether all that has come was read."""
+        return self._begun and not (self._rest or self._pieces or self._lines)
+
+    def unread(self) -> bytes | None:
+        """What has come since the end of the last event, taken back: nothing, as a rule. `None` where it is long, or was read in part."""
+        if self.is_between:
+            return b""
+        begun = b"".join((*self._pieces, self._rest))
+        if not self._begun or self._lines or len(begun) > _SHORT:
+            return None
+        self._pieces.clear()
+        self._rest = b""
+        return begun
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads that are complete with `data`."""
-        if self._is_between and data.startswith(b"data: ") and data.endswith(b"\n\n") and b"\r" not in data:
-            events = data[6:-2].split(b"\n\ndata: ")
-            if data.count(b"\n") == 2 * len(events):  # so there is none inside of an event
-                return events if all(events) else [event for event in events if event]
-        payloads = self._read(data)
-        self._is_between = self._begun and not (self._rest or self._pieces or self._lines)
-        return payloads
-
-    def _read(self, data: bytes) -> list[bytes]:
         if self._begun and b"\n" not in data and b"\r" not in data and not self._rest.endswith(b"\r"):
             self._pieces += (self._rest, data)
             self._rest = b""

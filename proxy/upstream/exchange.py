@@ -1,55 +1,35 @@
 """One request to a provider that speaks OpenAI's wire format, and its answer as it was sent.
 
-The answer's JSON is read once, for the store, and its bytes are kept beside it (`Chunk.raw`), so that a client of the same format
-gets what the provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included. What is no JSON but can
-be understood (`NaN`, half of a character) is written anew, for no client's parser need take it.
-
-What is asked for on Graft's own account leaves no trace: a stream always brings usage, so that it can be accounted for; to a client
-that did not ask for it, the `"usage": null` of every other chunk is taken out again (the usage chunk itself is kept back by the
-door). Usage that rides on a chunk with choices is the provider's own way and passes.
+The answer's JSON is read once, for the store, and its bytes are kept beside it, so that a client of the same format gets what the
+provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included. How bytes become chunks is told in
+`reading.py`, and what becomes of bytes that are no JSON in `spelling.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from proxy.domain.beginning import Single
 from proxy.domain.turn import Chunk
 from proxy.domain.values import value
 from proxy.errors import UpstreamError
 from proxy.upstream import failures
-from proxy.upstream.alike import Alike
-from proxy.upstream.events import DONE, EventReader
 from proxy.upstream.guarded import TooLarge
 from proxy.upstream.models import Model
+from proxy.upstream.reading import Reading
 from proxy.upstream.session import Session, Timeouts
-from proxy.upstream.shapes import readable
+from proxy.upstream.spelling import object_in
 from proxy.upstream.watch import Watch
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
-_NO_USAGE = re.compile(rb'(?:(?<!\s)\s+)?"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
-"""Cannot match inside a JSON string: a quote in there is escaped. Slow, for it is tried at every byte."""
-_NO_USAGE_SPELLED = (b',"usage":null', b', "usage": null')
-"""As most servers write it."""
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _ERROR_BYTES = 1 << 20
 """Of an answer that is an error."""
-_ERROR_FIELDS = ("error", "message", "detail")
-
-_decode = msgspec.json.Decoder().decode
-_checked = msgspec.json.Decoder(msgspec.Raw).decode
-_encode = msgspec.json.Encoder().encode
 
 
 @value(frozen=True, slots=True)
@@ -62,27 +42,10 @@ class Outgoing:
     body: bytes = field(repr=False)
 
 
-def encoded(value: object) -> bytes:
-    """JSON; halves of characters, which only a foreign import can bring, are escaped."""
-    try:
-        return _encode(value)
-    except (UnicodeEncodeError, OverflowError):  # the latter for whole numbers of more than 64 bits
-        return json.dumps(value).encode()
-
-
-def spelt(wire: dict[str, Any]) -> Chunk:
-    """A chunk that was made here, with its bytes; halves of characters are replaced."""
-    try:
-        return Chunk(wire, _encode(wire))
-    except (UnicodeEncodeError, OverflowError):
-        mended: dict[str, Any] = _whole_characters(wire)
-        return Chunk(mended, encoded(mended))
-
-
 async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> Chunk:
     """The one answer to a chat request that is not streamed. Raises the UpstreamError family."""
     body = await posted(session, outgoing, model, timeouts)
-    wire, body = _object(body, model)
+    wire, body = object_in(body, model)
     if "choices" not in wire:
         raise failures.answered(model, 200, {}, body)
     return Chunk({"object": "chat.completion", **wire}, body)
@@ -126,20 +89,18 @@ async def stream(
     try:
         data = await watch.read()
         if _is_whole(response, data):
-            wire, _ = _object(data + await watch.rest(), model)
+            wire, _ = object_in(data + await watch.rest(), model)
             for chunk in _as_chunks(wire, usage_wanted=usage_wanted):
                 yield chunk
             return
-        events, alike = EventReader(), Alike()
+        reading = Reading(model, usage_wanted=usage_wanted)
         while not finished:
-            payloads, ended = _until_done(events.feed(data) if data else events.end())
-            for left, payload in enumerate(payloads, 1 - len(payloads)):
-                chunk = alike.read(payload) or _chunk(payload, model, alike, usage_wanted=usage_wanted, last=not data)
+            for chunk in reading.of(data):
                 watch.started = True
-                yield Chunk(chunk.wire, chunk.raw, followed=True) if left else chunk
-            if ended:
+                yield chunk
+            if reading.done:
                 session.give_back(response)
-            finished = ended or not data
+            finished = reading.done or not data
             data = b"" if finished else await watch.read()
     except UpstreamError:
         raise
@@ -149,11 +110,6 @@ async def stream(
         watch.stop()
         if not finished:
             response.close()
-
-
-def _until_done(payloads: list[bytes]) -> tuple[list[bytes], bool]:
-    """The payloads before the one that ends a stream, and whether that is there."""
-    return (payloads[: payloads.index(DONE)], True) if DONE in payloads else (payloads, False)
 
 
 async def _opened(
@@ -210,37 +166,6 @@ def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> U
     return failures.cut(model) if failures.broke(exc) and not failures.garbled(exc) else failures.translate(exc, model)
 
 
-def _chunk(payload: bytes, model: Model, alike: Alike, *, usage_wanted: bool, last: bool) -> Chunk:
-    """What a payload holds, read whole. Raises UpstreamError."""
-    try:
-        wire, payload = _object(payload, model)
-    except UpstreamError:
-        if last:  # cut in the middle of an event
-            raise failures.cut(model) from None
-        raise
-    told = payload
-    if "choices" not in wire and "usage" not in wire:
-        raise failures.answered(model, 200, {}, payload)
-    if wire.get("object") != "chat.completion.chunk":  # some servers leave it out, or empty
-        wire["object"] = "chat.completion.chunk"
-    if not usage_wanted and wire.get("usage", wire) is None:
-        del wire["usage"]
-        told = _without_usage(payload) or _encode(wire)
-    chunk = Chunk(wire, told)
-    alike.learn(payload, chunk)
-    return chunk
-
-
-def _without_usage(payload: bytes) -> bytes | None:
-    """A chunk without its `"usage": null`; `None` where there are more of them, below the top."""
-    if payload.count(b'"usage"') == 1:
-        for spelled in _NO_USAGE_SPELLED:
-            if spelled in payload:
-                return payload.replace(spelled, b"")
-    payload, taken = _NO_USAGE.subn(b"", payload)
-    return payload if taken == 1 else None
-
-
 def _is_whole(response: ClientResponse, begin: bytes) -> bool:
     """Whether a server that was asked to stream would not, whatever it calls its answer: no event begins with a brace."""
     begin = begin.lstrip()
@@ -261,59 +186,3 @@ def _as_delta(choice: Mapping[str, Any]) -> dict[str, Any]:
     if delta.get("tool_calls"):
         delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
     return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}
-
-
-def _object(payload: bytes, model: Model) -> tuple[dict[str, Any], bytes]:
-    """The JSON object in an answer, and its bytes: the provider's own, or mended ones where those were no JSON.
-
-    Raises UpstreamError when it is none, or one that tells of an error.
-    """
-    try:
-        value = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _lenient(payload)
-        payload = encoded(value)
-    if not isinstance(value, dict):
-        raise UpstreamError(
-            f"The model {model.name!r} answered with something that is not a JSON object.", model=model.name
-        )
-    if value.get("error") or ("choices" not in value and any(value.get(name) for name in _ERROR_FIELDS)):
-        raise failures.answered(model, 200, {}, payload)
-    if not readable(value.get("choices")):
-        raise failures.unreadable(model)
-    return value, payload
-
-
-def mended(body: bytes, model: Model) -> bytes:
-    """An answer that nobody reads here, as JSON that its client can read. Raises UpstreamError where it is none."""
-    try:
-        _checked(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _object(body, model)[1]
-    return body
-
-
-def _lenient(payload: bytes) -> object:
-    """JSON as Python writes it, too: numbers that are none (`NaN`, `Infinity`) become null, and halves of characters U+FFFD."""
-    try:
-        value: object = json.loads(payload, parse_constant=lambda _: None, parse_float=_finite)
-        return _whole_characters(value)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _finite(number: str) -> float | None:
-    value = float(number)
-    return value if math.isfinite(value) else None
-
-
-def _whole_characters(value: Any) -> Any:
-    match value:
-        case str():
-            return _SURROGATES.sub("\ufffd", value)
-        case list():
-            return [_whole_characters(item) for item in value]
-        case dict():
-            return {_whole_characters(name): _whole_characters(item) for name, item in value.items()}
-        case _:
-            return value

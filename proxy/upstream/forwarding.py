@@ -23,11 +23,12 @@ from proxy.errors import InvalidRequest
 from proxy.upstream import exchange, failures, library, prompted, raw_lane
 from proxy.upstream.acting import acts
 from proxy.upstream.care.attempts import Care
-from proxy.upstream.exchange import Outgoing, encoded
+from proxy.upstream.exchange import Outgoing
 from proxy.upstream.models import Model, Models
 from proxy.upstream.native_lane import NativeLane
 from proxy.upstream.session import Session, Timeouts
 from proxy.upstream.shapes import without_nulls
+from proxy.upstream.spelling import encoded, mended
 
 Kind = Literal["embeddings", "completions"]
 
@@ -133,7 +134,7 @@ class Forwarding:
         outgoing = _outgoing(at, kind, model, body)
         if not stream:
             told = await exchange.posted(self._session, outgoing, model, self._timeouts)
-            yield exchange.mended(told, model)
+            yield mended(told, model)
             return
         async with aclosing(
             exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=True)

@@ -21,9 +21,9 @@ from typing import Any
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, guarded, library, shapes
-from proxy.upstream.exchange import spelt
 from proxy.upstream.models import Model
 from proxy.upstream.session import Timeouts
+from proxy.upstream.spelling import spelt
 
 _NEVER_RETRY = {"num_retries": 0, "max_retries": 0}
 _NO_SERVER_TOOLS = {"_skip_mcp_handler": True}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.message import Wire
-from proxy.upstream.exchange import encoded
+from proxy.upstream.spelling import encoded
 
 if TYPE_CHECKING:
     from proxy.upstream.endpoint import Endpoint, Plan

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from proxy.domain.turn import Asked, Chunk
 from proxy.errors import InvalidRequest
-from proxy.upstream.exchange import encoded
+from proxy.upstream.spelling import encoded
 
 _SHARED = frozenset(
     {

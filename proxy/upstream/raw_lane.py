@@ -11,9 +11,10 @@ from typing import Any
 
 from proxy.domain.turn import Asked, Chunk
 from proxy.upstream import exchange, fields
-from proxy.upstream.exchange import Outgoing, encoded
+from proxy.upstream.exchange import Outgoing
 from proxy.upstream.models import NATIVE_PROVIDERS, Model
 from proxy.upstream.session import Session, Timeouts
+from proxy.upstream.spelling import encoded
 
 PREFIXES = NATIVE_PROVIDERS | {"custom_openai", "llamafile", "openai_like"}
 """LiteLLM's names of providers in front of a model's name; any other `org/name` is the model's own."""

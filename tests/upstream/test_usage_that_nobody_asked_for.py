@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from proxy.upstream.exchange import _without_usage
+from proxy.upstream.reading import _without_usage
 
 TAKEN = {
     "compact": (b'{"choices":[],"usage":null}', b'{"choices":[]}'),

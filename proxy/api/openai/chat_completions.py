@@ -82,12 +82,14 @@ def streamed(
 ) -> sse.Events[Chunk]:
     """An answer as server-sent events; usage that the client did not ask for stays here."""
 
-    def told(chunk: Chunk) -> Mapping[str, Any] | bytes | None:
+    def told(chunk: Chunk) -> bytes:
+        if chunk.events is not None:
+            return chunk.events
         if (usage := chunk.wire.get("usage")) is not None:
             permit.spent(usage)
             if not usage_wanted and not chunk.wire.get("choices"):
-                return None
-        return chunk.raw or chunk.wire
+                return b""
+        return sse.frame(chunk.raw or chunk.wire)
 
     return sse.Events(
         answer.chunks, errors.body_of, answer.silence_s, told, attrgetter("followed"), headers={**headers, **UNBUFFERED}

@@ -329,6 +329,18 @@ def version_20(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA writable_schema = RESET")
 
 
+def version_21(db: sqlite3.Connection) -> None:
+    """Fewer entries in indexes: each is a page that a commit may have to write.
+
+    Calls that are open, and those that are listed, are found by their status; what was said behind a message, where a user said it. On a
+    database of a million nodes this takes some seconds.
+    """
+    for name in ("calls_open", "calls_listed", "transcripts_prev"):
+        db.execute(f"DROP INDEX {name}")
+    db.execute("CREATE INDEX calls_status ON calls (status, user_id)")
+    db.execute("CREATE INDEX transcripts_prev ON transcripts (user_id, prev) WHERE role = 'user' AND meaning = 'node'")
+
+
 MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_1,
     version_2,
@@ -350,5 +362,6 @@ MIGRATIONS: Final[list[Callable[[sqlite3.Connection], None]]] = [
     version_18,
     version_19,
     version_20,
+    version_21,
 ]
 """Step n makes version n from version n-1. A step that has shipped is never changed."""

@@ -14,7 +14,7 @@ from proxy.store import SqliteStore, connection, reading
 from proxy.store.shelf import loads
 from proxy.store.standing import FEW
 from proxy.store.standing import standing as standing_of
-from proxy.store.turns import recognising
+from proxy.store.turns import client_ids, recognising, retracing, writing
 from tests.doubles.pictures import PNG
 from tests.store.client import LONG, Client
 from tests.transfer import growing
@@ -57,6 +57,20 @@ async def test_no_question_scans_a_table(client: Client):
         scanned = [step for step in steps if step.startswith("SCAN") and scans_a_table(step)]
         assert not scanned, (name, scanned)
         assert any("SEARCH" in step for step in steps)
+
+
+async def test_what_was_said_behind_a_message_and_calls_left_open_are_found_by_an_index_of_their_own(client: Client):
+    await client.say("Boats?", LONG)
+    questions = {
+        "said behind": (retracing.ANY_NEXT, ("ada", "c"), "transcripts_prev"),
+        "said behind last time": (retracing.NEXT, ("ada", "c", None, None), "transcripts_prev"),
+        "said behind by ids": (client_ids.NEXT, {"user": "ada", "chain": "c", "chat": "chat"}, "transcripts_prev"),
+        "said behind as searched": (recognising.RECOGNISE, recognise_values(client), "transcripts_prev"),
+        "left open": (writing.LEFT_OPEN, {"place": 1}, "calls_status"),
+    }
+    for name, (sql, values, index) in questions.items():
+        steps = await client.store._read(lambda db, sql=sql, values=values: plan(db, sql, values))
+        assert any(index in step for step in steps), (name, steps)
 
 
 def scans_a_table(step: str) -> bool:

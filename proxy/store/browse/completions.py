@@ -28,7 +28,7 @@ _STORED: Final = f"completion_id, metadata, {CALL}"
 
 LISTED: Final = """
     SELECT {stored} FROM calls c
-    WHERE user_id = :user AND completion_id IS NOT NULL
+    WHERE status = 'done' AND user_id = :user AND completion_id IS NOT NULL
         AND (:after IS NULL OR c.rowid {beyond} :after)
         AND (:model IS NULL OR model = :model OR json_extract(envelope, '$.model') = :model)
         AND NOT EXISTS (

@@ -27,13 +27,14 @@ from proxy.store.turns.planting import Planting
 KILLED = "The server stopped before the answer was complete."
 DELETED = "The turn was deleted before it was answered."
 
-FOLDED = f"coalesce((SELECT folded FROM transcripts WHERE user_id = ? AND chain = ? LIMIT 1), '{NOTHING}')"
+FOLDED = f"coalesce((SELECT folded FROM transcripts WHERE user_id = ?1 AND chain = ?3 LIMIT 1), '{NOTHING}')"
 """The last message of a chain; a chain hash names one message, so any of its rows will do."""
 REMEMBER = (
     "INSERT INTO transcripts (user_id, chain, prev, folded, before, assistants, role, meaning, node_id, tree_id,"
-    f" conversation, at) VALUES (?, ?, ?, ?, {FOLDED}, ?, ?, ?, ?, ?, ?, ?)"
+    f" conversation, at) VALUES (?1, ?2, ?3, ?4, {FOLDED}, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
     " ON CONFLICT (user_id, chain, coalesce(node_id, meaning)) DO UPDATE SET at = excluded.at"
 )
+LEFT_OPEN = "SELECT id, user_id, tree_id, turn_id, partial FROM calls WHERE status = 'open' AND (:place IS NULL OR place = :place)"
 
 
 def adopt(db: sqlite3.Connection, adoption: Adoption) -> Mapping[NodeId, NodeId]:
@@ -137,11 +138,7 @@ def recover(db: sqlite3.Connection, place: int | None = None) -> int:
 
     What was kept of a reply becomes an interrupted one; a call without any becomes `failed`, its turn stays unanswered.
     """
-    sql = (
-        "SELECT id, user_id, tree_id, turn_id, partial FROM calls"
-        " WHERE status = 'open' AND (:place IS NULL OR place = :place)"
-    )
-    left = db.execute(sql, {"place": place}).fetchall()
+    left = db.execute(LEFT_OPEN, {"place": place}).fetchall()
     for call_id, user_id, tree_id, turn_id, partial in left:
         so_far = opened(db, "calls.partial", partial, call_id)
         replies = from_json(so_far) if so_far is not None and turn_id is not None else []
@@ -185,8 +182,6 @@ def remember(
                 row.chain,
                 row.prev,
                 row.folded,
-                user_id,
-                row.prev,
                 row.assistants,
                 row.role,
                 meaning,

@@ -107,6 +107,10 @@ class Grove:
         self._keep = keep
         self._models: OrderedDict[tuple[UserId, TreeId], TreeModel] = OrderedDict()
 
+    def held(self, user_id: UserId, tree_id: TreeId) -> TreeModel | None:
+        """The tree's model as it was last; `None` for a tree that is not held."""
+        return self._models.get((user_id, tree_id))
+
     async def follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
         """The tree's model, up to date. Whoever calls sees to it that nobody else follows that tree meanwhile.
 

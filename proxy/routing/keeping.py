@@ -76,9 +76,13 @@ class Keeping:
             else:
                 await anyio.to_thread.run_sync(partial(self._scorer.recall, model, stored))
 
+    def is_due(self, model: TreeModel) -> bool:
+        """Whether what was computed since is worth a transaction."""
+        return self._scorer.new(model) >= self._least
+
     async def keep(self, user_id: UserId, model: TreeModel) -> None:
         """Write what was computed since, where it is worth it. Raises the StoreError family."""
-        while self._scorer.new(model) >= self._least:
+        while self.is_due(model):
             bodies, outdated = self._scorer.take_new(model, AT_ONCE)
             await self._store.keep_vectors(user_id, await self._named(), bodies, outdated)
 

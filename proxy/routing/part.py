@@ -8,8 +8,7 @@ the search is bounded, whatever the size of the tree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ AROUND = 256
 """Pairs that are compared where the caller names them."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """Some pairs of a tree, parents before children, and how they hang together."""
 
@@ -50,8 +49,22 @@ class Part:
     """The first pair of each one's conversation, by its place in the part."""
     known: int
     """Pairs of the whole tree."""
-    depth: Ints | None = None
-    """How many pairs stand above each, where that is known."""
+    steps: Ints
+    """How many pairs of the part stand above each on its path."""
+    jumps: Sequence[Ints] = field(init=False)
+    """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
+    _places: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        jumps: list[Ints] = []
+        ancestor, deepest = self.parent, int(self.steps.max()) if len(self) else 0
+        while deepest > 1 << len(jumps) >> 1:
+            jumps.append(ancestor)
+            ancestor = ancestor.take(ancestor)
+        self.jumps = jumps
+        if self.pairs is not None:
+            self._places = np.full(self.known, -1, np.int32)
+            self._places[self.pairs] = np.arange(len(self), dtype=np.int32)
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -72,35 +85,6 @@ class Part:
     def places(self, pairs: Ints) -> Ints:
         """Where some pairs of the tree stand in the part; below 0 for those that do not."""
         return pairs if self.pairs is None else self._places[pairs]
-
-    @cached_property
-    def _places(self) -> Ints:
-        places = np.full(self.known, -1, np.int32)
-        places[self.pairs] = np.arange(len(self), dtype=np.int32)
-        return places
-
-    @cached_property
-    def jumps(self) -> list[Ints]:
-        """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
-        jumps: list[Ints] = []
-        ancestor, deepest = self.parent, int(self.steps.max()) if len(self) else 0
-        while deepest > 1 << len(jumps) >> 1:
-            jumps.append(ancestor)
-            ancestor = ancestor.take(ancestor)
-        return jumps
-
-    @cached_property
-    def steps(self) -> Ints:
-        """How many pairs of the part stand above each on its path."""
-        if self.depth is not None:
-            return self.depth
-        ancestor, last = self.parent, np.arange(len(self), dtype=np.int32)
-        steps = (ancestor != last).astype(np.int32)
-        while (ancestor != last).any():
-            steps = steps + steps.take(ancestor)
-            last, ancestor = ancestor, ancestor.take(ancestor)
-        told: Ints = steps
-        return told
 
     def any_above(self, held: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """For each place (second axis), the bits that are set there or anywhere above."""
@@ -218,4 +202,15 @@ def _joined(index: PairIndex, kept: Ints) -> Part:
     fallback = np.where(strands[before] == strands, before, root)
     fallback = np.where(fallback < places, fallback, root)
     parent = np.where(kept[found] == parents, found, fallback).astype(np.int32)
-    return Part(kept, parent, root, len(index))
+    return Part(kept, parent, root, len(index), _steps(parent))
+
+
+def _steps(parent: Ints) -> Ints:
+    """How many places stand above each, from the one right above each; the first of a path has itself there."""
+    ancestor, last = parent, np.arange(len(parent), dtype=np.int32)
+    steps = (ancestor != last).astype(np.int32)
+    while (ancestor != last).any():
+        steps = steps + steps.take(ancestor)
+        last, ancestor = ancestor, ancestor.take(ancestor)
+    told: Ints = steps
+    return told

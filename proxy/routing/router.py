@@ -106,8 +106,11 @@ class GraftRouter:
         """Derive ahead of time what the next turn of a tree will need.
 
         Once for a tree at a time: a request would wait behind every other that is at it. Who is at it takes in what came meanwhile.
+        Where the next turn takes in what is new in less time than it takes to ask for it beforehand, nothing is done.
         """
         key = (user_id, tree_id)
+        if self._is_at_hand(user_id, tree_id):
+            return
         is_at_it = key in self._warming
         self._warming[key] = True
         if is_at_it:
@@ -124,6 +127,12 @@ class GraftRouter:
                         await self._keeping.keep(user_id, model)
         finally:
             del self._warming[key]
+
+    def _is_at_hand(self, user_id: UserId, tree_id: TreeId) -> bool:
+        held = self._grove.held(user_id, tree_id)
+        if held is None or not self._gate.is_quick(held):
+            return False
+        return self._keeping is None or not self._keeping.is_due(held)
 
     def forget(self, users: Collection[str], trees: Collection[str]) -> None:
         """Hold nothing of users and trees that were deleted any more, nor words that were looked at lately."""
@@ -164,9 +173,9 @@ class GraftRouter:
         return replace(attachment, spent_ms=(time.perf_counter() - started) * 1000)
 
     async def _follow(self, user_id: UserId, tree_id: TreeId) -> TreeModel:
-        """The tree's model, up to date, with the vectors that are stored."""
+        """The tree's model, up to date, with the vectors that are stored; few that are quickly computed are not asked for."""
         model = await self._grove.follow(user_id, tree_id)
-        if self._keeping is not None:
+        if self._keeping is not None and not self._gate.is_quick(model):
             await self._keeping.recall(user_id, model)
         return model
 

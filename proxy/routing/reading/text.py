@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
+from proxy.domain.values import value
 from proxy.routing.reading.tongues import HAN, STOP, TONGUES, tongue_of
 
 READ = 4000
@@ -27,45 +27,30 @@ what must not stand before is asked behind that."""
 _RUN = re.compile(rf"{HAN.pattern}+")
 
 
-@dataclass(frozen=True)
+@value(frozen=True, slots=True)
 class Reading:
-    """A text, each part of it read when it is first asked for; see `read`."""
+    """What a text is made of."""
 
-    text: str
-    """No more of it than is read."""
-
-    @cached_property
-    def words(self) -> Sequence[str]:
-        """See `words`."""
-        return self._kept[0]
-
-    @cached_property
-    def stems(self) -> Sequence[str]:
-        """The first different ones of its words, in order."""
-        return tuple(dict.fromkeys(self.words))[:MOST_STEMS]
-
-    @cached_property
-    def spelt(self) -> Mapping[str, str]:
-        """Each of its words as it was written first, for reasons shown to people."""
-        stems, written = self._kept
-        return dict(zip(reversed(stems), reversed(written), strict=True))
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """See `names`."""
-        return names(self.text)
-
-    @cached_property
-    def _kept(self) -> tuple[list[str], list[str]]:
-        return _told(self.text)
+    words: Sequence[str]
+    """See `words`."""
+    stems: Sequence[str]
+    """The first different ones of its words, in order."""
+    spelt: Mapping[str, str]
+    """Each of its words as it was written first, for reasons shown to people."""
+    names: frozenset[str]
+    """See `names`."""
 
 
 def read(text: str) -> Reading:
-    """A text as it is read; several readers of the same text, one soon after another, share what they found."""
+    """A text as it is read; several readers of the same text, one soon after another, share what was found."""
     return _read(text if len(text) <= READ else text[:READ])
 
 
-_read = lru_cache(maxsize=32)(Reading)
+@lru_cache(maxsize=32)
+def _read(text: str) -> Reading:
+    stems, written = _told(text)
+    spelt = dict(zip(reversed(stems), reversed(written), strict=True))
+    return Reading(stems, tuple(dict.fromkeys(stems))[:MOST_STEMS], spelt, names(text))
 
 
 @lru_cache(maxsize=65536)

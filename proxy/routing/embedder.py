@@ -246,7 +246,7 @@ def _shrunk(halves: NDArray[np.float16]) -> Vectors:
 
 def unit(vectors: NDArray[np.float32]) -> Vectors:
     """Rows scaled to length 1; rows of zeros stay."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))
     return np.asarray(vectors / np.maximum(norms, 1e-9), np.float32)
 
 

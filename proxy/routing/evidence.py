@@ -113,10 +113,10 @@ class Evidence:
 
 def other_tips(index: PairIndex, active: int) -> Ints:
     """Tips off the active path, except other answers to a message that is on it."""
-    said = np.zeros(len(index), bool)
-    said[index.head[index.path(active, LOOKED_UP)]] = True
-    tips = np.flatnonzero(index.children == 0)
-    return tips[~said[index.head[tips]]].astype(np.int32)
+    heads, said = index.head, np.ones(len(index), bool)
+    said[heads.take(index.path(active, LOOKED_UP))] = False
+    tips = (index.children == 0).nonzero()[0]
+    return tips.compress(said.take(heads.take(tips))).astype(np.int32)
 
 
 def earlier_nodes(index: PairIndex, active: int) -> Ints:
@@ -131,12 +131,13 @@ def earlier_nodes(index: PairIndex, active: int) -> Ints:
 
 def other_rows(rows: Rows) -> Rows:
     """The features of other tips, and what some of them are against the best of the rest."""
-    compared = rows[:, COMPARED]
-    if len(rows) < 2:
-        return np.concatenate([rows, np.zeros_like(compared)], axis=1)
-    ordered = np.sort(compared, axis=0)
-    rest = np.where(compared >= ordered[-1], ordered[-2], ordered[-1])
-    return np.concatenate([rows, compared - rest], axis=1)
+    beside = np.zeros((len(rows), len(PLACE) + len(COMPARED)), np.float32)
+    beside[:, : len(PLACE)] = rows
+    if len(rows) > 1:
+        compared = rows.take(COMPARED, axis=1)
+        *_, second, best = np.sort(compared, axis=0)
+        np.subtract(compared, np.where(compared >= best, second, best), out=beside[:, len(PLACE) :])
+    return beside
 
 
 def said_next(index: PairIndex, active: int, earlier: Ints) -> list[int]:
@@ -156,13 +157,12 @@ def earlier_rows(rows: Rows, nexts: Rows, tip: Row, back: Ints, depth: Ints) -> 
         rows: Of the earlier nodes; `nexts` are of what was said next, `tip` of the active node.
         back: By how many pairs each stands before the active node; `depth` is how many stand before it.
     """
-    after = nexts[:, BESIDE_CHILD]
-    own = np.empty((len(rows), 4), np.float32)
-    np.log(back, out=own[:, 0])
-    own[:, 1] = back == 1
-    own[:, 2] = depth == 0
-    own[:, 3] = rows[:, TAIL_COS] - tip[TAIL_COS]
-    return np.concatenate([rows, after, rows[:, BESIDE_CHILD] - after, own], axis=1)
+    after, own = nexts.take(BESIDE_CHILD, axis=1), np.empty((4, len(rows)), np.float32)
+    np.log(back, out=own[0])
+    own[1] = back == 1
+    own[2] = depth == 0
+    np.subtract(rows[:, TAIL_COS], tip[TAIL_COS], out=own[3])
+    return np.concatenate([rows, after, rows.take(BESIDE_CHILD, axis=1) - after, own.T], axis=1)
 
 
 def best_answer(look: Look, pair: int) -> int:

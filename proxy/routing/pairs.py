@@ -139,17 +139,19 @@ class PairIndex:
 
     def path(self, pair: int, most: int | None = None) -> list[int]:
         """First pair of the conversation to `pair`; of a long path no more than the last `most`."""
-        path = [pair]
-        while len(path) != most and self._parent[path[-1]] != path[-1]:
-            path.append(int(self._parent[path[-1]]))
+        path, parent = [pair], self._parent.item
+        while len(path) != most and (above := parent(pair)) != pair:
+            path.append(above)
+            pair = above
         path.reverse()
         return path
 
     def above(self, pair: int, depth: int) -> int:
         """The pair at some depth of a path, in a number of steps that grows with the logarithm of its length."""
-        while self._depth[pair] > depth:
-            jump = self._jump[pair]
-            pair = int(jump if self._depth[jump] >= depth else self._parent[pair])
+        depth_of = self._depth.item
+        while depth_of(pair) > depth:
+            jump = self._jump.item(pair)
+            pair = jump if depth_of(jump) >= depth else self._parent.item(pair)
         return pair
 
     def is_above(self, pair: int, other: int) -> bool:
@@ -189,9 +191,9 @@ class PairIndex:
         """
         with self.lock:
             self.supply.reuse(self.texts, self.systems.__getitem__)
+            if not self.supply.lacking:
+                return 0
             work = self.supply.work(self.texts, self.systems.__getitem__, newest)
-        if not work.pairs and not work.systems:
-            return 0
         views, systems = work.done(embedder)
         with self.lock:
             if self.supply is work.of:

@@ -33,17 +33,20 @@ def names_no_subject(turn: str) -> bool:
     words = _WORD.findall(said)
     if len(words) == 1 and _NUMBER.fullmatch(words[0]):
         return True
-    return any(_is_of(kind, said, words) for kind in KINDS)
+    of_kind = _is_of_in_han if HAN.search(said) is not None else _is_of
+    return any(of_kind(kind, said, words) for kind in KINDS)
 
 
 def _is_of(kind: Kind, said: str, words: Sequence[str]) -> bool:
-    tells = not kind.tells.isdisjoint(words)
-    points = not kind.points or not kind.points.isdisjoint(words)
-    if HAN.search(said) is not None:
-        tells = tells or kind.told_in_han.search(said) is not None
-        points = points or kind.pointed_in_han.search(said) is not None
-        words = _WORD.findall(kind.in_han.sub(" ", said))
-    return tells and points and all(map(kind.holds, words))
+    if kind.tells.isdisjoint(words) or (kind.points and kind.points.isdisjoint(words)):
+        return False
+    return all(map(kind.holds, words))
+
+
+def _is_of_in_han(kind: Kind, said: str, words: Sequence[str]) -> bool:
+    tells = not kind.tells.isdisjoint(words) or kind.told_in_han.search(said) is not None
+    points = not kind.points or not kind.points.isdisjoint(words) or kind.pointed_in_han.search(said) is not None
+    return tells and points and all(map(kind.holds, _WORD.findall(kind.in_han.sub(" ", said))))
 
 
 _OBJECTS: Mapping[str | None, str] = {

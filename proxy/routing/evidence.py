@@ -116,7 +116,8 @@ def other_tips(index: PairIndex, active: int) -> Ints:
     heads, said = index.head, np.ones(len(index), bool)
     said[heads.take(index.path(active, LOOKED_UP))] = False
     tips = (index.children == 0).nonzero()[0]
-    return tips.compress(said.take(heads.take(tips))).astype(np.int32)
+    found: Ints = tips.compress(said.take(heads.take(tips))).astype(np.int32)
+    return found
 
 
 def earlier_nodes(index: PairIndex, active: int) -> Ints:

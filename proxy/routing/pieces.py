@@ -18,7 +18,9 @@ KEPT_WORDS = 8_192
 LONGEST = 24
 """Characters of the longest word that is held."""
 
-_WORD = re.compile("\u2581+[^\u2581]*")
+_WORD = re.compile("\u2581(\u2581*[^\u2581]*)")
+_UNEVEN = re.compile("^ |  | $|\u2581")
+"""Where words are not parted by single spaces."""
 
 
 class Pieces:
@@ -32,7 +34,7 @@ class Pieces:
 
     def tokens(self, text: str) -> NDArray[np.uint16]:
         """The numbers of a text's tokens."""
-        words = _WORD.findall("\u2581" + text.replace(" ", "\u2581")) if text else []
+        words = _words(text) if text else []
         with self._lock:
             known = self._known
             new = {*words}.difference(known)
@@ -53,4 +55,12 @@ class Pieces:
             self._known.clear()
 
     def _spelt(self, word: str) -> bytes:
-        return np.array([token.id for token in self._model.tokenize(word)], np.uint16).tobytes()
+        return np.array([token.id for token in self._model.tokenize(f"\u2581{word}")], np.uint16).tobytes()
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, each without the space before it; more spaces than one stand at the beginning of the next word."""
+    if _UNEVEN.search(text) is None:
+        return text.split(" ")
+    found: list[str] = _WORD.findall("\u2581" + text.replace(" ", "\u2581"))
+    return found

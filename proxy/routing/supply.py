@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from proxy.domain.tree import NodeId
+from proxy.domain.values import value
 from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.vectors import VIEWS, PairVectors
 
@@ -44,7 +45,7 @@ class Before:
     systems: Mapping[str, Vectors]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Work:
     """Texts whose vectors are to be computed while nobody waits for the index."""
 
@@ -193,6 +194,8 @@ def _views(asked: str, replied: str) -> tuple[str, str, str]:
 
 def _embed_some(embedder: Embedder, texts: Sequence[str], known: Mapping[str, Vectors]) -> Vectors:
     """Each different text once, but for those whose vectors are known. Empty texts have the vector of nothing: zero."""
+    if not texts:
+        return np.zeros((0, embedder.size), np.float32)
     nothing = np.zeros(embedder.size, np.float32)
     new = [said for said in dict.fromkeys(texts) if said.strip() and said not in known]
     found = {**known, **dict(zip(new, embedder.embed(new), strict=True))} if new else known

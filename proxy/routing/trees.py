@@ -30,29 +30,36 @@ class Forest:
         trees = [_Tree(flat, root) for at in range(self.classes) for root in flat["roots"][at :: self.classes]]
         most = max(len(tree.features) for tree in trees)
         shape = most, len(trees)
-        self._features, self._limits = np.zeros(shape, np.intp), np.full(shape, np.inf)
+        self._features, limits = np.zeros(shape, np.intp), np.full(shape, np.inf)
         """One column a tree, one row a node; where there is none, nothing is ruled out."""
         self._left = np.zeros(shape, next(kind for kind in _KINDS if most < np.iinfo(kind).bits))
         """The leaves on each node's left, one bit a leaf."""
         for column, tree in enumerate(trees):
             held = slice(0, len(tree.features)), column
-            self._features[held], self._limits[held], self._left[held] = tree.features, tree.limits, tree.left
+            self._features[held], limits[held], self._left[held] = tree.features, tree.limits, tree.left
+        self._limits = _floor(limits)
         self._leaves = np.array([leaf for tree in trees for leaf in tree.leaves], np.float64)
         counts = np.array([len(tree.leaves) for tree in trees])
         self._first = np.cumsum(counts) - counts
         """The first leaf of each tree."""
 
-    def all_scores(self, rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def all_scores(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The scores of many rows, one row each."""
         return np.array([self.scores(row) for row in rows]).reshape(len(rows), self.classes)
 
-    def scores(self, row: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def scores(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
         """One score a class; softmax makes them probabilities."""
-        beyond = row.astype(np.float64).take(self._features, mode="clip") > self._limits
+        beyond = row.take(self._features, mode="clip") > self._limits
         out = np.bitwise_or.reduce(beyond.view(np.uint8) * self._left, axis=0)
         ends = np.bitwise_count(out & ~(out + 1))  # the lowest bit that is not set
         totals: NDArray[np.float64] = self._leaves.take(self._first + ends).reshape(self.classes, -1).sum(axis=1)
         return totals
+
+
+def _floor(limits: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The nearest numbers of 32 bits that are no larger: the same numbers of 32 bits lie beyond them."""
+    near = limits.astype(np.float32)
+    return np.where(near > limits, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 class _Tree:

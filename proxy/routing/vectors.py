@@ -59,10 +59,11 @@ class PairVectors:
         """Store the vectors of some pairs, one row a view, scaled by the largest value of each."""
         scales = np.abs(vectors).max(axis=1) / 127 + 1e-12
         numbers = np.array(pairs, np.int32)
-        before = self._both(numbers)
         both = vectors.reshape(-1, VIEWS, self._size)[:, BOTH]
         self._mean = None
-        self._sum += both.sum(axis=0) - before.sum(axis=0)
+        self._sum += both.sum(axis=0)
+        if min(pairs) * VIEWS * self._size < len(self._values):  # else none of them had vectors
+            self._sum -= self._both(numbers).sum(axis=0)
         for pair, row in zip(
             pairs, np.rint(vectors / scales[:, None]).astype(np.int8).reshape(len(pairs), -1), strict=True
         ):
@@ -169,8 +170,9 @@ class PairVectors:
         return apart
 
     def _signs_of(self, vectors: Floats) -> NDArray[np.uint64]:
-        packed = np.zeros((len(vectors), 8 * self._words), np.uint8)
-        packed[:, : -(-self._size // 8)] = np.packbits(vectors > 0, axis=1)
+        packed = np.packbits(vectors > 0, axis=1)
+        if packed.shape[1] < 8 * self._words:
+            packed = np.pad(packed, ((0, 0), (0, 8 * self._words - packed.shape[1])))
         return packed.view(np.uint64)
 
 

@@ -31,6 +31,20 @@ def test_every_shipped_tree_ends_where_a_walk_through_it_ends(embedder: str):
     assert np.allclose(Forest(flat).all_scores(rows), [walked(flat, row) for row in rows])
 
 
+def test_a_value_of_32_bits_beside_a_limit_of_64_goes_where_an_exact_comparison_sends_it():
+    for limit in (0.1, 0.7, -0.3, 1e-9, 0.5):
+        tree = {
+            "split_feature": 0,
+            "threshold": limit,
+            "left_child": {"leaf_value": 0},
+            "right_child": {"leaf_value": 1},
+        }
+        forest = Forest(flatten([{"tree_structure": tree}, {"tree_structure": {"leaf_value": 0}}], 2))
+        near = np.float32(limit)
+        for value in (near, np.nextafter(near, np.float32(9)), np.nextafter(near, np.float32(-9))):
+            assert forest.scores(np.array([value], np.float32))[0] == (float(value) > limit)
+
+
 def walked(flat: dict[str, Any], row: np.ndarray) -> list[float]:
     """What the forest says, one step after the other."""
 

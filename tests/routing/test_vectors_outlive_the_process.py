@@ -283,3 +283,26 @@ def test_static_vectors_are_quick_once_they_are_loaded_in_trees_that_are_not_too
     assert not scorer.is_quick(model)  # four exchanges have no vectors yet
     assert scorer.warm(model) == 0
     assert scorer.is_quick(model)
+
+
+async def test_what_was_said_is_taken_in_with_the_next_turn_where_that_is_quick():
+    book, scorer = Book(4), Quick(quick=True)
+    router = GraftRouter(Grove(book, scorer.model), scorer)
+    await router.warm(USER, TREE)
+    book.nodes += Book(5).nodes[8:]
+    await router.warm(USER, TREE)
+    assert sum(book.pages) == 8  # nothing is read for a turn that may never come
+    found = await router.attach(asked(book))
+    assert sum(book.pages) == 10
+    assert book.nodes[-1].id in {one.parent_id for one in found.candidates}
+
+
+async def test_what_was_quickly_computed_is_written_as_soon_as_it_is_worth_it():
+    book, stored, scorer = Book(3), Stored(), Quick(quick=True)
+    router = GraftRouter(Grove(book, scorer.model), scorer, keeping=Keeping(stored, scorer, lambda: "m-1", least=4))
+    await router.warm(USER, TREE)
+    book.nodes += Book(4).nodes[6:]
+    await router.attach(asked(book))
+    assert stored.rows == {}
+    await router.warm(USER, TREE)
+    assert len(stored.rows) == 4

@@ -33,11 +33,12 @@ def names_no_subject(turn: str) -> bool:
     words = _WORD.findall(said)
     if len(words) == 1 and _NUMBER.fullmatch(words[0]):
         return True
-    of_kind = _is_of_in_han if HAN.search(said) is not None else _is_of
-    return any(of_kind(kind, said, words) for kind in KINDS)
+    if HAN.search(said) is not None:
+        return any(_is_of_in_han(kind, said, words) for kind in KINDS)
+    return any(_is_of(kind, words) for kind in KINDS)
 
 
-def _is_of(kind: Kind, said: str, words: Sequence[str]) -> bool:
+def _is_of(kind: Kind, words: Sequence[str]) -> bool:
     if kind.tells.isdisjoint(words) or (kind.points and kind.points.isdisjoint(words)):
         return False
     return all(map(kind.holds, words))

@@ -7,6 +7,7 @@ there cues are silent, and vectors and shared words decide alone.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -14,6 +15,7 @@ from itertools import repeat
 
 from proxy.routing.reading import text
 from proxy.routing.reading.text import spread
+from proxy.routing.reading.tongue import alone
 from proxy.routing.reading.tongues import TONGUES, tongue_of
 
 CUED = 2000
@@ -131,7 +133,7 @@ class PlainPhrases:
 
     def found(self, head: str) -> dict[str, int]:
         """See `Phrases.found`."""
-        held = sum(map(self._held_by.get, _WORD.findall(head), repeat(0)))
+        held = sum(map(self._held_by.get, head.translate(_WORD_CHARACTERS).split(), repeat(0)))
         counts = {name: int(pattern.match(head) is not None) for name, pattern in self._opens.items()}
         counts |= {name: held >> place & _MOST for name, place in self._places.items()}
         has_phrases = self._any_phrase.search(head) is not None
@@ -142,7 +144,7 @@ class PlainPhrases:
 
 _WORDS = re.compile(r"[a-z|']+")
 """Alternatives that are single words. One with an apostrophe is found by its first letters, which stand among them too."""
-_WORD = re.compile(r"\w+", re.ASCII)
+_WORD_CHARACTERS = alone(f"{string.ascii_letters}{string.digits}_")
 _MOST = (1 << 16) - 1
 
 NEVER = "(?!)"

@@ -28,3 +28,8 @@ class Tongue:
 def said(words: str) -> frozenset[str]:
     """A set of words, written as a text."""
     return frozenset(words.split())
+
+
+def alone(kept: str) -> dict[int, str]:
+    """For `str.translate`: all of ASCII but some characters becomes a space, so that words fall apart."""
+    return {at: " " for at in range(128) if chr(at) not in kept}

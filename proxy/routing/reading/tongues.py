@@ -14,13 +14,15 @@ from itertools import repeat
 from proxy.routing.reading.afar import CHINESE, RUSSIAN, TURKISH
 from proxy.routing.reading.germanic import DUTCH, GERMAN
 from proxy.routing.reading.romance import FRENCH, ITALIAN, PORTUGUESE, SPANISH
-from proxy.routing.reading.tongue import Tongue, said
+from proxy.routing.reading.tongue import Tongue, alone, said
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]{1,2}\b)?", re.UNICODE)
 _PLAIN_WORD = re.compile(r"[a-z]+(?:'[a-z]{1,2}\b)?")
 """The same in lower-case ASCII, in half the time."""
+_LETTERS_ALONE = alone("abcdefghijklmnopqrstuvwxyz")
+"""And where there is no apostrophe, in a tenth of it."""
 _HEAD = 600
 """Characters that a language is told from."""
 
@@ -32,7 +34,10 @@ def tongue_of(text: str) -> str | None:
     is_ascii = head.isascii()
     if not is_ascii and (script := _told_by_script(head)) is not None:
         return script
-    found = (_PLAIN_WORD if is_ascii else _WORD).findall(head)
+    if is_ascii and "'" not in head:
+        found = head.translate(_LETTERS_ALONE).split()
+    else:
+        found = (_PLAIN_WORD if is_ascii else _WORD).findall(head)
     held = sum(map(_HELD_BY.get, found, repeat(0)))
     counts = [held >> at & _MOST for at in _PLACES]
     if not is_ascii:

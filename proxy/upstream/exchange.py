@@ -60,7 +60,7 @@ async def posted(session: Session, outgoing: Outgoing, model: Model, timeouts: T
     """The body of a successful answer, as it came. Raises the UpstreamError family."""
     response: ClientResponse | None = None
     try:
-        async with asyncio.timeout(timeouts.whole_s):
+        with session.deadlines.until(asyncio.get_running_loop().time() + timeouts.whole_s):
             response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
             body = await _body(response, timeouts)
     except Exception as exc:  # noqa: BLE001  # aiohttp's errors, told apart by `failures`
@@ -118,7 +118,7 @@ async def _opened(
     """The head of a streamed answer; an error answer is raised."""
     response: ClientResponse | None = None
     try:
-        async with asyncio.timeout_at(first_by):
+        with session.deadlines.until(first_by):
             response = await session.post(outgoing.url, outgoing.body, outgoing.headers)
             if response.status == 200:
                 return response

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from proxy import __version__
 from proxy.errors import ConfigError
+from proxy.upstream.deadlines import Deadlines
 
 if TYPE_CHECKING:
     import ssl
@@ -58,6 +59,7 @@ class Session:
         self._client: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: set[asyncio.Task[None]] = set()
+        self.deadlines = Deadlines()
 
     async def post(self, url: object, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
         """Send a request; returns when the answer's head is there. Raises what aiohttp raises."""

@@ -82,7 +82,7 @@ class Chat:
         entry.model, entry.stream = turn.model, turn.stream
         turn, accepts = without_lines(turn)
         window = self._window(turn)
-        asks = any(message.role not in ("system", "developer", "assistant") for message in turn.messages)
+        asks = any(message.role != "assistant" for message in turn.said)
         helper, profile = self._rules.clients.known(turn) if asks else (aside.UNSAID, None)
         policy = place.policy_of(turn, caller, self._rules.policies, profile)
         user = await self._store.user(caller.user_id)

@@ -80,7 +80,7 @@ class Fold:
         self._join()
         order = sorted(self._choices)
         return Completion(
-            messages=[Message({**_finished(self._choices[i]), "role": "assistant"}) for i in order],
+            messages=[Message(_finished(self._choices[i])) for i in order],
             finish_reasons=[self._reasons.get(i) for i in order],
             usage=self._usage,
             envelope=dict(self._envelope),
@@ -166,6 +166,7 @@ def _finished(message: Mapping[str, Any]) -> dict[str, Any]:
         ordered = sorted(calls, key=lambda call: call.get("index", 0))
         done["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in ordered]
     done.setdefault("content", None)
+    done["role"] = "assistant"
     return done
 
 

@@ -107,7 +107,9 @@ class Prepared:
 
 def kept(receipt: Receipt, extra: Mapping[str, object]) -> Wire:
     """A receipt as it is kept with its call, beside what was learnt when the call had ended."""
-    return {**dict(zip(_RECEIPT, _values(receipt), strict=True)), **extra}
+    told: dict[str, object] = dict(zip(_RECEIPT, _values(receipt), strict=True))
+    told.update(extra)
+    return told
 
 
 def receipt_of(wire: Wire) -> Receipt:

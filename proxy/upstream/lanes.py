@@ -61,6 +61,9 @@ class Lanes:
         self.forwarding = Forwarding(models, self._session, timeouts, self._native, self.ask, self.care)
         self._default_window_tokens = default_window_tokens
         self._windows: dict[str, int] = {}
+        """As LiteLLM knows them, by deployment."""
+        self._narrowest: dict[str, int] = {}
+        """Of all deployments of a model; forgotten when windows were learnt."""
         self._prices = {model.id: price_of(model, {}) for model in models.all()}
 
     def ask(self, asked: Asked) -> AsyncGenerator[Chunk, None]:
@@ -121,11 +124,13 @@ class Lanes:
 
         Of several deployments the smallest: any of them may be asked.
         """
-        windows = [
-            tokens.configured_window(one) or self._windows.get(one.id) or self._default_window_tokens
-            for one in self.models.deployments(model)
-        ]
-        return min(windows)
+        narrowest = self._narrowest.get(model)
+        if narrowest is None:
+            narrowest = self._narrowest[model] = min(
+                tokens.configured_window(one) or self._windows.get(one.id) or self._default_window_tokens
+                for one in self.models.deployments(model)
+            )
+        return narrowest
 
     def takes_one_system(self, model: str) -> bool:
         """Whether the model's chat template refuses a second system message; `model_info.one_system` says otherwise."""
@@ -168,6 +173,7 @@ class Lanes:
             litellm = await library.warm()
             litellm.disable_aiohttp_trust_env = not self._trust_env
             await asyncio.to_thread(self._learn)
+            self._narrowest.clear()
 
     @property
     def ready(self) -> bool:

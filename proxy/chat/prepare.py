@@ -177,19 +177,20 @@ class Preparation:
         prompt = None if turn.system else standing.system_prompt
         if prompt:
             messages.insert(0, said("system", prompt))
-        lines = verbatim(messages, standing.pieces, self._zones(turn.model) if standing.pieces else "system", stored)
+        zones_as = self._zones(turn.model) if standing.pieces else "system"
+        lines = verbatim(messages, standing.pieces, zones_as, stored)
         context = Context(lines, sum([line.tokens for line in lines]), (), 0)
         names = dict.fromkeys([cursor.said_in[i] for i in sorted(cursor.said_in)])
         buried = frozenset([id(turn.said[i]) for i in cursor.skipped - commands if i < len(turn.said)])
         as_it_came = not (gone or prompt or standing.pieces)
         return Prepared(
             attachment,
-            None,
-            context,
-            [name for name in names if name],
-            standing.pieces,
-            buried,
-            context.tokens if as_it_came else None,
+            draft=None,
+            context=context,
+            said_in=[name for name in names if name],
+            pieces=standing.pieces,
+            buried=buried,
+            linear_tokens=context.tokens if as_it_came else None,
         )
 
     def _zones(self, model: str) -> ZonesAs:

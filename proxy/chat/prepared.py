@@ -41,7 +41,6 @@ class Prepared:
     """What Graft placed of its own."""
     buried: frozenset[int] = frozenset()
     """Messages, by `id()`, that the client sent again although they were deleted: they go out as they came, and are not kept."""
-
     linear_tokens: int | None = None
     """Of the history that the client sent again, with the new turn; `None` where putting the context together has not told."""
 

@@ -169,17 +169,18 @@ def verbatim(
     while split < len(messages) and messages[split].is_system:
         split += 1
     ids = iter(stored)
-    said_so_far = [
-        (None if message.wire["role"] in SYSTEM else next(ids, None), message) for message in messages[split:]
-    ]
     lines = zones.head(messages[:split], [piece for piece in standing if piece.node_id is None], zones_as)
+    said_so_far = [
+        Line(message, "client", estimate(message), None if message.wire["role"] in SYSTEM else next(ids, None))
+        for message in messages[split:]
+    ]
     if not standing:
-        return lines + [Line(message, "client", estimate(message), node_id) for node_id, message in said_so_far]
-    around = anchoring.around(said_so_far, standing, zones_as)
-    for node_id, message in said_so_far:
-        lines += around.before.get(node_id, ()) if node_id else ()
-        lines.append(Line(message, "client", estimate(message), node_id, is_stored=False))
-        lines += around.behind.get(node_id, ()) if node_id else ()
+        return lines + said_so_far
+    around = anchoring.around([(line.node_id, line.message) for line in said_so_far], standing, zones_as)
+    for line in said_so_far:
+        lines += around.before.get(line.node_id, ()) if line.node_id else ()
+        lines.append(line)
+        lines += around.behind.get(line.node_id, ()) if line.node_id else ()
     return lines if zones_as == "system" else joined(lines)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from proxy.context import zones
 from proxy.context.compose import compose, verbatim
 from proxy.context.marking import marked
 from proxy.domain.message import Message, said
+from proxy.domain.tree import NodeId
 from tests.context.scenes import WIDE, calls, chain, draft, result, talk, texts, zone
 
 USER, TREE = zone("user", "Likes rye."), zone("discussion", "We bake on Sunday.")
@@ -95,6 +98,15 @@ def test_verbatim_changes_nothing_but_adds_the_zones() -> None:
     assert texts(line.message for line in verbatim(came, [USER], "system")) == ["Be brief.", RYE, "a", "Noon.", "b"]
     assert texts(line.message for line in verbatim(came, [USER], "merge"))[0] == f"Be brief.\n\n{RYE}"
     assert texts(line.message for line in verbatim([BRIEF], [USER], "system")) == ["Be brief.", RYE]
+
+
+def test_verbatim_sends_what_hangs_on_a_node_behind_it_wherever_system_text_stands() -> None:
+    came = [BRIEF, said("user", "a"), said("system", "Noon."), said("assistant", "b"), said("user", "c")]
+    hanging = replace(zone("node", "Mind this."), node_id=NodeId("n2"))
+    lines = verbatim(came, [hanging], "system", [NodeId("n1"), NodeId("n2"), None])
+    marked_so = marked("node", "zone", "Mind this.")
+    assert texts(line.message for line in lines) == ["Be brief.", "a", "Noon.", "b", marked_so, "c"]
+    assert [line.node_id for line in lines] == [None, "n1", None, "n2", "n2", None]
 
 
 def test_a_call_that_nobody_answered_is_not_sent() -> None:

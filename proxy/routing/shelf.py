@@ -76,6 +76,12 @@ class Space:
             flat[start * length : start * length + len(read)] = np.frombuffer(read, np.int8)
         return rows
 
+    def span(self, start: int, end: int, length: int) -> NDArray[np.int8]:
+        """The same for neighbours; what lies in memory is not copied, and not to be kept while more is written."""
+        if self._file is None and end * length <= self._size:
+            return np.frombuffer(self._bytes, np.int8, (end - start) * length, start * length).reshape(-1, length)
+        return self.rows(np.arange(start, end, dtype=np.int32), length)
+
     def _spill(self) -> None:
         if self._folder is None:
             return

@@ -127,6 +127,10 @@ class PairVectors:
         """The vectors of some pairs."""
         return self._values.rows(pairs, VIEWS * self._size).reshape(-1, VIEWS, self._size)
 
+    def _span(self, start: int, end: int) -> NDArray[np.int8]:
+        """The same of neighbours."""
+        return self._values.span(start, end, VIEWS * self._size).reshape(-1, VIEWS, self._size)
+
     def similarities(self, vector: Floats, count: int, pairs: Ints | None = None) -> tuple[Floats, Floats]:
         """Cosine of a text with the vectors of the first `count` pairs, or of some, one row a view; and of each with the mean of all.
 
@@ -136,8 +140,8 @@ class PairVectors:
         similar, common = np.empty((VIEWS, many), np.float32), np.empty(many, np.float32)
         for start in range(0, many, _BLOCK):
             end = min(many, start + _BLOCK)
-            some = np.arange(start, end, dtype=np.int32) if pairs is None else pairs[start:end]
-            rows = self._rows(some).astype(np.float32)
+            held = self._span(start, end) if pairs is None else self._rows(pairs[start:end])
+            rows = held.astype(np.float32)
             # Row by row, so that like texts are exactly alike wherever they stand: a product of matrices sees to rows in blocks.
             similar[:, start:end] = np.vecdot(rows, vector).T
             common[start:end] = np.vecdot(rows[:, BOTH], self.mean())

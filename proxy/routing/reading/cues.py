@@ -121,7 +121,12 @@ class PlainPhrases:
     """
 
     def __init__(self) -> None:
-        self._opens = {name: re.compile(rf"\W*(?:{said})\b") for name, said in _OPENS.items()}
+        opens = {name: re.compile(rf"\W*(?:{said})\b") for name, said in _OPENS.items()}
+        self._opens: dict[str, dict[str, re.Pattern[str]]] = {}
+        """By the first letters of a text, the openings that it may have."""
+        for name, said in _OPENS.items():
+            for phrase in said.split("|"):
+                self._opens.setdefault(_LETTERS.findall(phrase)[0], {})[name] = opens[name]
         self._places = {name: 16 * at for at, (name, said) in enumerate(_HOLDS.items()) if _WORDS.fullmatch(said)}
         self._held_by: dict[str, int] = {}
         for name, place in self._places.items():
@@ -134,7 +139,9 @@ class PlainPhrases:
     def found(self, head: str) -> dict[str, int]:
         """See `Phrases.found`."""
         held = sum(map(self._held_by.get, head.translate(_WORD_CHARACTERS).split(), repeat(0)))
-        counts = {name: int(pattern.match(head) is not None) for name, pattern in self._opens.items()}
+        first = _FIRST_LETTERS.match(head)
+        may_open = self._opens.get(first[1], {}) if first is not None else {}
+        counts = dict.fromkeys(_OPENS, 0) | {name: int(one.match(head) is not None) for name, one in may_open.items()}
         counts |= {name: held >> place & _MOST for name, place in self._places.items()}
         has_phrases = self._any_phrase.search(head) is not None
         return counts | {
@@ -146,6 +153,8 @@ _WORDS = re.compile(r"[a-z|']+")
 """Alternatives that are single words. One with an apostrophe is found by its first letters, which stand among them too."""
 _WORD_CHARACTERS = alone(f"{string.ascii_letters}{string.digits}_")
 _MOST = (1 << 16) - 1
+_LETTERS = re.compile("[a-z]+")
+_FIRST_LETTERS = re.compile(r"\W*([a-z]+)")
 
 NEVER = "(?!)"
 ENGLISH = Phrases.of(_OPENS, _HOLDS)
@@ -206,7 +215,7 @@ def read_cues(turn: str) -> list[float]:
     count = len(_MEANING.findall(spread(head)))
     topical = len(said.words)
     return [
-        *(min(3.0, found[name]) for name in _COUNTED),
+        *[min(3.0, found[name]) for name in _COUNTED],
         float(head.rstrip().endswith(ASKS)),
         min(3.0, sum(map(head.count, ASKS))),
         min(60.0, count) ** 0.5,

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import aiosqlite
 
+from proxy.domain.values import value
 from proxy.errors import StoreUnavailable
 from proxy.operations.figures import Figures
 from proxy.store.connection import handed_over
@@ -26,7 +27,7 @@ _SIZES: Final = ((1, "1"), (4, "2-4"), (16, "5-16"), (SHARED, f"17-{SHARED}"))
 """How commits are told apart by the writes that share them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Waiting(Generic[T]):
     function: Callable[[sqlite3.Connection], T]
     outcome: asyncio.Future[T]

@@ -44,6 +44,8 @@ LIMITS = "graft_limits"
 LONGEST_NAME = 500
 """Characters of a sub-user's name."""
 
+_JSON = "application/json"
+
 KNOWN_FOR_S = 2.0
 """How long a key's row is trusted before it is read again: a revoked key works at most this much longer."""
 
@@ -121,7 +123,9 @@ class Gatekeeper:
         self._origins = frozenset(origins) - {"*"}
         self._user_headers = tuple(name.lower() for name in user_headers)
         self._known: dict[str, tuple[Key | None, float]] = {}
-        self._guarded: tuple[bool, float] = (False, -math.inf)
+        self._is_guarded = False
+        """Whether there are keys: once there are, there always are."""
+        self._looked_at = -math.inf
 
     async def caller(
         self,
@@ -141,9 +145,9 @@ class Gatekeeper:
             InvalidRequest: A body that is not declared as JSON.
         """
         headers, mark = visitor or (heard(request.scope), None)
-        if request.method in ("POST", "PUT", "PATCH"):
+        if headers.get("content-type") != _JSON and request.method in ("POST", "PUT", "PATCH"):
             _demand_json(headers)
-        if not await self._has_keys():
+        if not (self._is_guarded or await self._has_keys()):
             demand_loopback(headers, self._origins)
             return _noted(LOCAL)
         key = await self._key(mark or _mark(headers))
@@ -163,7 +167,7 @@ class Gatekeeper:
         Raises Unauthenticated and Overloaded.
         """
         headers, mark = heard(request.scope), None
-        if await self._has_keys():
+        if self._is_guarded or await self._has_keys():
             mark = _mark(headers)
             await self._key(mark)
         self._meter.expect()
@@ -188,11 +192,10 @@ class Gatekeeper:
         return [*named, *(key.id for key in gone.values())]
 
     async def _has_keys(self) -> bool:
-        guarded, read_at = self._guarded
-        if not guarded and time.monotonic() - read_at > KNOWN_FOR_S:
-            guarded = await self._keys.has_keys()
-            self._guarded = (guarded, time.monotonic())
-        return guarded
+        if not self._is_guarded and time.monotonic() - self._looked_at > KNOWN_FOR_S:
+            self._is_guarded = await self._keys.has_keys()
+            self._looked_at = time.monotonic()
+        return self._is_guarded
 
     async def _key(self, mark: str) -> Key:
         key, read_at = self._known.get(mark, (None, 0.0))
@@ -242,7 +245,7 @@ def _mark(headers: Mapping[str, str]) -> str:
 
 def _demand_json(headers: Mapping[str, str]) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    if kind != _JSON and not kind.endswith("+json"):
         raise InvalidRequest(f"The body must be sent as application/json, not {kind or 'without a content type'!r}.")
 
 

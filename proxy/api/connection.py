@@ -158,7 +158,7 @@ class Connection(HttpToolsProtocol):
             self._stop(503, "The server has as many connections as it can serve. Try again.", "connections")
         super().on_headers_complete()
         if self.cycle is not None:  # it runs only when this callback has returned
-            self.cycle.__class__ = Unframed if self.parser.get_http_version() == "1.0" else Sending
+            self.cycle.__class__ = Unframed if self.scope["http_version"] == "1.0" else Sending
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""

@@ -13,7 +13,10 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def heard(scope: Mapping[str, Any]) -> dict[str, str]:
     """The headers of a request, names in lower case; of several with one name the first."""
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
-    return {name.decode("latin-1"): meant(value) for name, value in reversed(headers)}
+    try:
+        return {name.decode(): value.decode() for name, value in reversed(headers)}
+    except UnicodeDecodeError:
+        return {name.decode("latin-1"): meant(value) for name, value in reversed(headers)}
 
 
 def meant(value: bytes) -> str:

@@ -48,8 +48,8 @@ class Hints:
     def client(self, headers: Mapping[str, str], metadata: Mapping[str, object], model: str) -> Client:
         """What else a client says of itself."""
         agent = headers.get("user-agent", "")[:LONGEST]
-        if self._all.isdisjoint(headers):  # most clients know none of them
-            return Client(agent, task=self._task({}, metadata, model))
+        if self._all.isdisjoint(headers) and not metadata and model not in self.task_models:  # most say nothing
+            return Client(agent)
         return Client(
             agent=agent,
             marks=frozenset(name for name in self.marks if name in headers),
@@ -78,8 +78,7 @@ class Hints:
 def first(headers: Mapping[str, str], names: Sequence[str]) -> str | None:
     """The first of some headers that says anything."""
     for name in names:
-        value = (headers.get(name) or "").strip()
-        if value and not value.startswith("{{"):
+        if (said := headers.get(name)) and (value := said.strip()) and not value.startswith("{{"):
             return value[:LONGEST]
     return None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,7 +82,7 @@ class Meter:
         self._now = now
         self._clock = clock
         self._running = 0
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
         self._day_number, self._day = -1, ""
         self._turn_day()
 
@@ -94,7 +95,7 @@ class Meter:
         """
         self.expect()
         self._turn_day()
-        limits, account = caller.limits.over(self._usual), self._accounts.setdefault(caller.key_id, _Account())
+        limits, account = caller.limits.over(self._usual), self._accounts[caller.key_id]
         with self._counts.held(caller.key_id) as count:
             if limits.at_once is not None and count.running >= limits.at_once:
                 raise RateLimited(
@@ -133,7 +134,7 @@ class Meter:
         return told
 
     def spend(self, key_id: str, tokens: int) -> None:
-        account = self._accounts.setdefault(key_id, _Account())
+        account = self._accounts[key_id]
         account.tokens += tokens
         account.unkept += tokens
 
@@ -155,7 +156,7 @@ class Meter:
     async def recall(self, ledger: Ledger) -> None:
         """Take in what was spent today before this process was there."""
         for key_id, tokens in (await ledger.spent(self._day)).items():
-            self._accounts.setdefault(key_id, _Account()).tokens = tokens
+            self._accounts[key_id].tokens = tokens
 
     async def keep(self, ledger: Ledger) -> None:
         """Write down what was spent since the last time, and learn what other processes have written."""

@@ -97,21 +97,20 @@ class Figures:
         self._gauges: dict[str, Callable[[], Mapping[Labels, float]]] = {}
 
     def count(self, name: str, *labels: str, by: float = 1) -> None:
-        values = self._counts.get(name)
-        if values is None:
-            values = self._counts[name] = {}
-        if labels not in values and len(values) >= MOST_LABELS:
-            labels = ("other",) * len(labels)
-        values[labels] = values.get(labels, 0) + by
+        try:
+            self._counts[name][labels] += by
+        except KeyError:
+            values = self._counts.setdefault(name, {})
+            if len(values) >= MOST_LABELS:
+                labels = ("other",) * len(labels)
+            values[labels] = values.get(labels, 0) + by
 
     def observe(self, name: str, seconds: float, *labels: str) -> None:
         """One value of a spread."""
-        spreads = self._spreads.get(name)
-        if spreads is None:
-            spreads = self._spreads[name] = {}
-        spread = spreads.get(labels)
-        if spread is None:
-            spread = spreads[labels] = Spread()
+        try:
+            spread = self._spreads[name][labels]
+        except KeyError:
+            spread = self._spreads.setdefault(name, {}).setdefault(labels, Spread())
         spread.counts[bisect_left(SECONDS, seconds)] += 1
         spread.sum += seconds
 

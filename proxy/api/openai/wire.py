@@ -26,6 +26,8 @@ MAX_DEPTH = 100
 """Levels of lists and objects; deeper JSON only ever tries the libraries behind this door."""
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_HOLDING = frozenset({dict, list})
+"""What decoded JSON is nested in."""
 _SAID = frozenset({"text", "refusal", "thinking"})
 """Parts of a message that are words, and neither images nor files."""
 _FilledText = Annotated[str, msgspec.Meta(min_length=1)]
@@ -119,9 +121,13 @@ def check(body: Mapping[str, Any], most: Most = MOST) -> ChatRequest:
         found = _PATH.search(fault)
         param = _located(body, found["path"]) if found else _missing(fault)
         raise InvalidRequest(f"{_PATH.sub('', fault)}: {param!r}." if param else fault, param=param) from exc
+    images = 0
     for index, message in enumerate(request.messages):
-        _check_message(index, message)
-    _check_images(request.messages, most.images)
+        if type(message.content) is not str or message.tool_calls or message.role == "tool":  # most are plain text
+            _check_message(index, message)
+            images += _images(message)
+    if images > most.images:
+        raise _too_many("messages", f"{images} images and files", most.images)
     _check_last(request.messages)
     return request
 
@@ -136,7 +142,10 @@ def check_tool_pairs(messages: Sequence[Wire], *, parent_named: bool) -> None:
     Raises:
         InvalidRequest
     """
-    if not any(message["role"] == "tool" or message.get("tool_calls") for message in messages):
+    for message in messages:
+        if "tool_calls" in message or message["role"] == "tool":
+            break
+    else:
         return
     open_calls: list[str] | None = [] if not parent_named else None
     for index, message in enumerate(messages):
@@ -169,7 +178,7 @@ def check_tool_pairs(messages: Sequence[Wire], *, parent_named: bool) -> None:
 
 def turn_of(body: Mapping[str, Any], request: ChatRequest, **context: Any) -> Turn:
     """The turn that a checked body is; `context` holds what the headers said."""
-    messages = [Message(cast("Wire", message)) for message in body["messages"]]
+    messages = [Message(message) for message in body["messages"]]
     options = {name: value for name, value in body.items() if name not in READ and value is not None}
     usage_wanted = bool(request.stream_options and request.stream_options.include_usage)
     return Turn(messages=messages, options=options, stream=bool(request.stream), usage_wanted=usage_wanted, **context)
@@ -180,12 +189,10 @@ def _count(name: str, sent: object, most: int) -> None:
         raise _too_many(name, f"{len(sent)} {name}", most)
 
 
-def _check_images(messages: Sequence[InMessage], most: int) -> None:
-    sent = sum(
-        part.type not in _SAID for message in messages if isinstance(message.content, list) for part in message.content
-    )
-    if sent > most:
-        raise _too_many("messages", f"{sent} images and files", most)
+def _images(message: InMessage) -> int:
+    """How many images and files it holds."""
+    parts = message.content if isinstance(message.content, list) else ()
+    return sum(part.type not in _SAID for part in parts)
 
 
 def _too_many(param: str, what: str, most: int) -> InvalidRequest:
@@ -227,14 +234,14 @@ def _half(body: bytes) -> str | None:
 
 
 def _is_deep(value: object) -> bool:
+    """Whether decoded JSON is nested too deeply, looked at level by level."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level
-            if isinstance(outer, (list, dict))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (list, dict))
+            for inner in (outer.values() if type(outer) is dict else outer if type(outer) is list else ())
+            if type(inner) in _HOLDING
         ]
         if not level:
             return False

@@ -51,26 +51,23 @@ class Doorway:
             await self._app(scope, receive, send)
             return
         arriving, send = Arriving(receive, self._patience, self._held, line_of(scope)), _told(scope, send)
+        receive = cast("Receive", arriving)
         if scope["method"] == HttpMethod.HEAD:
             scope, send = _changed(scope, method=HttpMethod.GET), _bodiless(send)
         try:
-            await self._answer(scope, cast("Receive", arriving), send)
-        finally:
-            arriving.let_go()
-            if (permit := scope.get("state", {}).get(PERMIT)) is not None:
-                permit.release()
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (packing := _packing(scope)) is not None:
-            try:
-                body = await _unpacked(packing, receive, self._max_body)
-            except ProxyError as refused:
-                await _refuse(send, refused)
-                return
-            scope, receive = _with_length(scope, len(body)), _again(body, receive)
-        try:
+            if (packing := _packing(scope)) is not None:
+                try:
+                    body = await _unpacked(packing, receive, self._max_body)
+                except ProxyError as refused:
+                    await _refuse(send, refused)
+                    return
+                scope, receive = _with_length(scope, len(body)), _again(body, receive)
             await self._app(scope, receive, send)
         finally:
+            arriving.let_go()
+            state = scope.get("state", {})
+            if PERMIT in state:
+                state[PERMIT].release()
             current.get().route = scope.get("path_template", "")
 
 
@@ -146,10 +143,11 @@ def _told(scope: Scope, send: Send) -> Send:
 
     def sent(message: Message) -> Any:
         if message["type"] == "http.response.start":
-            told = {} if (limits := scope.get("state", {}).get(LIMITS)) is None else limits()
-            own = _HARMLESS | {name.encode(): value.encode() for name, value in told.items()}
-            others = [(name, value) for name, value in message["headers"] if name.lower() not in own]
-            message = cast("Message", {**message, "headers": [*others, *own.items()]})
+            own = _HARMLESS
+            if (limits := scope.get("state", {}).get(LIMITS)) is not None:
+                own = _HARMLESS | {name.encode(): value.encode() for name, value in limits().items()}
+            others = [header for header in message["headers"] if header[0].lower() not in own]
+            message["headers"] = [*others, *own.items()]
         return send(message)
 
     return cast("Send", sent)

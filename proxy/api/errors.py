@@ -83,6 +83,17 @@ def headers_of(exc: errors.ProxyError) -> dict[str, str]:
     return headers
 
 
+def told(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
+    """Any error of a request."""
+    match exc:
+        case errors.ProxyError():
+            return proxy_error(request, exc)
+        case HTTPException():
+            return http_error(request, exc)
+        case _:
+            return unexpected(request, exc)
+
+
 def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Response[dict[str, Any]]:
     """An error that Graft raised on purpose."""
     status = status_of(exc)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from litestar import Litestar, Router
 from litestar.config.cors import CORSConfig
-from litestar.exceptions import HTTPException
 from litestar.plugins.pydantic import PydanticPlugin
 
 from proxy.api import docs, errors, meta, metrics
@@ -18,6 +17,7 @@ from proxy.api.auth import Gatekeeper
 from proxy.api.doorway import Doorway
 from proxy.api.metering import Meter
 from proxy.api.openai import chat_completions, forwarded, models, stored
+from proxy.api.straight import straight
 from proxy.api.tree import memories, routes
 from proxy.api.watching import Watch, Watched
 from proxy.app.bounds import most, patience
@@ -37,7 +37,6 @@ from proxy.config import Settings
 from proxy.context.marking import without_placed
 from proxy.distil.remembering import Remembering
 from proxy.domain.turn import Limits
-from proxy.errors import ProxyError
 from proxy.operations import logs
 from proxy.operations.counts import SharedCounts
 from proxy.operations.figures import Figures
@@ -139,11 +138,7 @@ def create_app(
                 forgetting=forgetting,
             )
         ],
-        exception_handlers={
-            ProxyError: errors.proxy_error,
-            HTTPException: errors.http_error,
-            Exception: errors.unexpected,
-        },
+        exception_handlers={Exception: errors.told},
         cors_config=_cors(settings.server.cors_origins),
         request_max_body_size=max_body,
         openapi_config=docs.config(),
@@ -152,7 +147,7 @@ def create_app(
         ],  # "1" and true are no numbers; names as they are sent
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
-    app.asgi_handler = Watched(Doorway(app.asgi_handler, max_body, patience(settings.server)), watch)
+    app.asgi_handler = Watched(Doorway(straight(app), max_body, patience(settings.server)), watch)
     app.state.watch = watch
     return app
 

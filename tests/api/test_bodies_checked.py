@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from proxy.api.openai import wire
@@ -140,3 +141,18 @@ def test_the_deepest_body_is_a_bad_request_and_no_failure(ada: Person) -> None:
         headers = {**ada.headers, "content-type": "application/json"}
         answer = ada.house.client.post("/v1/chat/completions", content=raw, headers=headers)
         assert answer.status_code in (200, 400), (depth, answer.text)
+
+
+def nested(levels: int, kinds: str) -> bytes:
+    """An object with so many levels of lists and objects in it, of these kinds in turn."""
+    value: Any = 1
+    for level in range(levels):
+        value = [value] if kinds[level % len(kinds)] == "[" else {"a": value}
+    return msgspec.json.encode({"x": value})
+
+
+@pytest.mark.parametrize("kinds", ["[", "{", "[{"], ids=["lists", "objects", "both in turn"])
+def test_json_is_read_to_a_hundred_levels_and_no_deeper(kinds: str) -> None:
+    assert wire.decode(nested(wire.MAX_DEPTH - 1, kinds))["x"]
+    with pytest.raises(InvalidRequest, match="100 levels"):
+        wire.decode(nested(wire.MAX_DEPTH, kinds))

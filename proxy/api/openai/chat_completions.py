@@ -19,7 +19,6 @@ from proxy.api.hints import Hints
 from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.models import Catalogue, split
-from proxy.api.straight import Straight
 from proxy.api.written import Written
 from proxy.chat.answer import Chat
 from proxy.chat.terms import Answer
@@ -54,7 +53,7 @@ def handler(
 ) -> HTTPRouteHandler:
     """The route under `/v1/chat/completions`."""
 
-    @post("/", status_code=200, middleware=[Straight])
+    @post("/", status_code=200)
     async def create_chat_completion(request: Request[Any, Any, Any]) -> Response[Any]:
         visitor = await gatekeeper.expect(request)
         body = wire.decode(await body_of(request))

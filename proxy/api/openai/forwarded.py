@@ -20,7 +20,6 @@ from proxy.api.metering import Permit
 from proxy.api.openai import wire
 from proxy.api.openai.chat_completions import UNBUFFERED, header_names, model_header
 from proxy.api.openai.models import Catalogue, alone
-from proxy.api.straight import Straight
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current
 from proxy.upstream.forwarding import Forwarded, Forwarding, Kind
@@ -49,12 +48,12 @@ def router(gatekeeper: Gatekeeper, models: Catalogue, forwarding: Forwarding) ->
         answer = await forwarding.forward(kind, model, body)
         return body, replace(answer, pieces=permit.guest.kept(answer.pieces)), permit
 
-    @post("/embeddings", status_code=200, middleware=[Straight])
+    @post("/embeddings", status_code=200)
     async def create_embedding(request: Request[Any, Any, Any]) -> Response[bytes]:
         _, answer, permit = await forwarded("embeddings", request)
         return await _whole(answer, permit)
 
-    @post("/completions", status_code=200, middleware=[Straight])
+    @post("/completions", status_code=200)
     async def create_completion(request: Request[Any, Any, Any]) -> Response[Any]:
         body, answer, permit = await forwarded("completions", request)
         if not body.get("stream"):

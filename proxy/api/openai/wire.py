@@ -233,18 +233,18 @@ def _half(body: bytes) -> str | None:
     return None
 
 
-def _is_deep(value: object) -> bool:
+def _is_deep(value: Any) -> bool:
     """Whether decoded JSON is nested too deeply, looked at level by level."""
-    level = [value]
+    level = [value] if type(value) in _HOLDING else []
     for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if type(outer) is dict else outer if type(outer) is list else ())
-            if type(inner) in _HOLDING
-        ]
-        if not level:
+        deeper = []
+        for one in level:
+            for held in one.values() if type(one) is dict else one:
+                if type(held) in _HOLDING:
+                    deeper.append(held)  # noqa: PERF401  # one loop in another reads better
+        if not deeper:
             return False
+        level = deeper
     return True
 
 

@@ -91,6 +91,9 @@ class Kept(AsyncGenerator[T, None]):
                 guest.check_both()
             task = guest.waiting = asyncio.current_task(self._loop)
             piece: T = await self._chunks.__anext__()
+        except StopAsyncIteration:
+            guest.waiting = None
+            raise
         except BaseException as exc:
             guest.waiting = None
             await self._chunks.aclose()

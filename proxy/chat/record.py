@@ -129,9 +129,9 @@ async def relay(
     try:
         async for chunk in chunks:
             fold.add(chunk)
-            if chunk.text is None and chunk.is_whole:
+            if chunk.text is None and chunk.is_whole:  # nothing comes behind it
                 held = chunk
-                continue
+                break
             yield chunk
             if time.monotonic() - kept_at >= checkpoint_s and fold.started:
                 kept_at = time.monotonic()

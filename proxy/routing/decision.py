@@ -155,9 +155,9 @@ def expected_costs(chances: Rows, share: Row | float) -> Rows:
     Args:
         share: Of the best other branch among all others: a return to a wrong one is a join of a stranger's conversation.
     """
-    expected = chances @ COSTS
-    expected[..., RETURN] += chances[..., RETURN] * (1 - share) * WRONG_JOIN
-    return np.asarray(expected)
+    expected = np.asarray(chances @ COSTS)
+    expected.T[RETURN] += chances.T[RETURN] * (1 - share) * WRONG_JOIN
+    return expected
 
 
 def shipped_report(embedder: str) -> Mapping[str, Any]:

@@ -128,7 +128,7 @@ def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, ti
     apart = index.vectors.apart(vector, len(index))
     holders, weights = _holders(index, words)
     newest = np.arange(max(0, len(index) - NEWEST), len(index), dtype=np.int32)
-    hits = np.unique(np.concatenate([_nearest(apart, FOUND), holders, newest]))
+    hits = _each_once(index, [_nearest(apart, FOUND), holders, newest])
     distance = apart[hits].astype(np.float32)
     np.subtract.at(distance, np.searchsorted(hits, holders), weights)
     chosen = _best_tips(index, hits, distance, tips)
@@ -180,9 +180,17 @@ def _with_paths(index: PairIndex, ends: Ints, hits: Ints) -> Ints:
             break
         kept.append(above)
         at = above
-    strands = index.strand[hits]
-    kept += [index.root[ends], hits[np.isin(strands, index.strand[ends])], index.beginning(int(ends[-1]))]
-    return np.unique(np.concatenate(kept)).astype(np.int32)
+    is_theirs = np.zeros(len(index.strand_ends), bool)
+    is_theirs[index.strand.take(ends)] = True
+    between = hits.compress(is_theirs.take(index.strand.take(hits)))
+    return _each_once(index, [*kept, index.root.take(ends), between, index.beginning(int(ends[-1]))])
+
+
+def _each_once(index: PairIndex, pairs: Sequence[Ints]) -> Ints:
+    """Pairs in ascending order."""
+    held = np.zeros(len(index), bool)
+    held[np.concatenate(pairs)] = True
+    return held.nonzero()[0].astype(np.int32)
 
 
 def _joined(index: PairIndex, kept: Ints) -> Part:

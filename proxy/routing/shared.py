@@ -60,5 +60,6 @@ def _set(flags: NDArray[np.bool_], rows: NDArray[np.intp], where: int, pairs: In
     """Note for those of some pairs that are in the part that they hold a word."""
     places = part.places(pairs)
     if part.pairs is not None:
-        rows, places = rows[places >= 0], places[places >= 0]
+        held = places >= 0
+        rows, places = rows.compress(held), places.compress(held)
     flags[rows, where, places] = True

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import anyio
 import anyio.to_thread
 
 from proxy.domain.placement import FeedNode, Mark, TreeSlice
@@ -106,6 +107,8 @@ class Grove:
         self._build = build
         self._keep = keep
         self._models: OrderedDict[tuple[UserId, TreeId], TreeModel] = OrderedDict()
+        self._one_thread = anyio.CapacityLimiter(1)
+        """Many trees that are read at once take turns: it is all work of the interpreter, which does one thing at a time."""
 
     def held(self, user_id: UserId, tree_id: TreeId) -> TreeModel | None:
         """The tree's model as it was last; `None` for a tree that is not held."""
@@ -132,10 +135,17 @@ class Grove:
         news = await self._feed.slice(user_id, tree_id, asked_from)
         if model.mark != asked_from:  # a concurrent request brought the same news first
             return news.reset or news.mark != model.mark
-        await _take(model, news)
+        await self._take(model, news)
         if news.nodes or news.reset:
             self._let_go()
         return news.more
+
+    async def _take(self, model: TreeModel, news: TreeSlice) -> None:
+        """Take in news; much of it off the event loop, for others wait there: a thousand nodes are a quarter of a second."""
+        if len(news.nodes) <= _ON_LOOP:
+            model.apply(news)
+        else:
+            await anyio.to_thread.run_sync(model.apply, news, limiter=self._one_thread)
 
     def forget(self, users: Container[str], trees: Container[str]) -> None:
         """Hold nothing of these users and trees any more."""
@@ -152,11 +162,3 @@ class Grove:
         while len(self._models) > 1 and (len(self._models) > self._keep or held > self._keep_nodes):
             _, forgotten = self._models.popitem(last=False)
             held -= len(forgotten.nodes)
-
-
-async def _take(model: TreeModel, news: TreeSlice) -> None:
-    """Take in news; much of it off the event loop, for others wait there: a thousand nodes are a quarter of a second."""
-    if len(news.nodes) <= _ON_LOOP:
-        model.apply(news)
-    else:
-        await anyio.to_thread.run_sync(model.apply, news)

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 from litestar import Response
-from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Send
+from litestar.types import Receive, Scope, Send
 
+from proxy.api.written import encoded
 from proxy.errors import ProxyError
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
 KEEP_ALIVE_S = 15.0
-MEDIA_TYPE = "text/event-stream"
+_EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 
 T = TypeVar("T")
 Payload = Mapping[str, Any] | bytes
@@ -57,16 +57,23 @@ class Events(Response[T]):
             framed: The events that tell a client of a value; no bytes where it is told nothing.
             followed: Whether the next value has come with this one, so that both may leave together.
         """
-        super().__init__(cast("T", b""), headers=dict(headers or {}), media_type=MEDIA_TYPE)
+        self.headers = dict(headers or {})
         self._values = values
         self._error_body = error_body
         self._framed = framed
         self._followed = followed
         self._keep_alive_s = keep_alive_s
 
-    def to_asgi_response(self, app: Any, request: Any, **added: Any) -> ASGIResponse:  # noqa: ARG002
+    def to_asgi_response(self, app: Any, request: Any, **added: Any) -> Any:  # noqa: ARG002
         """What sends it; `added` is told by Litestar."""
-        return _Streamed(self.send, {**(added.get("headers") or {}), **self.headers}, added.get("status_code"))
+        headers = [*encoded({**(added.get("headers") or {}), **self.headers}), _EVENTS]
+        status = added.get("status_code") or 200
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send(send, receive)
+
+        return answer
 
     async def send(self, send: Send, receive: Receive) -> None:
         """Send the events, until they end or the client leaves: then the source is closed, and may take its time to tidy up.
@@ -137,21 +144,6 @@ class Outlet:
 
     async def _comment(self) -> None:
         await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
-
-
-class _Streamed(ASGIResponse):
-    """An answer without a length, whose body is sent piece by piece."""
-
-    _should_set_content_length = False
-
-    def __init__(
-        self, body: Callable[[Send, Receive], Any], headers: Mapping[str, str], status_code: int | None
-    ) -> None:
-        super().__init__(headers=dict(headers), media_type=MEDIA_TYPE, status_code=status_code)
-        self._send_pieces = body
-
-    async def send_body(self, send: Send, receive: Receive) -> None:
-        await self._send_pieces(send, receive)
 
 
 async def _end_with_client(receive: Receive, answering: asyncio.Task[Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from proxy.chat.prepared import Prepared
 from proxy.context.tokens import estimate_all
-from proxy.domain.beginning import Beginning
+from proxy.domain.beginning import Beginning, rest_of
 from proxy.domain.ports import Upstream
 from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
 from proxy.errors import ContextLengthExceeded
@@ -43,7 +43,7 @@ class Asking(Beginning[Chunk]):
         except BaseException:
             await answer.aclose()
             raise
-        self._rest = answer
+        self._rest = rest_of(answer)
         return first
 
     def _ask(self) -> AsyncGenerator[Chunk, None]:

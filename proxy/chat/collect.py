@@ -31,8 +31,8 @@ class Fold:
         """Text of the first choice, not yet joined: most chunks hold nothing else."""
 
     def add(self, chunk: Chunk) -> None:
-        if chunk.text is not None and 0 in self._reasons:
-            self._pieces.append(chunk.text)
+        if chunk.texts is not None and 0 in self._reasons:
+            self._pieces += chunk.texts
             return
         wire = chunk.wire
         if self._unnamed:

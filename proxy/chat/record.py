@@ -129,7 +129,7 @@ async def relay(
     try:
         async for chunk in chunks:
             fold.add(chunk)
-            if chunk.text is None and chunk.is_whole:  # nothing comes behind it
+            if chunk.texts is None and chunk.is_whole:  # nothing comes behind it
                 held = chunk
                 break
             yield chunk

@@ -10,6 +10,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+def rest_of(answer: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """What an answer goes on with whose first piece is there: the innermost generator, for each one around it costs with every piece."""
+    while isinstance(answer, Beginning) and answer._rest is not None:  # noqa: SLF001  # of this module
+        answer = answer._rest  # noqa: SLF001
+    return answer
+
+
 class Beginning(AsyncGenerator[T, None]):
     """An answer whose first piece is worked for; from then on it is the generator that the work left, without another in between."""
 

@@ -123,7 +123,7 @@ class Chunk:
     Either a `chat.completion.chunk`, or, where the upstream was not asked to stream, the one whole `chat.completion`.
     """
 
-    __slots__ = ("events", "followed", "raw", "text", "wire")
+    __slots__ = ("events", "followed", "raw", "texts", "wire")
 
     def __init__(self, wire: Wire, raw: bytes | None = None, *, followed: bool = False) -> None:
         self.wire = wire
@@ -131,8 +131,8 @@ class Chunk:
         """The JSON of this piece, in one line, the provider's own where there is one; a door that speaks the same format writes it as it is."""
         self.followed = followed
         """The next one has come with it, so that both may leave together."""
-        self.text: str | None = None
-        """All that it says, where that is text of the first choice and nothing else is told."""
+        self.texts: Sequence[str] | None = None
+        """All that it says, chunk by chunk, where that is text of the first choice and nothing else is told."""
         self.events: bytes | None = None
         """The provider's own events, framed as they go out, where they are at hand."""
 
@@ -150,9 +150,9 @@ class Text(Chunk):
 
     __slots__ = ("_like",)
 
-    def __init__(self, text: str, events: bytes, like: Wire) -> None:
+    def __init__(self, texts: Sequence[str], events: bytes | None, like: Wire) -> None:
         """Say more of what `like`, an earlier chunk, began to say."""
-        self.text = text
+        self.texts: Sequence[str] = texts
         self.events = events
         self.raw = None
         self.followed = False
@@ -162,11 +162,15 @@ class Text(Chunk):
     def wire(self) -> Wire:  # type: ignore[override]
         """One chunk that says all of it."""
         (choice,) = cast("Sequence[Mapping[str, object]]", self._like["choices"])
-        return {**self._like, "choices": [{**choice, "delta": {"content": self.text}}]}
+        return {**self._like, "choices": [{**choice, "delta": {"content": "".join(self.texts)}}]}
 
     @property
     def is_whole(self) -> bool:
         return False
+
+    def apart(self) -> list[Wire]:
+        """The chunks one by one, as they came."""
+        return [Text([text], None, self._like).wire for text in self.texts]
 
 
 @value(frozen=True, slots=True)

@@ -49,12 +49,12 @@ class Alike:
             data, rest = data[:end], data[end:]
         literals = data[len(self._head) : -len(self._tail)].split(self._between)
         try:
-            text = _decode(literals[0]) if len(literals) == 1 else "".join(map(_decode, literals))
+            texts = list(map(_decode, literals))
         except (msgspec.DecodeError, UnicodeDecodeError):  # more than texts, or none, or half a character
             return None, data + rest
         self._misses = 0
         head, between, tail = self._told
-        return Text(text, head + between.join(literals) + tail, self._like), rest
+        return Text(texts, head + between.join(literals) + tail, self._like), rest
 
     def learn(self, data: bytes, payloads: Sequence[bytes], chunk: Chunk) -> None:
         """Take a read for a model of those to come, if its first chunk holds one text and nothing else that counts.

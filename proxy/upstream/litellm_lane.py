@@ -5,7 +5,7 @@ Retries are the client's decision, so LiteLLM makes none.
 
 LiteLLM's stream ends every answer with a finish reason, `stop` where the provider sent none: a cut answer would look
 complete. It also keeps one finish reason for all choices, and loses refusals. So providers that speak OpenAI's wire format are
-read beneath that stream, chunk by chunk as they were sent; for all others its own record tells a sent finish reason from an
+read beneath that stream, and beneath the client that parses it, chunk by chunk as they were sent; for all others its own record tells a sent finish reason from an
 invented one. A stream that breaks raises; one that merely ends
 without a finish reason ends here too, and whoever folds it sees that it is not complete.
 """
@@ -16,12 +16,15 @@ import asyncio
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Any
 
-from proxy.domain.turn import Asked, Chunk
+from proxy.domain.beginning import Single
+from proxy.domain.turn import Asked, Chunk, Text
 from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, guarded, library, shapes
 from proxy.upstream.models import Model
+from proxy.upstream.reading import Reading
 from proxy.upstream.session import Timeouts
 from proxy.upstream.spelling import spelt
 
@@ -43,21 +46,20 @@ class LiteLLMLane:
         self._timeouts = timeouts
         self._supported: dict[str, tuple[str, frozenset[str]]] = {}
 
-    async def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+    def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         """Chunks as they arrive, usage last; or one whole completion. Raises the UpstreamError family and InvalidRequest."""
+        return self._stream(model, asked) if asked.stream else Single(partial(self._whole, model, asked))
+
+    async def _prepared(self, model: Model, asked: Asked) -> tuple[Any, dict[str, Any]]:
+        """LiteLLM, and the arguments of `acompletion`. Raises InvalidRequest."""
         passed, _ = fields.split(asked.options)
         litellm = await library.warm(rehearsed=True)
         library.keep_no_account()
         guarded.MOST_BYTES.set(self._timeouts.answer_bytes)
-        call = self._call(litellm, model, asked, copy.deepcopy(passed))
-        if asked.stream:
-            async with aclosing(self._stream(litellm, model, asked, call)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-        else:
-            yield await self._whole(litellm, model, call)
+        return litellm, self._call(litellm, model, asked, copy.deepcopy(passed))
 
-    async def _whole(self, litellm: Any, model: Model, call: Mapping[str, Any]) -> Chunk:
+    async def _whole(self, model: Model, asked: Asked) -> Chunk:
+        litellm, call = await self._prepared(model, asked)
         try:
             async with asyncio.timeout(self._timeouts.whole_s):
                 answer = await litellm.acompletion(**call)
@@ -67,9 +69,8 @@ class LiteLLMLane:
             raise failures.translate(exc, model) from None
         return spelt(shapes.whole(answer.model_dump(warnings=False)))
 
-    async def _stream(
-        self, litellm: Any, model: Model, asked: Asked, call: Mapping[str, Any]
-    ) -> AsyncGenerator[Chunk, None]:
+    async def _stream(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
+        litellm, call = await self._prepared(model, asked)
         began = asyncio.get_running_loop().time()
         first_by, last_by = began + self._timeouts.first_token_s, began + self._timeouts.stream_s
         try:
@@ -81,10 +82,8 @@ class LiteLLMLane:
             raise failures.translate(exc, model) from None
         envelope = Envelope(usage_wanted=asked.usage_wanted)
         try:
-            async with aclosing(_pieces(stream)) as pieces:
+            async with aclosing(_pieces(stream, model)) as pieces:
                 while (dumped := await self._next(model, pieces, (first_by, last_by), envelope)) is not None:
-                    if not shapes.readable(dumped.get("choices")):
-                        raise failures.unreadable(model)
                     if (wire := envelope.dress(dumped)) is not None:
                         yield spelt(wire)
             if (usage := envelope.usage_chunk()) is not None:
@@ -108,6 +107,8 @@ class LiteLLMLane:
             if envelope.started:
                 raise failures.timed_out(model, "further chunk", idle_s) from None
             raise failures.timed_out(model, "first chunk", self._timeouts.first_token_s) from None
+        except UpstreamError:
+            raise
         except Exception as exc:  # noqa: BLE001
             if envelope.started and failures.broke(exc):
                 raise failures.cut(model) from None
@@ -189,13 +190,29 @@ class Envelope:
         return None if self._usage is None else {**self._frame, "choices": [], "usage": self._usage}
 
 
-async def _pieces(stream: Any) -> AsyncGenerator[dict[str, Any], None]:
-    """The chunks of LiteLLM's stream as dictionaries, without an invented end."""
+async def _pieces(stream: Any, model: Model) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The chunks of LiteLLM's stream as dictionaries, without an invented end. Raises UpstreamError, and what LiteLLM raises."""
     beneath = stream.completion_stream
     if type(beneath).__module__.startswith("openai"):
-        async for chunk in beneath:
-            yield chunk.model_dump(exclude_unset=True, warnings=False)
-    elif any(base.__name__.endswith("ChatCompletionStreamingHandler") for base in type(beneath).__mro__):
+        reading = Reading(model, usage_wanted=True, any_shape=True)
+        async for data in beneath.response.aiter_bytes():
+            for chunk in reading.of(data):
+                for wire in chunk.apart() if isinstance(chunk, Text) else (chunk.wire,):
+                    yield wire
+            if reading.done:
+                return
+        for chunk in reading.of(b""):
+            yield chunk.wire
+        return
+    async for dumped in _dumped(stream, beneath):
+        if not shapes.readable(dumped.get("choices")):
+            raise failures.unreadable(model)
+        yield dumped
+
+
+async def _dumped(stream: Any, beneath: Any) -> AsyncGenerator[dict[str, Any], None]:
+    """The chunks of a provider whose wire format is read by LiteLLM."""
+    if any(base.__name__.endswith("ChatCompletionStreamingHandler") for base in type(beneath).__mro__):
         async for chunk in beneath:
             if not isinstance(chunk, Mapping):  # LiteLLM's own marks for empty lines and [DONE] are mappings
                 yield shapes.chunk(chunk.model_dump(warnings=False))

@@ -27,8 +27,14 @@ _NO_USAGE_SPELLED = (b',"usage":null', b', "usage": null')
 class Reading:
     """One stream that is read."""
 
-    def __init__(self, model: Model, *, usage_wanted: bool) -> None:
+    def __init__(self, model: Model, *, usage_wanted: bool, any_shape: bool = False) -> None:
+        """Begin.
+
+        Args:
+            any_shape: Chunks without choices and usage are chunks too, as they are for LiteLLM.
+        """
         self._model = model
+        self._any_shape = any_shape
         self._usage_wanted = usage_wanted
         self._events = EventReader()
         self._alike = Alike()
@@ -85,7 +91,7 @@ class Reading:
                 raise failures.cut(self._model) from None
             raise
         told = payload
-        if "choices" not in wire and "usage" not in wire:
+        if "choices" not in wire and "usage" not in wire and not self._any_shape:
             raise failures.answered(self._model, 200, {}, payload)
         if wire.get("object") != "chat.completion.chunk":  # some servers leave it out, or empty
             wire["object"] = "chat.completion.chunk"

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from proxy.domain.beginning import Beginning, Single
+from proxy.domain.beginning import Beginning, Single, rest_of
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +31,25 @@ class Counting(Beginning[int]):
 
 async def test_the_rest_follows_the_first_piece() -> None:
     assert [piece async for piece in Counting()] == [1, 2, 3]
+
+
+class Around(Beginning[int]):
+    """An answer that is another one, once that has begun."""
+
+    async def _first(self) -> int:
+        inner = Counting()
+        first = await anext(inner)
+        self._rest = rest_of(inner)
+        return first
+
+
+async def test_the_rest_is_the_innermost_generator() -> None:
+    answer = Around()
+    assert rest_of(answer) is answer
+    assert await anext(answer) == 1
+    rest = rest_of(answer)
+    assert not isinstance(rest, Beginning)
+    assert [piece async for piece in rest] == [2, 3]
 
 
 async def test_closing_closes_what_has_begun() -> None:

@@ -79,12 +79,12 @@ def test_a_read_that_differs_in_its_text_alone_is_taken_for_its_text(text: str, 
 
 def test_a_client_that_wants_usage_gets_the_bytes_as_they_came() -> None:
     (chunk,) = reading(event("a", usage=None), usage_wanted=True).of(event("b", usage=None))
-    assert (chunk.text, chunk.events) == ("b", event("b", usage=None))
+    assert (chunk.texts, chunk.events) == (["b"], event("b", usage=None))
 
 
 def test_several_that_came_together_are_one() -> None:
     (chunk,) = reading(event("a")).of(event("b") + event(" \u00e9") + event("d"))
-    assert (chunk.text, chunk.events) == ("b \u00e9d", event("b") + event(" \u00e9") + event("d"))
+    assert (chunk.texts, chunk.events) == (["b", " \u00e9", "d"], event("b") + event(" \u00e9") + event("d"))
     assert chunk.wire["choices"] == [{"index": 0, "delta": {"content": "b \u00e9d"}, "finish_reason": None}]
 
 
@@ -92,13 +92,13 @@ def test_what_stands_behind_texts_is_read_with_them() -> None:
     stream = reading(event("a"))
     end = payload("").replace(b"null", b'"stop"')
     text, last = stream.of(event("b") + event("c") + b"data: %b\n\ndata: [DONE]\n\n" % end)
-    assert (text.text, text.followed, last.raw, last.followed, stream.done) == ("bc", True, end, False, True)
+    assert (text.texts, text.followed, last.raw, last.followed, stream.done) == (["b", "c"], True, end, False, True)
 
 
 def test_texts_that_only_the_end_of_the_stream_follows_leave_at_once() -> None:
     stream = reading(event("a"))
     (text,) = stream.of(event("b") + b"data: [DONE]\n\n")
-    assert (text.text, text.followed, stream.done) == ("b", False, True)
+    assert (text.texts, text.followed, stream.done) == (["b"], False, True)
 
 
 def test_a_read_that_ends_in_the_middle_of_a_chunk_is_taken_up_to_there() -> None:
@@ -107,7 +107,7 @@ def test_a_read_that_ends_in_the_middle_of_a_chunk_is_taken_up_to_there() -> Non
     (second,) = stream.of(event("c")[40:] + event("d"))
     assert isinstance(first, Text)
     assert isinstance(second, Text)
-    assert (first.text, first.followed, second.text) == ("b", False, "cd")
+    assert (first.texts, first.followed, second.texts) == (["b"], False, ["c", "d"])
 
 
 def test_chunks_that_always_come_in_twos_are_learned_from_the_first() -> None:

@@ -222,6 +222,31 @@ async def test_usage_that_rides_on_the_last_chunk_comes_after_it(wire, odd, ask)
     assert (last["choices"], last["usage"]) == ([], usage)
 
 
+async def test_chunks_that_tell_nothing_are_no_error(wire, odd, ask):
+    frame = {"id": "c", "object": "chat.completion.chunk", "created": 5, "model": "odd-1"}
+    choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}
+    wire.post(OPENAI).mock(openai_sse({**frame, "note": 1}, {**frame, "choices": [choice]}))
+    empty, answer = await ask(odd, stream=True)
+    assert (empty["choices"], empty["note"], answer["choices"]) == ([], 1, [choice])
+
+
+async def test_texts_that_come_together_stay_chunks_of_their_own(wire, odd, ask):
+    frame = {"id": "c", "object": "chat.completion.chunk", "created": 5, "model": "odd-1"}
+    said = [{**frame, "choices": [{"index": 0, "delta": {"content": text}}]} for text in ("a", "b", "c", "d")]
+    events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in said]
+    reads = [b": hello\n\n", events[0], events[1] + events[2], events[3] + b"data: [DONE]\n\n"]
+
+    async def body():
+        for read in reads:
+            yield read
+
+    headers = {"content-type": "text/event-stream"}
+    wire.post(OPENAI).mock(side_effect=lambda _: httpx.Response(200, headers=headers, content=body()))
+    chunks = await ask(odd, stream=True)
+    assert [chunk["choices"][0]["delta"]["content"] for chunk in chunks] == ["a", "b", "c", "d"]
+    assert {chunk["choices"][0]["finish_reason"] for chunk in chunks} == {None}
+
+
 async def test_chunks_that_change_their_id_on_the_way_have_one(wire, odd, ask):
     choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}
     wire.post(OPENAI).mock(

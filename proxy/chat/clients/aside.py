@@ -34,7 +34,7 @@ async def answer(
     async with aclosing(upstream.ask(asked)) as chunks:
         async for chunk in chunks:
             fold.add(chunk)
-            if chunk.text is None and chunk.is_whole:
+            if chunk.texts is None and chunk.is_whole:
                 check_ended(fold, turn.model)
                 await store.aside(request.user.id, _hashes(request, fold), name)
             yield chunk

@@ -14,7 +14,7 @@ or part of the path that does not fit the window, and then `Context` says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 
 from proxy.context import anchoring, fit, zones
@@ -44,7 +44,7 @@ class Window:
     margin: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Draft:
     """What a context is made from."""
 
@@ -124,12 +124,15 @@ def compose(draft: Draft, window: Window) -> Context:
         fixed_tokens=fixed_tokens,
         turn_tokens=sum(new_tokens),
     )
-    told = {one.id: _told(draft, one) for one in draft.known.summaries}
+    known = draft.known
+    told = {one.id: _told(draft, one) for one in known.summaries}
+    if told:
+        known = replace(known, summaries=[replace(one, tokens=told[one.id].tokens) for one in known.summaries])
     fitted = fit.fitted(
         [*([own[node.id].tokens for node in part] for part in parts), new_tokens],
         [[node.id for node in part] for part in parts],
         room,
-        replace(draft.known, summaries=[replace(s, tokens=told[s.id].tokens) for s in draft.known.summaries]),
+        known,
     )
     gone = {node.id for part in parts[: fitted.start] for node in part}
     body = [told[fitted.summary.id]] if fitted.summary else []

@@ -168,6 +168,12 @@ class Text(Chunk):
     def is_whole(self) -> bool:
         return False
 
+    def raws(self) -> list[bytes]:
+        """The provider's own JSON of each; empty where that is not at hand."""
+        if self.events is None:
+            return []
+        return self.events.removeprefix(b"data: ").removesuffix(b"\n\n").split(b"\n\ndata: ")
+
     def apart(self) -> list[Wire]:
         """The chunks one by one, as they came."""
         return [Text([text], None, self._like).wire for text in self.texts]

@@ -72,6 +72,8 @@ class Alike:
         if not choices or len(choices) != 1 or chunk.raw is None or chunk.wire.get("usage") is not None:
             return
         delta = choices[0].get("delta")
+        if choices[0].get("index") not in (None, 0):  # texts are those of the first choice
+            return
         if not isinstance(delta, dict) or delta.keys() != {"content"} or not isinstance(delta["content"], str):
             return
         frame, around, told = (

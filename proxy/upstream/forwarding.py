@@ -18,7 +18,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from proxy.domain.turn import Asked, Chunk, Served
+from proxy.domain.turn import Asked, Chunk, Served, Text
 from proxy.errors import InvalidRequest
 from proxy.upstream import exchange, failures, library, prompted, raw_lane
 from proxy.upstream.acting import acts
@@ -140,7 +140,11 @@ class Forwarding:
             exchange.stream(self._session, outgoing, model, self._timeouts, usage_wanted=True)
         ) as chunks:
             async for chunk in chunks:
-                yield chunk.raw or encoded({**chunk.wire, "object": "text_completion"})
+                if isinstance(chunk, Text):  # a server may answer with a chat's chunks
+                    for raw in chunk.raws():
+                        yield raw
+                else:
+                    yield chunk.raw or encoded({**chunk.wire, "object": "text_completion"})
 
     async def _address(self, model: Model) -> tuple[str, Mapping[str, str], str] | None:
         """Chat address, headers and the model's name there; `None` where only LiteLLM can ask."""

@@ -22,8 +22,9 @@ TEXT = st.text('ab ",:{}\\\n\u00e9\u2028\U0001f44b\ud83d', max_size=6)
 DELTAS = st.fixed_dictionaries({"content": TEXT}) | st.dictionaries(
     st.sampled_from(["content", "role", "refusal", "tool_calls"]), TEXT | st.none(), max_size=3
 )
+CHOICES = st.fixed_dictionaries({"delta": DELTAS}, optional={"index": st.integers(0, 1)})
 CHUNKS = st.fixed_dictionaries(
-    {"id": st.sampled_from(["a", "b"]), "choices": st.lists(st.fixed_dictionaries({"delta": DELTAS}), max_size=2)},
+    {"id": st.sampled_from(["a", "b"]), "choices": st.lists(CHOICES, max_size=2)},
     optional={"usage": st.none() | st.just({"total_tokens": 3}), "content": TEXT, "created": st.integers(0, 3)},
 )
 FRAMES = [b"data: %b\n\n", b"data:%b\r\n\r\n", b": ping\n\nevent: message\ndata: %b\n\n", b"data: %b\n\n\n"]
@@ -86,6 +87,7 @@ def test_several_that_came_together_are_one() -> None:
     (chunk,) = reading(event("a")).of(event("b") + event(" \u00e9") + event("d"))
     assert (chunk.texts, chunk.events) == (["b", " \u00e9", "d"], event("b") + event(" \u00e9") + event("d"))
     assert chunk.wire["choices"] == [{"index": 0, "delta": {"content": "b \u00e9d"}, "finish_reason": None}]
+    assert chunk.raws() == [payload("b"), payload(" \u00e9"), payload("d")]
 
 
 def test_what_stands_behind_texts_is_read_with_them() -> None:
@@ -156,6 +158,15 @@ def test_what_differs_in_more_than_its_text_is_read_whole(other: bytes) -> None:
     (chunk,) = reading(event("first")).of(framed)
     assert type(chunk) is Chunk
     assert outcome([(reading(event("first")), framed)]) == outcome([(Reading(MODEL, usage_wanted=False), framed)])
+
+
+def test_texts_of_another_choice_are_stored_in_that_choice() -> None:
+    other = [event(text).replace(b'"index": 0', b'"index": 1') for text in "xyz"]
+    framed = [event("a"), event("b"), *other, event("c"), *other]
+    stream = reading()
+    at_once = outcome((stream, one) for one in framed)
+    assert at_once == outcome((Reading(MODEL, usage_wanted=False), one) for one in framed)
+    assert [message.wire["content"] for message in at_once[1].messages] == ["abc", "xyzxyz"]
 
 
 @pytest.mark.parametrize("broken", [b'"x', b"", b'"x\ny"', b'"a" "b"'])

@@ -141,3 +141,18 @@ async def test_what_is_no_json_is_a_bad_gateway(forward, lane):
         with pytest.raises(UpstreamError) as caught:
             await forward("embeddings", {"input": "ab"}, lane=lane, api_base=f"{provider.url}/v1")
     assert caught.value.status == 502
+
+
+@pytest.mark.parametrize("lane", ["native", "raw"])
+async def test_a_chats_chunks_that_complete_a_prompt_pass_as_they_came(forward, lane):
+    told = [
+        {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}}]}
+        for text in ("a", "b", "data: ", "c", '"\n\n')
+    ]
+    one, two, *others = (b"data: %b\n\n" % json.dumps(chunk).encode() for chunk in told)
+    with faulty() as provider:
+        provider.fault = lambda wire: wire.answer(one, two, b"".join(others), b"data: [DONE]\n\n")
+        pieces, _ = await forward(
+            "completions", {"prompt": "x", "stream": True}, lane=lane, api_base=f"{provider.url}/v1"
+        )
+    assert pieces == told

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from proxy.api.errors import refusal
 from proxy.api.leaving import EXTENSION, LINE, Line
@@ -72,6 +72,8 @@ class Connection(HttpToolsProtocol):
         self._refusal: tuple[int, str, str] | None = None
         """What the parser's callbacks found wrong."""
         self._is_refused = False
+        self._answered: RequestResponseCycle | None = None
+        """The request that is being answered, or was last; uvicorn knows the one that came last, which may wait behind it."""
         self._head_bytes = 0
         self._header_bytes = 0
         self._in_head = False
@@ -99,6 +101,7 @@ class Connection(HttpToolsProtocol):
                 due.cancel()
         self._look = self._unread_due = None
         super().connection_lost(exc)
+        self._give_up_answer()
         self._line.lose()
 
     def data_received(self, data: bytes) -> None:
@@ -159,6 +162,8 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:  # it runs only when this callback has returned
             self.cycle.__class__ = Unframed if self.scope["http_version"] == "1.0" else Sending
+        if not self.pipeline:
+            self._answered = self.cycle
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""
@@ -176,6 +181,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if self.pipeline or self.transport.is_closing():
+            if self.pipeline:
+                self._answered = self.pipeline[-1][0]
             super().on_response_complete()
         else:  # as uvicorn does, which sets a timer for each request
             self.server_state.total_requests += 1
@@ -236,6 +243,15 @@ class Connection(HttpToolsProtocol):
         self.watch.figures.count("graft_refused_total", "unread")
         self.transport.abort()
 
+    def _give_up_answer(self) -> bool:
+        """Write no more of the answer that is not complete; whether it had begun."""
+        cycle = self._answered
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return cycle.response_started
+
     def _too_many_bytes(self) -> str:
         return f"The request's headers are larger than {self.bounds.header_bytes} bytes (server.max_headers_kb)."
 
@@ -247,13 +263,9 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int, message: str, limit: str) -> None:
         """Answer in OpenAI's shape and be done with this connection; `limit` is what there was too much of."""
         self._is_refused = True
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            started, cycle.disconnected = cycle.response_started, True
-            cycle.message_event.set()
-            if started:  # in the middle of another answer there is no place for this one
-                self.transport.abort()
-                return
+        if self._give_up_answer():  # in the middle of another answer there is no place for this one
+            self.transport.abort()
+            return
         self._unset_keepalive_if_required()
         begun = self._in_head or self._in_body
         method = self.parser.get_method().decode() if begun and self.url else ""

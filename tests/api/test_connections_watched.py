@@ -23,14 +23,16 @@ IDLE_S, HEAD_S = 5, 15
 class Served:
     """A connection to an application that sends these headers and these pieces."""
 
-    def __init__(self, headers: Any = PLAIN, pieces: tuple[bytes, ...] = (b"ok",)) -> None:
-        async def app(scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self, headers: Any = PLAIN, pieces: tuple[bytes, ...] = (b"ok",), app: Any = None) -> None:
+        async def answering(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             for number, piece in enumerate(pieces, 1):
                 await send({"type": "http.response.body", "body": piece, "more_body": number < len(pieces)})
 
         bound = within(Bounds(head_s=HEAD_S), Watch())
-        config = uvicorn.Config(app, ws="none", log_config=None, timeout_keep_alive=IDLE_S, proxy_headers=False)
+        config = uvicorn.Config(
+            app or answering, ws="none", log_config=None, timeout_keep_alive=IDLE_S, proxy_headers=False
+        )
         self.loop, self.transport, self.state = Clockwork(), Transport(), ServerState()
         self.connection = cast("Connection", bound(config, self.state, {}, cast("Any", self.loop)))
         self.connection.connection_made(cast("Any", self.transport))
@@ -143,3 +145,59 @@ async def test_a_request_that_came_whole_says_so_and_one_that_did_not_does_not()
     assert line.has_body
     await served.ask(posted)
     assert not line.has_body
+
+
+class Streaming:
+    """A connection whose first request is being answered, while a second one waits behind it."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_go_on, self.heard = asyncio.Event(), asyncio.Event(), list[str]()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            self.heard.append(scope["path"])
+            await receive()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            self.has_begun.set()
+            self.heard.append((await receive())["type"])
+            await self.may_go_on.wait()
+            await send({"type": "http.response.body", "body": b"two", "more_body": True})
+
+        self.served = Served(app=app)
+        self.connection, self.transport = self.served.connection, self.served.transport
+
+    async def begin(self) -> None:
+        self.connection.data_received(ASKED + ASKED.replace(b"/", b"/second", 1))
+        await self.has_begun.wait()
+
+    async def end(self) -> None:
+        self.may_go_on.set()
+        async with asyncio.timeout(30):  # who is not told that it is over waits for ever
+            await asyncio.wait(self.served.state.tasks)
+
+
+async def test_who_leaves_with_a_request_behind_a_stream_leaves_the_stream() -> None:
+    streaming = Streaming()
+    await streaming.begin()
+    before = list(streaming.transport.written)
+    streaming.connection.connection_lost(None)
+    await streaming.end()
+    assert streaming.heard == ["/", "http.disconnect"]
+    assert streaming.transport.written == before
+
+
+async def test_no_refusal_is_written_into_an_answer_that_has_begun() -> None:
+    streaming = Streaming()
+    await streaming.begin()
+    before = list(streaming.transport.written)
+    streaming.connection.data_received(b"GARBAGE\r\n\r\n")
+    await streaming.end()
+    assert streaming.transport.is_closed
+    assert streaming.transport.written == before
+    assert streaming.heard == ["/", "http.disconnect"]
+
+
+async def test_requests_that_came_together_are_answered_one_behind_the_other() -> None:
+    served = Served()
+    assert (await served.ask(ASKED * 3)).count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert served.is_closed_within(IDLE_S + 0.1)

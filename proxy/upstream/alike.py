@@ -52,9 +52,12 @@ class Alike:
             texts = list(map(_decode, literals))
         except (msgspec.DecodeError, UnicodeDecodeError):  # more than texts, or none, or half a character
             return None, data + rest
-        self._misses = 0
         head, between, tail = self._told
-        return Text(texts, head + between.join(literals) + tail, self._like), rest
+        said = between.join(literals)
+        if b"\r" in said or said.count(b"\n") != 2 * (len(texts) - 1):  # white space beside a text that ends its line
+            return None, data + rest
+        self._misses = 0
+        return Text(texts, head + said + tail, self._like), rest
 
     def learn(self, data: bytes, payloads: Sequence[bytes], chunk: Chunk) -> None:
         """Take a read for a model of those to come, if its first chunk holds one text and nothing else that counts.

@@ -169,7 +169,7 @@ def test_texts_of_another_choice_are_stored_in_that_choice() -> None:
     assert [message.wire["content"] for message in at_once[1].messages] == ["abc", "xyzxyz"]
 
 
-@pytest.mark.parametrize("broken", [b'"x', b"", b'"x\ny"', b'"a" "b"'])
+@pytest.mark.parametrize("broken", [b'"x', b"", b'"x\ny"', b'"a" "b"', b'"x"\n', b'\r"x"'])
 def test_what_is_no_text_is_no_chunk(broken: bytes) -> None:
     with pytest.raises(UpstreamError):
         list(reading(event("first")).of(event("x").replace(b'"x"', broken)))

@@ -154,7 +154,7 @@ _WORDS = re.compile(r"[a-z|']+")
 _WORD_CHARACTERS = alone(f"{string.ascii_letters}{string.digits}_")
 _MOST = (1 << 16) - 1
 _LETTERS = re.compile("[a-z]+")
-_FIRST_LETTERS = re.compile(r"\W*([a-z]+)")
+_FIRST_LETTERS = re.compile(r"\A\W*([a-z]+)")
 
 NEVER = "(?!)"
 ENGLISH = Phrases.of(_OPENS, _HOLDS)

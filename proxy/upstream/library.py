@@ -17,7 +17,7 @@ import warnings
 from types import ModuleType
 from typing import Any, NoReturn
 
-from proxy.upstream import guarded
+from proxy.upstream import guarded, untyped
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -106,6 +106,7 @@ def _rehearse(litellm: Any) -> None:
         pass
     importlib.import_module("anyio._backends._asyncio")
     importlib.import_module("openai").AsyncOpenAI(api_key="none").chat.completions  # noqa: B018  # resources load lazily
+    untyped.send_chats_untyped(importlib.import_module("openai.resources.chat.completions.completions"))
 
 
 def _block_gigachat() -> None:

@@ -159,7 +159,7 @@ class Static:
         pieces, rows = self._load()
         vectors = np.zeros((len(texts), self.size), np.float32)
         for vector, text in zip(vectors, texts, strict=True):
-            tokens = pieces.tokens(_characters(text[:2000]))[:MAX_TOKENS]
+            tokens = pieces.tokens(_characters(text[:2000]), MAX_TOKENS)
             np.add.reduce(_shrunk(rows.take(tokens, axis=0)), axis=0, out=vector)
         return unit(vectors * _GROWN)
 

@@ -1,13 +1,14 @@
 """The tokens of texts, word by word: what a word is made of is asked of the tokenizer once for as long as the word is in use.
 
-It is for byte-pair vocabularies in which a space stands as `▁`, and in which nothing but the beginning of a token may hold one. No
-token reaches over the edge of a word there, so a text's tokens are those of its words, one after another.
+It is for byte-pair vocabularies in which a space stands as `▁`, nothing but the beginning of a token may hold one, and the end of a line
+is a token of its own. No token reaches over the edge of a word there, so a text's tokens are those of its words, one after another.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+from array import array
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,7 @@ KEPT_WORDS = 8_192
 LONGEST = 24
 """Characters of the longest word that is held."""
 
-_WORD = re.compile("\u2581(\u2581*[^\u2581]*)")
-_UNEVEN = re.compile("^ |  | $|\u2581")
-"""Where words are not parted by single spaces."""
+_WORD = re.compile("\u2581+[^\u2581\n]*|\n[^\u2581\n]*")
 
 
 class Pieces:
@@ -31,10 +30,11 @@ class Pieces:
         self._model = model
         self._lock = threading.Lock()
         self._known: dict[str, bytes] = {}
+        """Tokens of words, as `_words` tells them."""
 
-    def tokens(self, text: str) -> NDArray[np.uint16]:
-        """The numbers of a text's tokens."""
-        words = _words(text) if text else []
+    def tokens(self, text: str, most: int) -> NDArray[np.uint16]:
+        """The numbers of a text's first tokens."""
+        words = _words(text)[:most] if text else []  # each is a token at least
         with self._lock:
             known = self._known
             new = {*words}.difference(known)
@@ -47,7 +47,7 @@ class Pieces:
             for word in new:
                 if len(word) > LONGEST:
                     del known[word]
-        return np.frombuffer(found, np.uint16)
+        return np.frombuffer(found, np.uint16)[:most]
 
     def forget(self) -> None:
         """Hold no words any more."""
@@ -55,12 +55,22 @@ class Pieces:
             self._known.clear()
 
     def _spelt(self, word: str) -> bytes:
-        return np.array([token.id for token in self._model.tokenize(f"\u2581{word}")], np.uint16).tobytes()
+        piece = word if word.startswith("\n") else f"\u2581{word}"
+        return array("H", [token.id for token in self._model.tokenize(piece)]).tobytes()
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text, each without the space before it; more spaces than one stand at the beginning of the next word."""
-    if _UNEVEN.search(text) is None:
-        return text.split(" ")
+    """The words of a text, each without the space before it, or with the end of the line before it; more spaces than one stand at the
+    beginning of the next word.
+    """
+    if _is_even(text):
+        return text.replace("\n", " \n").split(" ")
     found: list[str] = _WORD.findall("\u2581" + text.replace(" ", "\u2581"))
-    return found
+    return [word.removeprefix("\u2581") for word in found]
+
+
+def _is_even(text: str) -> bool:
+    """Whether words are parted by single spaces, or by ends of lines."""
+    if text.startswith(" ") or text.endswith(" ") or "  " in text or " \n" in text:
+        return False
+    return text.isascii() or "\u2581" not in text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from proxy.domain.values import value
-from proxy.routing.reading.tongue import alone
+from proxy.routing.reading.tongue import Runs, Tongue
 from proxy.routing.reading.tongues import HAN, STOP, TONGUES, tongue_of
 
 READ = 4000
@@ -16,11 +16,12 @@ READ = 4000
 
 MOST_STEMS = 40
 
+KEPT_STEMS = 32_768
+"""Words of one language whose stems are held; then all are let go, for the common ones come again soon."""
+
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9]+(?:'[a-z]{1,2}\b)?")
-"""The same in ASCII, in less time."""
-_LETTERS_AND_DIGITS = alone(string.ascii_letters + string.digits)
-"""And where there is no apostrophe, in a fraction of it."""
+_PLAIN_WORDS = Runs(string.ascii_letters + string.digits)
+"""The same in ASCII."""
 _NAME = re.compile(
     r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f\d](?<!\w.)"
     r"(?:(?<=\d)[\d.,:/-]*\b|(?<!\d)(?<!^.)(?<![.!?:\n] .)[\w-]+)",
@@ -52,12 +53,13 @@ def read(text: str) -> Reading:
 
 @lru_cache(maxsize=32)
 def _read(text: str) -> Reading:
-    stems, written = _told(text)
-    spelt = dict(zip(reversed(stems), reversed(written), strict=True))
-    return Reading(stems, tuple(dict.fromkeys(stems))[:MOST_STEMS], spelt, names(text))
+    written = _written(text)
+    stems = list(map(_stems_of(text).__getitem__, _lower(written)))
+    spelt = {stem: word for stem, word in zip(reversed(stems), reversed(written), strict=True) if stem}
+    kept = [stem for stem in stems if stem]
+    return Reading(kept, tuple(dict.fromkeys(kept))[:MOST_STEMS], spelt, names(text))
 
 
-@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """A word without its commonest endings: `trams` and `tram` are one word, `hiking` and `hike` too."""
     if not word.isascii() or len(word) < 4:
@@ -83,26 +85,53 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
+class _Stems(dict[str, str]):
+    """Words of one language to their stems; nothing for the commonest, and for what is too short. Made as they are asked for."""
+
+    def __init__(self, stop: frozenset[str], stemmed: Callable[[str], str]) -> None:
+        super().__init__()
+        self._stop = stop
+        self._stemmed = stemmed
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= KEPT_STEMS:
+            self.clear()
+        self[word] = found = "" if word in self._stop else self._stemmed(word)
+        return found
+
+
+def _of_english(word: str) -> str:
+    return "" if len(word) == 1 and word.isascii() else stem(word)
+
+
+def _of(tongue: Tongue) -> _Stems:
+    least, letters = 2 if tongue.spaced else 1, tongue.stem
+    return _Stems(tongue.stop, lambda word: word[:letters] if len(word) >= least else "")
+
+
+_STEMS: Mapping[str | None, _Stems] = {
+    None: _Stems(STOP, _of_english),
+    **{name: _of(tongue) for name, tongue in TONGUES.items()},
+}
+
+
 def words(text: str) -> list[str]:
     """The words of a text in order, lower case, the commonest of its language left out, stemmed."""
-    return _told(text)[0]
+    lower = _PLAIN_WORDS.of(text.lower()) if text.isascii() and "'" not in text else _lower(_written(text))
+    return list(filter(None, map(_stems_of(text).__getitem__, lower)))
 
 
-def _told(text: str) -> tuple[list[str], list[str]]:
-    """The words of a text as `words` gives them, and as they are written."""
-    tongue = TONGUES.get(tongue_of(text) or "")
-    if text.isascii():
-        found = _PLAIN_WORD.findall(text) if "'" in text else text.translate(_LETTERS_AND_DIGITS).split()
-        lower = [said.lower() for said in found]
-    else:
-        found = _WORD.findall(spread(text))
-        lower = [said.lower().replace("\u2019", "'") for said in found]
-    if tongue is None:
-        kept = [at for at, word in enumerate(lower) if word not in STOP and (len(word) > 1 or not word.isascii())]
-        return [stem(lower[at]) for at in kept], [found[at] for at in kept]
-    stop, least = tongue.stop, 2 if tongue.spaced else 1
-    kept = [at for at, word in enumerate(lower) if word not in stop and len(word) >= least]
-    return [lower[at][: tongue.stem] for at in kept], [found[at] for at in kept]
+def _stems_of(text: str) -> _Stems:
+    return _STEMS[tongue_of(text)]
+
+
+def _written(text: str) -> list[str]:
+    """The words of a text as they are written."""
+    return _PLAIN_WORDS.of(text) if text.isascii() else _WORD.findall(spread(text))
+
+
+def _lower(written: Iterable[str]) -> list[str]:
+    return [word.lower().replace("\u2019", "'") for word in written]
 
 
 def spread(text: str) -> str:
@@ -122,5 +151,7 @@ def names(text: str) -> frozenset[str]:
 
 def forget() -> None:
     """Hold no words that were read lately."""
-    for kept in (stem, _read, tongue_of):
+    for kept in (_read, tongue_of):
         kept.cache_clear()
+    for stems in _STEMS.values():
+        stems.clear()

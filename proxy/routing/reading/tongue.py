@@ -5,6 +5,7 @@ The names of cues are those of `cues.py`; what a language leaves out is never fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,3 +34,21 @@ def said(words: str) -> frozenset[str]:
 def alone(kept: str) -> dict[int, str]:
     """For `str.translate`: all of ASCII but some characters becomes a space, so that words fall apart."""
     return {at: " " for at in range(128) if chr(at) not in kept}
+
+
+class Runs:
+    """Reads a text in ASCII as runs of some characters, with an apostrophe and one or two small letters that end one: `can't`, `it's`.
+
+    Without a regular expression over the whole text, which would take five times as long.
+    """
+
+    def __init__(self, kept: str) -> None:
+        """`kept` are letters and digits."""
+        self._spaced = bytes(at if chr(at) in f"{kept}'" else 32 for at in range(256))
+        self._within = re.compile(rf"'(?:(?<![{kept}]')|(?![a-z]{{1,2}}\b))")
+        """An apostrophe that belongs to no run."""
+
+    def of(self, text: str) -> list[str]:
+        if "'" in text:
+            text = self._within.sub(" ", text)
+        return text.encode("ascii").translate(self._spaced).decode("ascii").split()

@@ -7,6 +7,7 @@ carry over much of what was learned. The names of cues are those of `cues.py`; w
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import repeat
@@ -14,15 +15,13 @@ from itertools import repeat
 from proxy.routing.reading.afar import CHINESE, RUSSIAN, TURKISH
 from proxy.routing.reading.germanic import DUTCH, GERMAN
 from proxy.routing.reading.romance import FRENCH, ITALIAN, PORTUGUESE, SPANISH
-from proxy.routing.reading.tongue import Tongue, alone, said
+from proxy.routing.reading.tongue import Runs, Tongue, said
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]{1,2}\b)?", re.UNICODE)
-_PLAIN_WORD = re.compile(r"[a-z]+(?:'[a-z]{1,2}\b)?")
-"""The same in lower-case ASCII, in half the time."""
-_LETTERS_ALONE = alone("abcdefghijklmnopqrstuvwxyz")
-"""And where there is no apostrophe, in a tenth of it."""
+_PLAIN_WORDS = Runs(string.ascii_lowercase)
+"""The same in lower-case ASCII."""
 _HEAD = 600
 """Characters that a language is told from."""
 
@@ -34,12 +33,8 @@ def tongue_of(text: str) -> str | None:
     is_ascii = head.isascii()
     if not is_ascii and (script := _told_by_script(head)) is not None:
         return script
-    if is_ascii and "'" not in head:
-        found = head.translate(_LETTERS_ALONE).split()
-    else:
-        found = (_PLAIN_WORD if is_ascii else _WORD).findall(head)
-    held = sum(map(_HELD_BY.get, found, repeat(0)))
-    counts = [held >> at & _MOST for at in _PLACES]
+    found = _PLAIN_WORDS.of(head) if is_ascii else _WORD.findall(head)
+    counts = list(sum(map(_HELD_BY.get, found, repeat(0))).to_bytes(len(_NAMES), "little"))
     if not is_ascii:
         spaced = f" {head} "
         for at, letters_of in _LETTERS.items():
@@ -95,14 +90,13 @@ _TOLD_BY: Mapping[str, frozenset[str]] = {
 }
 _NAMES = tuple(_TOLD_BY)
 _ENGLISH = _NAMES.index("en")
-_PLACES = range(0, 16 * len(_NAMES), 16)
-_MOST = (1 << 16) - 1
 _HELD_BY: Mapping[str, int] = {
-    word: sum(1 << at for at, stop in zip(_PLACES, _TOLD_BY.values(), strict=True) if word in stop)
+    word: sum(1 << 8 * at for at, stop in enumerate(_TOLD_BY.values()) if word in stop)
     for word in frozenset[str]().union(*_TOLD_BY.values())
     if len(word) > 1
 }
-"""Each common word's languages, as one number with sixteen bits for each: so a text's words of all of them are counted in one sum."""
+"""Each common word's languages, as one number with a byte for each: so a text's words of all of them are counted in one sum, as far as
+such a word is counted, which fits into a byte for as many words as a head can hold."""
 _LETTERS: Mapping[int, Sequence[str]] = {
     _NAMES.index("de"): "ß",
     _NAMES.index("es"): "ñ¿¡",

@@ -11,9 +11,9 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import repeat
 
 from proxy.routing.reading import text
+from proxy.routing.reading.plain_phrases import PlainPhrases
 from proxy.routing.reading.text import spread
 from proxy.routing.reading.tongue import alone
 from proxy.routing.reading.tongues import TONGUES, tongue_of
@@ -25,6 +25,7 @@ ASKS = ("?", "\uff1f")
 """Question marks, the wide one too."""
 
 _MEANING = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
+_LETTERS_ALONE = alone(string.ascii_letters)
 
 _ARTEFACT = (
     "(?:answer|response|reply|text|list|version|summary|code|function|script|story|poem|essay|email|letter|paragraph|"
@@ -113,52 +114,10 @@ class Phrases:
         return opens | {name: len(pattern.findall(head)) for name, pattern in self.holds.items()}
 
 
-class PlainPhrases:
-    """The cues of English in lower-case ASCII, in a fifth of the time.
-
-    Cues that are single words are counted word by word in one sum, each in sixteen bits of a number; phrases are looked for one by one
-    only where there is any of them.
-    """
-
-    def __init__(self) -> None:
-        opens = {name: re.compile(rf"\W*(?:{said})\b") for name, said in _OPENS.items()}
-        self._opens: dict[str, dict[str, re.Pattern[str]]] = {}
-        """By the first letters of a text, the openings that it may have."""
-        for name, said in _OPENS.items():
-            for phrase in said.split("|"):
-                self._opens.setdefault(_LETTERS.findall(phrase)[0], {})[name] = opens[name]
-        self._places = {name: 16 * at for at, (name, said) in enumerate(_HOLDS.items()) if _WORDS.fullmatch(said)}
-        self._held_by: dict[str, int] = {}
-        for name, place in self._places.items():
-            for word in _HOLDS[name].split("|"):
-                self._held_by[word] = self._held_by.get(word, 0) + (1 << place)
-        phrases = {name: said for name, said in _HOLDS.items() if name not in self._places}
-        self._phrases = {name: re.compile(rf"\b(?:{said})\b") for name, said in phrases.items()}
-        self._any_phrase = re.compile(rf"\b(?:{'|'.join(phrases.values())})\b")
-
-    def found(self, head: str) -> dict[str, int]:
-        """See `Phrases.found`."""
-        held = sum(map(self._held_by.get, head.translate(_WORD_CHARACTERS).split(), repeat(0)))
-        first = _FIRST_LETTERS.match(head)
-        may_open = self._opens.get(first[1], {}) if first is not None else {}
-        counts = dict.fromkeys(_OPENS, 0) | {name: int(one.match(head) is not None) for name, one in may_open.items()}
-        counts |= {name: held >> place & _MOST for name, place in self._places.items()}
-        has_phrases = self._any_phrase.search(head) is not None
-        return counts | {
-            name: len(pattern.findall(head)) if has_phrases else 0 for name, pattern in self._phrases.items()
-        }
-
-
-_WORDS = re.compile(r"[a-z|']+")
-"""Alternatives that are single words. One with an apostrophe is found by its first letters, which stand among them too."""
-_WORD_CHARACTERS = alone(f"{string.ascii_letters}{string.digits}_")
-_MOST = (1 << 16) - 1
-_LETTERS = re.compile("[a-z]+")
-_FIRST_LETTERS = re.compile(r"\A\W*([a-z]+)")
-
 NEVER = "(?!)"
 ENGLISH = Phrases.of(_OPENS, _HOLDS)
-PLAIN_ENGLISH = PlainPhrases()
+PLAIN_ENGLISH = PlainPhrases(_OPENS, _HOLDS)
+"""The same for lower-case ASCII."""
 
 
 @cache
@@ -212,7 +171,7 @@ def read_cues(turn: str) -> list[float]:
     """One value a cue, in the order of `CUES`; counts are capped, lengths are logarithmic by halves."""
     head = turn[:CUED]
     said, found = text.read(head), cues_in(head)
-    count = len(_MEANING.findall(spread(head)))
+    count = _words_of_letters(head)
     topical = len(said.words)
     return [
         *[min(3.0, found[name]) for name in _COUNTED],
@@ -228,6 +187,13 @@ def read_cues(turn: str) -> list[float]:
         float("!" in head),
         float(head[:1].islower()),
     ]
+
+
+def _words_of_letters(head: str) -> int:
+    """How many runs of two letters or more a text has."""
+    if head.isascii():
+        return sum([len(word) > 1 for word in head.translate(_LETTERS_ALONE).split()])
+    return len(_MEANING.findall(spread(head)))
 
 
 _TASK = re.compile(

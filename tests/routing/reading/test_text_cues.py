@@ -6,6 +6,7 @@ import re
 import pytest
 
 from proxy.routing.reading import cues, text
+from proxy.routing.reading.plain_phrases import spellings
 
 
 def cue(name: str, turn: str) -> float:
@@ -117,3 +118,15 @@ def test_a_short_turn_is_read_in_the_language_of_the_answer_too():
         "Daha basit anlat.",
         "S\u00fct\u00fc kaynat\u0131p \u0131l\u0131t\u0131n ve bir ka\u015f\u0131k yo\u011furtla mayalay\u0131n.",
     )
+
+
+def test_the_spellings_of_a_pattern_are_all_that_it_stands_for():
+    told = spellings("(?:return(?:ing)?|back) to|summari[sz]es?|a(?:n|ny)? b")
+    twice = ["summarise", "summarises", "summarize", "summarizes"]
+    assert sorted(told) == sorted(["return to", "returning to", "back to", *twice, "a b", "an b", "any b"])
+
+
+def test_each_phrase_of_plain_english_is_found_by_itself():
+    for name, said in cues._HOLDS.items():
+        for phrase in spellings(said):
+            assert cues.PLAIN_ENGLISH.found(phrase)[name] > 0

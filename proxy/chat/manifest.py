@@ -93,10 +93,12 @@ def _followed(lines: Sequence[Line], pieces: Sequence[Piece]) -> tuple[int, int]
     first = 0
     while first < len(lines) and lines[first].kind != "client":
         first += 1
-    end = first
-    while end < len(lines) and lines[end].kind == "client" and lines[end].node_id is not None:
-        end += 1
-    return (first, end - first) if end - first > 1 else (0, 0)
+    run = 0
+    for line in lines[first:]:
+        if line.kind != "client" or line.node_id is None:
+            break
+        run += 1
+    return (first, run) if run > 1 else (0, 0)
 
 
 def parsed(kept: bytes) -> list[Item]:

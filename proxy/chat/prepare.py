@@ -63,7 +63,7 @@ class Preparation:
             return cursor
         parent_id = pin if pin is not None else cursor.node_id
         links, secret = transcript.links[first:last], request.user.secret
-        exacts = [fingerprint.exact(message, secret) for message in transcript.said[first:last]]
+        exacts = [transcript.memo.exact(message, secret) for message in transcript.said[first:last]]
         before = transcript.links[first - 1].folded if first else fingerprint.NOTHING
         gone = await self._store.deleted(tree.user_id, exacts, links, before, within=first - 1 in cursor.skipped)
         brought = [message for i, message in enumerate(transcript.said[first:last]) if i not in gone]

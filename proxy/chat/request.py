@@ -39,7 +39,7 @@ class Transcript:
     links: Sequence[Link]
     """One a message."""
     prefill: Message | None
-    memo: Memo | None = None
+    memo: Memo = field(default_factory=Memo)
     """Where its fingerprints are remembered, and those of the reply will be."""
     turn_from: int = field(init=False)
     """Index of the first message behind the last reply that something was said to."""
@@ -119,15 +119,16 @@ def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:
     begun = len(said) > 1 and turn.messages[-1].role == "assistant"
     prefill = said[-1] if begun else None
     said = said[:-1] if prefill else said
-    return Transcript(said, fingerprint.transcript(said, user.secret, memo), prefill, memo)
+    memo = memo or Memo()
+    return Transcript(said, memo.transcript(said, user.secret), prefill, memo)
 
 
-def body_hash(turn: Turn, user: User) -> Hash:
-    """The same for two requests with the same body.
+def body_hash(turn: Turn, user: User, memo: Memo) -> Hash:
+    """The same for two requests with the same body. Its texts are told by their own hashes, which are remembered.
 
     Raises InvalidRequest for one nested deeper than the interpreter can follow.
     """
-    messages = [message.wire for message in turn.messages]
+    messages = [memo.exact(one, user.secret) if one.is_text else one.wire for one in turn.messages]
     named = [turn.tree, turn.parent, turn.personality]
     body = [turn.model, turn.stream, named, turn.policy, turn.options, messages]
     return fingerprint.keyed(user.secret, "request", _spelt(body))

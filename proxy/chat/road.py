@@ -148,7 +148,7 @@ class Road:
                 tree_id=tree.id,
                 call_id=call_id,
                 nodes=nodes,
-                exacts=[fingerprint.exact(node.message, request.user.secret) for node in nodes],
+                exacts=[transcript.memo.exact(node.message, request.user.secret) for node in nodes],
                 seen=rows(transcript, first, last, cursor.prev, nodes, conversation),
                 turn_id=known.asked_again.id if known.asked_again else nodes[-1].id,
                 model=request.turn.model,

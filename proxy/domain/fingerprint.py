@@ -27,7 +27,7 @@ Hash = str
 _UPDATE = 2_047
 """Bytes hashed at a time: from 2048 on, hashlib hands the interpreter to other threads, which costs more than the hashing."""
 
-_BESIDE = 600
+_BESIDE = 700
 """Bytes that a message takes in a `Memo` beside its text."""
 
 _quoted = json.encoder.encode_basestring
@@ -52,7 +52,7 @@ class Link:
 
 def keyed(key: bytes, *parts: str | bytes) -> Hash:
     """The keyed hash of some strings; their boundaries count."""
-    whole = bytearray()
+    whole = b""
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         whole += len(encoded).to_bytes(8, "big") + encoded
@@ -88,7 +88,8 @@ class Memo:
         """`letters`: about how much text is kept, together with the room that each message takes beside it."""
         self._limit = letters // 2
         self._letters = 0
-        self._marks: dict[tuple[bytes, object, object, str], tuple[Hash, int]] = {}
+        self._marks: dict[tuple[bytes, object, object, str], tuple[Hash, int, Hash | None]] = {}
+        """The folded hash, the length of the folded text and, where it was asked for, the exact hash of what is nothing but a text."""
         self._links: dict[tuple[Hash, Hash, Hash], Link] = {}
         self._old_marks = self._marks
         self._old_links = self._links
@@ -105,7 +106,7 @@ class Memo:
                 continue
             # Most messages are nothing but role and content; they were here before, and cost two look-ups.
             known = self._marks.get((key, role, content, "")) if len(wire) == 2 and type(content) is str else None
-            mark, weight = known or self._mark(message, key)
+            mark, weight, _ = known or self._mark(message, key)
             at = (chain, assistants, mark)
             link = self._links.get(at) or self._link(at, link, message, key, weight)
             chain, assistants = link.chain, link.assistants or assistants
@@ -114,27 +115,38 @@ class Memo:
 
     def extend(self, link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
         """The same as `extend`; what comes again behind it is known."""
-        mark, weight = self._mark(message, key)
+        mark, weight, _ = self._mark(message, key)
         at = (link.chain if link else NOTHING, assistants, mark)
         return self._links.get(at) or self._link(at, link, message, key, weight)
+
+    def exact(self, message: Message, key: bytes) -> Hash:
+        """The same as `exact`, sooner for a text."""
+        if not message.is_text:
+            return exact(message, key)
+        at = (key, message.wire["role"], message.wire["content"], "")
+        mark, weight, known = self._marks.get(at) or self._mark(message, key)
+        if known is None:
+            known = exact(message, key)
+            self._marks[at] = mark, weight, known
+        return known
 
     def _link(self, at: tuple[Hash, Hash, Hash], link: Link | None, message: Message, key: bytes, weight: int) -> Link:
         _, assistants, mark = at
         made = self._links[at] = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)
         return made
 
-    def _mark(self, message: Message, key: bytes) -> tuple[Hash, int]:
+    def _mark(self, message: Message, key: bytes) -> tuple[Hash, int, Hash | None]:
         wire = message.wire
         content = wire.get("content")
         if type(content) is not str and content is not None:
-            return _marked(message, key)
+            return (*_marked(message, key), None)
         is_text = len(wire) == 2 and content is not None  # nothing but role and content
         calls = () if is_text else (wire.get("tool_calls"), wire.get("function_call"), wire.get("tool_call_id"))
         told = repr(calls) if any(calls) else ""
         at = (key, wire["role"], content or "", told)
         known = self._marks.get(at)
         if known is None:
-            known = self._old_marks.get(at) or _marked(message, key)
+            known = self._old_marks.get(at) or (*_marked(message, key), None)
             size = len(content or "") + len(told) + _BESIDE
             self._letters += size
             if self._letters > self._limit:

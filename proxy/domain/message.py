@@ -44,6 +44,11 @@ class Message:
         return plain_text(self.wire.get("content"))
 
     @property
+    def is_text(self) -> bool:
+        """Nothing but a role and a text, as most messages are."""
+        return len(self.wire) == 2 and type(self.wire.get("content")) is str
+
+    @property
     def spoken(self) -> str:
         """The text without thinking blocks: what belongs in windows, titles, summaries and memories."""
         text = self.text

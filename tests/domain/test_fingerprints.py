@@ -185,6 +185,29 @@ def test_what_was_hashed_before_is_the_same_when_it_is_remembered(chats: list[tu
         assert transcript(chat, key, roomy) == transcript(chat, key, tight) == transcript(chat, key)
 
 
+@given(st.lists(st.tuples(ANY_MESSAGE, st.sampled_from([KEY, OTHER])), max_size=8))
+def test_identity_is_the_same_when_it_is_remembered(told: list[tuple[Message, bytes]]) -> None:
+    roomy, tight = Memo(), Memo(letters=2_000)
+    for one, key in [*told, *told]:
+        transcript([one], key, roomy)
+        assert roomy.exact(one, key) == tight.exact(one, key) == exact(one, key)
+
+
+def test_the_identity_of_a_text_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    memo, one = Memo(), said("user", "Hi")
+    before = memo.exact(one, KEY)
+    monkeypatch.setattr(fingerprint, "keyed", None)
+    assert memo.exact(said("user", "Hi"), KEY) == before
+
+
+def test_a_reply_with_more_fields_is_not_the_text_that_comes_back() -> None:
+    memo = Memo()
+    reply = Message({"role": "assistant", "content": "Hello", "refusal": None})
+    memo.extend(None, NOTHING, reply, KEY)
+    assert memo.exact(reply, KEY) == exact(reply, KEY)
+    assert memo.exact(said("assistant", "Hello"), KEY) == exact(said("assistant", "Hello"), KEY) != exact(reply, KEY)
+
+
 def test_a_reply_that_was_hashed_when_it_was_stored_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     memo, chat = Memo(), [said("user", "Hi")]
     links = transcript(chat, KEY, memo)

@@ -128,8 +128,8 @@ def body_hash(turn: Turn, user: User, memo: Memo) -> Hash:
 
     Raises InvalidRequest for one nested deeper than the interpreter can follow.
     """
-    messages = [memo.exact(one, user.secret) if one.is_text else one.wire for one in turn.messages]
     named = [turn.tree, turn.parent, turn.personality]
+    messages = memo.told(turn.messages, user.secret)
     body = [turn.model, turn.stream, named, turn.policy, turn.options, messages]
     return fingerprint.keyed(user.secret, "request", _spelt(body))
 

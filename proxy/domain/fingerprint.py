@@ -130,6 +130,19 @@ class Memo:
             self._marks[at] = mark, weight, known
         return known
 
+    def told(self, messages: Iterable[Message], key: bytes) -> list[Hash | Wire]:
+        """Texts by their exact hash, what is more than a text as it is."""
+        told: list[Hash | Wire] = []
+        for message in messages:
+            wire = message.wire
+            content = wire.get("content")
+            if len(wire) == 2 and type(content) is str:
+                known = self._marks.get((key, wire["role"], content, ""))
+                told.append((known and known[2]) or self.exact(message, key))
+            else:
+                told.append(wire)
+        return told
+
     def _link(self, at: tuple[Hash, Hash, Hash], link: Link | None, message: Message, key: bytes, weight: int) -> Link:
         _, assistants, mark = at
         made = self._links[at] = self._old_links.get(at) or _linked(link, assistants, message, key, mark, weight)

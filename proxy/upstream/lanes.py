@@ -104,18 +104,18 @@ class Lanes:
             case _:
                 assert_never(model.lane)
 
-    def dropped(self, asked: Asked) -> list[str]:
+    def dropped(self, name: str, options: Mapping[str, object], *, stream: bool) -> list[str]:
         """Names of the client's fields that are not forwarded, to be told to it. Raises as `ask` does before its first chunk."""
-        model = self.models.get(asked.model)
+        model = self.models.get(name)
         match model.lane:
             case "native":
-                return self._native.dropped(model, asked.options, stream=asked.stream)
+                return self._native.dropped(model, options, stream=stream)
             case "raw":
-                return self._raw.dropped(asked.options)
+                return self._raw.dropped(options)
             case "litellm":
-                return self._litellm.dropped(model, asked.options)
+                return self._litellm.dropped(model, options)
             case "mirror":
-                return fields.split(asked.options)[1]
+                return fields.split(options)[1]
             case _:
                 assert_never(model.lane)
 

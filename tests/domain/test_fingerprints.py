@@ -191,6 +191,7 @@ def test_identity_is_the_same_when_it_is_remembered(told: list[tuple[Message, by
     for one, key in [*told, *told]:
         transcript([one], key, roomy)
         assert roomy.exact(one, key) == tight.exact(one, key) == exact(one, key)
+        assert roomy.told([one], key) == tight.told([one], key) == [exact(one, key) if one.is_text else one.wire]
 
 
 def test_the_identity_of_a_text_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:

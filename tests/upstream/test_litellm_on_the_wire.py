@@ -185,10 +185,8 @@ async def test_fields_that_a_foreign_provider_does_not_know_are_named(wire, clau
     sent = json.loads(wire.calls[0].request.content)
     assert sent["temperature"] == 0.2
     assert not {"seed", "logit_bias", "metadata"} & set(sent)
-    from proxy.domain.turn import Asked
-
-    asked = Asked("m", [], {"temperature": 0.2, "seed": 7, "logit_bias": {}, "metadata": {}, "zzz": 1}, stream=True)
-    assert claude.dropped(asked) == ["logit_bias", "metadata", "seed", "zzz"]
+    options = {"temperature": 0.2, "seed": 7, "logit_bias": {}, "metadata": {}, "zzz": 1}
+    assert claude.dropped("m", options, stream=True) == ["logit_bias", "metadata", "seed", "zzz"]
 
 
 async def test_logprobs_annotations_and_unknown_fields_of_a_chunk_are_kept(wire, odd, ask):

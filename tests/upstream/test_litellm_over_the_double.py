@@ -151,8 +151,7 @@ async def test_documented_fields_reach_the_provider_and_others_are_named(lanes, 
         name: value for name, value in options.items() if name not in ("top_k", "chat_template_kwargs")
     }
     assert "top_k" not in sent
-    asked = Asked("m", [], options, stream=False)
-    assert lanes.dropped(asked) == ["chat_template_kwargs", "top_k"]
+    assert lanes.dropped("m", options, stream=False) == ["chat_template_kwargs", "top_k"]
 
 
 async def test_what_the_configuration_adds_is_a_default_for_the_client(lanes_for, ask, upstream):

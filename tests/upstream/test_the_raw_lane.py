@@ -87,9 +87,9 @@ async def test_nothing_of_a_message_is_changed(lanes, ask, upstream):
 
 async def test_fields_that_act_are_named_and_mcp_tools_are_refused(lanes):
     options = {"top_k": 1, "api_base": "http://x.test", "mock_response": "x", "seed": 1}
-    assert lanes.dropped(Asked("m", [], options, stream=False)) == ["api_base", "mock_response"]
+    assert lanes.dropped("m", options, stream=False) == ["api_base", "mock_response"]
     with pytest.raises(InvalidRequest, match="'mcp'"):
-        lanes.dropped(Asked("m", [], {"tools": [{"type": "mcp"}]}, stream=False))
+        lanes.dropped("m", {"tools": [{"type": "mcp"}]}, stream=False)
 
 
 def test_it_needs_an_address():

@@ -24,7 +24,7 @@ from proxy.chat.answer import Chat
 from proxy.chat.terms import Answer
 from proxy.domain.placement import POLICIES, Policy
 from proxy.domain.tree import ROOT
-from proxy.domain.turn import Asked, Chunk, Receipt, Served, Turn
+from proxy.domain.turn import Chunk, Receipt, Served, Turn
 from proxy.errors import InvalidRequest
 from proxy.operations.entry import current
 
@@ -38,8 +38,8 @@ _HEADER_TEXT_MAX = 500
 class Fields(Protocol):
     """What a model's lane does with the fields of a request."""
 
-    def dropped(self, asked: Asked) -> Sequence[str]:
-        """Fields that are not forwarded, to be named to the client. Raises InvalidRequest for what must not be asked at all."""
+    def dropped(self, name: str, options: Mapping[str, object], *, stream: bool) -> Sequence[str]:
+        """Fields that a model is not sent, to be named to the client. Raises InvalidRequest for what must not be asked at all."""
         ...
 
 
@@ -59,7 +59,7 @@ def handler(
         body = wire.decode(await body_of(request))
         caller = await gatekeeper.caller(request, body, visitor)
         turn = _turn(visitor.headers, body, models, hints, most)
-        dropped = fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
+        dropped = fields.dropped(turn.model, turn.options, stream=turn.stream)
         permit = gatekeeper.admit(request, caller)
         answer = await chat.answer(turn, caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}

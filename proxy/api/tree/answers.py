@@ -22,7 +22,7 @@ from proxy.chat.answer import Chat
 from proxy.chat.reanswer import AskAgain, StoredTurn
 from proxy.chat.terms import Answer
 from proxy.domain.tree import Node, NodeId
-from proxy.domain.turn import Asked, Caller
+from proxy.domain.turn import Caller
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.sqlite import SqliteStore
 
@@ -127,7 +127,7 @@ class Again:
         model = alone(asking.model or await self._model_before(caller, turn), self._models.names())
         if taken := sorted(OPTIONS_OF_OURS & asking.options.keys()):
             raise InvalidRequest(f"{taken[0]!r} is no option; it has a place of its own.", param=f"options.{taken[0]}")
-        self._fields.dropped(Asked(model, (), asking.options, asking.stream))
+        self._fields.dropped(model, asking.options, stream=asking.stream)
         return AskAgain(turn, model, asking.options, asking.stream, supersedes)
 
     async def moved(

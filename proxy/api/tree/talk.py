@@ -27,7 +27,7 @@ from proxy.chat.collect import Fold
 from proxy.chat.terms import Answer
 from proxy.domain.message import Message, Role
 from proxy.domain.tree import ROOT, NodeId, Tree, TreeId
-from proxy.domain.turn import Asked, Caller, Turn
+from proxy.domain.turn import Caller, Turn
 from proxy.errors import InvalidRequest, NotFound
 from proxy.store.sqlite import SqliteStore
 
@@ -94,7 +94,7 @@ def routes(store: SqliteStore, chat: Chat, models: Catalogue, fields: Fields) ->
         """On the active branch, under `parent_id`, or with `placed` where the router puts it."""
         tree = await store.tree_of(caller.user_id, TreeId(tree_id))
         turn = await _turn(store, caller, tree, data, models)
-        fields.dropped(Asked(turn.model, (), turn.options, turn.stream))
+        fields.dropped(turn.model, turn.options, stream=turn.stream)
         permit = admit()
         answer = await chat.answer(turn, caller, permit.guest)
         headers = {**permit.headers, **answer_headers(answer)}

@@ -7,7 +7,6 @@ is a token of its own. No token reaches over the edge of a word there, so a text
 from __future__ import annotations
 
 import re
-import threading
 from array import array
 from typing import Any
 
@@ -27,36 +26,33 @@ class Pieces:
 
     def __init__(self, model: Any) -> None:
         """Take the `model` of a tokenizer of `tokenizers`, whose vocabulary has at most 65,536 tokens."""
-        self._model = model
-        self._lock = threading.Lock()
-        self._known: dict[str, bytes] = {}
-        """Tokens of words, as `_words` tells them."""
+        self._known = _Known(model)
 
     def tokens(self, text: str, most: int) -> NDArray[np.uint16]:
         """The numbers of a text's first tokens."""
         words = _words(text)[:most] if text else []  # each is a token at least
-        with self._lock:
-            known = self._known
-            new = {*words}.difference(known)
-            if new:
-                if len(known) > KEPT_WORDS:
-                    known.clear()
-                    new = {*words}
-                known.update((word, self._spelt(word)) for word in new)
-            found = b"".join(map(known.__getitem__, words))
-            for word in new:
-                if len(word) > LONGEST:
-                    del known[word]
-        return np.frombuffer(found, np.uint16)[:most]
+        return np.frombuffer(b"".join(map(self._known.__getitem__, words)), np.uint16)[:most]
 
     def forget(self) -> None:
         """Hold no words any more."""
-        with self._lock:
-            self._known.clear()
+        self._known.clear()
 
-    def _spelt(self, word: str) -> bytes:
+
+class _Known(dict[str, bytes]):
+    """The tokens of words, as `_words` tells these; made as they are asked for."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self._model = model
+
+    def __missing__(self, word: str) -> bytes:
         piece = word if word.startswith("\n") else f"\u2581{word}"
-        return array("H", [token.id for token in self._model.tokenize(piece)]).tobytes()
+        tokens = array("H", [token.id for token in self._model.tokenize(piece)]).tobytes()
+        if len(word) <= LONGEST:
+            if len(self) >= KEPT_WORDS:
+                self.clear()
+            self[word] = tokens
+        return tokens
 
 
 def _words(text: str) -> list[str]:

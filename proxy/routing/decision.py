@@ -71,10 +71,53 @@ class Linear:
         scores: Row = self.scaled(row) @ self.weights.T + self.bias
         return scores
 
-    def leans(self) -> Rows:
-        """What each column adds to the log odds of each class (one row each) against the others together."""
-        rest = (self.weights.sum(axis=0) - self.weights) / (len(self.weights) - 1)
-        return np.asarray(self.weights - rest)
+
+@dataclass(frozen=True, slots=True)
+class Regressions:
+    """Both regressions over one row of evidence, which is scaled for both at once."""
+
+    mean: Rows
+    """One row a regression, here and below: the one over the conversations, then the one for forks."""
+    scale: Rows
+    weights: NDArray[np.float32]
+    """One column a score: three conversations, then a fork; the rows of each regression stand below those of the other."""
+    bias: Row
+    leans: NDArray[np.float32]
+    """What each scaled column adds to the log odds of each of `CLASSES` (first axis) against the others together: for one that stays, in
+    the regression for forks (second axis) too."""
+
+    @classmethod
+    def of(cls, linear: Linear, forks: Linear) -> Regressions:
+        count = len(linear.mean)
+        weights = np.zeros((2 * count, 4), np.float32)
+        weights[:count, :3], weights[count:, 3] = linear.weights.T, forks.weights[0]
+        stays, goes, opens = linear.weights - (linear.weights.sum(axis=0) - linear.weights) / 2
+        forked = forks.weights[0]
+        leans = [(stays, -forked), (goes, 0 * forked), (opens, 0 * forked), (stays, forked)]
+        return cls(
+            mean=np.array([linear.mean, forks.mean], np.float32),
+            scale=np.array([linear.scale, forks.scale], np.float32),
+            weights=weights,
+            bias=np.concatenate([linear.bias, forks.bias]),
+            leans=np.array(leans, np.float32),
+        )
+
+    def scaled(self, row: Row) -> Rows:
+        """Columns in deviations from their mean, clipped: one row a regression."""
+        found: Rows = row - self.mean
+        found /= self.scale
+        np.minimum(np.maximum(found, -CLIP, out=found), CLIP, out=found)
+        return found
+
+    def scores(self, scaled: Rows) -> list[float]:
+        """One score a conversation, and what speaks for a fork, of scaled columns."""
+        scores: list[float] = (scaled.ravel() @ self.weights + self.bias).tolist()
+        return scores
+
+    def parts(self, scaled: Rows, kind: int, *, forks: bool) -> Row:
+        """What each column adds to the evidence for a class; without `forks` there is no earlier node to stay at."""
+        added = scaled * self.leans[kind]
+        return np.asarray(added[0] + added[1] if forks else added[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +130,12 @@ class Weights:
     others: Ranker
     earlier: Ranker
     linear: Linear
-    leans: Rows
-    """Of `linear`."""
     forest: Forest
     share: float
     """The forest's part in the mean."""
     forks: Linear
+    regressions: Regressions
+    """`linear` and `forks`."""
     trust: NDArray[np.float32]
     """One weight a column of `trust_row`."""
     report: Mapping[str, Any]
@@ -109,17 +152,17 @@ class Weights:
             raise ConfigError(
                 "The router's weights were fitted for other features. Run `graft optimize --embedded` again."
             )
-        linear = Linear.read(flat["linear"])
+        linear, forks = Linear.read(flat["linear"]), Linear.read(flat["forks"])
         return cls(
             embedder=flat["embedder"],
             opens=Linear.read(flat["opens"]),
             others=Ranker.read(flat["others"]),
             earlier=Ranker.read(flat["earlier"]),
             linear=linear,
-            leans=linear.leans(),
             forest=Forest(flat["forest"]),
             share=float(flat["share"]),
-            forks=Linear.read(flat["forks"]),
+            forks=forks,
+            regressions=Regressions.of(linear, forks),
             trust=np.asarray(flat["trust"], np.float32),
             report=flat["report"],
         )
@@ -132,16 +175,21 @@ class Weights:
     def reads_like_a_first_turn(self, vector: Row, cues: Row) -> float:
         return float(self.opens.scores(np.concatenate([vector, cues]))[0])
 
-    def chances(self, evidence: Evidence) -> Row:
-        """One chance a class; a class without a place has none."""
-        grown, flat = (_softmax(told.scores(evidence.row).tolist()) for told in (self.forest, self.linear))
+    def chances(self, evidence: Evidence, scaled: Rows) -> list[float]:
+        """One chance a class; a class without a place has none.
+
+        Args:
+            scaled: The evidence's row, as `regressions` scales it.
+        """
+        *flat, fork = self.regressions.scores(scaled)
+        grown = _softmax(self.forest.scores(evidence.row).tolist())
         stays, goes, opens = (
-            self.share * one + (1 - self.share) * other for one, other in zip(grown, flat, strict=True)
+            self.share * one + (1 - self.share) * other for one, other in zip(grown, _softmax(flat), strict=True)
         )
-        forks = 1 / (1 + math.exp(-float(self.forks.scores(evidence.row)[0]))) if len(evidence.earlier) else 0.0
+        forks = 1 / (1 + math.exp(-fork)) if len(evidence.earlier) else 0.0
         goes = goes if len(evidence.others) else 0.0
         total = stays + goes + opens
-        return np.array([stays * (1 - forks) / total, goes / total, opens / total, stays * forks / total], np.float32)
+        return [stays * (1 - forks) / total, goes / total, opens / total, stays * forks / total]
 
     def confidence(self, chances: Row, kind: int, share: float) -> float:
         """The chance that a choice is right, from all chances and its share among the places of its kind."""

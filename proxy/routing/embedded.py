@@ -20,11 +20,11 @@ from proxy.domain.placement import Attachment, Candidate, Question, Route
 from proxy.domain.tree import NodeId, UserId
 from proxy.domain.values import value
 from proxy.routing import reasons
-from proxy.routing.adjusting import adjustments, is_walled, pull
+from proxy.routing.adjusting import Correction, adjustments, is_walled, pull
 from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights, expected_costs
 from proxy.routing.embedder import Embedder, forget, is_quick
 from proxy.routing.evidence import Evidence, best_answer, observe, other_rows, other_tips, weigh
-from proxy.routing.features import Look, Row, look
+from proxy.routing.features import Look, Row, Rows, look
 from proxy.routing.grove import TreeModel
 from proxy.routing.heard import heard
 from proxy.routing.limits import check_time
@@ -217,29 +217,21 @@ class EmbeddedScorer:
             else None
         )
         evidence = weigh(seen, opens, self._weights.others, self._weights.earlier, pulls)
-        chances = self._correct(index, evidence, active, question, vector, system)
+        scaled = self._weights.regressions.scaled(evidence.row)
+        told = self._weights.chances(evidence, scaled)
+        if (shift := self._personal.get(question.user_id)) is not None:
+            told = shift.adjusted(np.array(told), evidence.row, self._weights).tolist()
+        best = int(evidence.others[0]) if len(evidence.others) else None
+        said = question.system if question.system is not None else system
+        chances = _corrected(told, adjustments(index, active, best, question, said, vector))
         places = _candidates(found, active, evidence, chances, question)
         if is_walled(index, active, question):
             places = [place for place in places if place.kind in (NEW, RETURN)]
-        return self._decide(places, chances, question, evidence)
+        return self._decide(places, chances, question, evidence, scaled)
 
-    def _correct(
-        self, index: PairIndex, evidence: Evidence, active: int, question: Question, vector: Row, system: str | None
-    ) -> Row:
-        """What was learned, corrected by what the data did not hold: system texts, age, personality."""
-        chances = self._weights.chances(evidence).astype(np.float64)
-        if (own := self._personal.get(question.user_id)) is not None:
-            chances[:] = own.adjusted(chances, evidence.row, self._weights)
-        told = chances.tolist()
-        best = int(evidence.others[0]) if len(evidence.others) else None
-        said = question.system if question.system is not None else system
-        for factor, kinds in adjustments(index, active, best, question, said, vector):
-            for kind in kinds:
-                told[kind] *= factor
-        total = sum(told) + 1e-9 * len(told)
-        return np.array([(chance + 1e-9) / total for chance in told], np.float32)
-
-    def _decide(self, places: list[Place], chances: Row, question: Question, evidence: Evidence) -> Attachment:
+    def _decide(
+        self, places: list[Place], chances: Row, question: Question, evidence: Evidence, scaled: Rows
+    ) -> Attachment:
         share = next((place.share for place in places if place.kind == RETURN), 1.0)
         order = np.argsort(expected_costs(chances, share), kind="stable")
         chosen = next(place for kind in order.tolist() for place in places if place.kind == kind)
@@ -251,6 +243,7 @@ class EmbeddedScorer:
             confidence = (
                 chosen.candidate.score
             )  # what confidence is told from otherwise was settled on likeliest places
+        forks = bool(len(evidence.earlier))
         rest = sorted((place.candidate for place in places if place is not chosen), key=lambda one: -one.score)
         return Attachment(
             parent_id=chosen.candidate.parent_id,
@@ -260,8 +253,17 @@ class EmbeddedScorer:
             scorer="embedded",
             candidates=(chosen.candidate, *rest),
             unsure=chosen.kind == CONTINUE and question.fresh is None and confidence < UNSURE,
-            features=heard(evidence.row, chosen.kind, self._weights, forks=bool(len(evidence.earlier))),
+            features=heard(evidence.row, self._weights.regressions.parts(scaled, chosen.kind, forks=forks)),
         )
+
+
+def _corrected(told: list[float], corrections: Iterable[Correction]) -> Row:
+    """What was learned, corrected by what the data did not hold: system texts, age, personality."""
+    for factor, kinds in corrections:
+        for kind in kinds:
+            told[kind] *= factor
+    total = sum(told) + 1e-9 * len(told)
+    return np.array([(chance + 1e-9) / total for chance in told], np.float32)
 
 
 def _candidates(found: Look, active: int, evidence: Evidence, chances: Row, question: Question) -> list[Place]:

@@ -11,15 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from proxy.domain.placement import Feature
-from proxy.routing.decision import CONTINUE, FORK, NEW, RETURN, Weights
 from proxy.routing.evidence import COLUMNS
 from proxy.routing.features import Row
 
 TOLD = 6
 """Features that are kept with a decision."""
-
-_STAYS, _GOES, _OPENS = range(3)
-_CLASS = {CONTINUE: _STAYS, FORK: _STAYS, RETURN: _GOES, NEW: _OPENS}
 
 _WHERE: Mapping[str, str] = {
     "active": "the last exchange",
@@ -82,22 +78,20 @@ _OVERALL: Mapping[str, str] = {
 _NEXT = (" of what came next", " above what came next")
 
 
-def heard(row: Row, kind: int, weights: Weights, *, forks: bool) -> tuple[Feature, ...]:
+def heard(row: Row, parts: Row) -> tuple[Feature, ...]:
     """The columns that added most to the evidence for a class, or took most from it, the heaviest first.
 
     Args:
-        forks: There is an earlier point, so that staying was weighed against it.
+        parts: What each column of the row added.
     """
-    added = weights.linear.scaled(row) * weights.leans[_CLASS[kind]]
-    if forks and kind in (CONTINUE, FORK):
-        parted = weights.forks.scaled(row) * weights.forks.weights[0]
-        added = added + parted if kind == FORK else added - parted
-    heaviest = np.abs(added).argpartition(-TOLD)[-TOLD:]
+    heaviest = np.abs(parts).argpartition(-TOLD)[-TOLD:]
     told = sorted(
-        zip(added[heaviest].tolist(), row[heaviest].tolist(), heaviest.tolist(), strict=True),
+        zip(parts[heaviest].tolist(), row[heaviest].tolist(), heaviest.tolist(), strict=True),
         key=lambda one: (-abs(one[0]), one[2]),
     )
-    return tuple([Feature(COLUMNS[at], round(value, 3), round(weight, 2)) for weight, value, at in told])
+    return tuple(
+        [Feature(COLUMNS[at], round(value * 1000) / 1000, round(part * 100) / 100) for part, value, at in told]
+    )
 
 
 def in_words(name: str) -> str:

@@ -40,8 +40,8 @@ class Forest:
         self._limits = _floor(limits)
         self._leaves = np.array([leaf for tree in trees for leaf in tree.leaves], np.float64)
         counts = np.array([len(tree.leaves) for tree in trees])
-        self._first = np.cumsum(counts) - counts
-        """The first leaf of each tree."""
+        self._before = np.cumsum(counts) - counts - 1
+        """What stands before the first leaf of each tree."""
 
     def all_scores(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The scores of many rows, one row each."""
@@ -51,8 +51,11 @@ class Forest:
         """One score a class; softmax makes them probabilities."""
         beyond = row.take(self._features, mode="clip") > self._limits
         out = np.bitwise_or.reduce(beyond.view(np.uint8) * self._left, axis=0)
-        ends = np.bitwise_count(out & ~(out + 1))  # the lowest bit that is not set
-        totals: NDArray[np.float64] = self._leaves.take(self._first + ends).reshape(self.classes, -1).sum(axis=1)
+        ends = np.bitwise_count(
+            out ^ (out + 1)
+        )  # one more than the number of bits below the lowest one that is not set
+        leaves = self._leaves.take(self._before + ends).reshape(self.classes, -1)
+        totals: NDArray[np.float64] = np.add.reduce(leaves, axis=1)
         return totals
 
 

@@ -162,7 +162,8 @@ def test_a_table_weighs_every_example_as_one_is_weighed(cases: list[Case]):
     for at, one in enumerate(found):
         evidence = weigh(one.seen, float(at), weights.others, weights.earlier)
         np.testing.assert_allclose(weighed.rows[at], evidence.row, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(told[at], weights.chances(evidence), atol=1e-3)
+        scaled = weights.regressions.scaled(evidence.row)
+        np.testing.assert_allclose(told[at], weights.chances(evidence, scaled), atol=1e-3)
 
 
 def test_the_best_of_each_group_is_the_first_among_equals():

@@ -148,7 +148,7 @@ class Text(Chunk):
     to see a chunk has one made.
     """
 
-    __slots__ = ("_like",)
+    __slots__ = ("like",)
 
     def __init__(self, texts: Sequence[str], events: bytes | None, like: Wire) -> None:
         """Say more of what `like`, an earlier chunk, began to say."""
@@ -156,13 +156,14 @@ class Text(Chunk):
         self.events = events
         self.raw = None
         self.followed = False
-        self._like = like
+        self.like = like
+        """That chunk."""
 
     @property
     def wire(self) -> Wire:  # type: ignore[override]
         """One chunk that says all of it."""
-        (choice,) = cast("Sequence[Mapping[str, object]]", self._like["choices"])
-        return {**self._like, "choices": [{**choice, "delta": {"content": "".join(self.texts)}}]}
+        (choice,) = cast("Sequence[Mapping[str, object]]", self.like["choices"])
+        return {**self.like, "choices": [{**choice, "delta": {"content": "".join(self.texts)}}]}
 
     @property
     def is_whole(self) -> bool:
@@ -173,10 +174,6 @@ class Text(Chunk):
         if self.events is None:
             return []
         return self.events.removeprefix(b"data: ").removesuffix(b"\n\n").split(b"\n\ndata: ")
-
-    def apart(self) -> list[Wire]:
-        """The chunks one by one, as they came."""
-        return [Text([text], None, self._like).wire for text in self.texts]
 
 
 @value(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 Once one chunk was read and checked, the bytes before and behind its text are known, its frame as an event among them. A read with the same
 bytes around one JSON string, or around several that follow each other, brings the same chunk with another text: so neither is it taken
-apart and parsed as a whole, nor are its checks made again.
+apart and parsed as a whole, nor are its checks made again. A chunk may end in padding besides, which hides how long its text is.
+
+Source of the padding: OpenAI API reference, create chat completion, `stream_options.include_obfuscation`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from proxy.domain.message import Wire
 from proxy.domain.turn import Chunk, Text
 
 _TEXT = re.compile(rb'"content"\s*:\s*("(?:[^"\\]|\\.)*")')
+_PADDING = re.compile(rb'"obfuscation"\s*:\s*"([A-Za-z0-9]*)"')
 _PATIENCE = 4
 """So many reads in a row that are not alike: from then on none is looked at, for a server may number its chunks."""
 
@@ -28,36 +31,44 @@ class Alike:
 
     def __init__(self) -> None:
         self._misses = 0
-        self._head = self._tail = self._between = b""
-        """What stands before a text, behind it, and between two."""
+        self._head = self._middle = self._tail = b""
+        """What stands before a text, with its first quote, behind it, with its last one, up to the padding, and behind that: no tail where
+        there is no padding."""
         self._told: tuple[bytes, bytes, bytes] = b"", b"", b""
         """The same in what the client is told."""
         self._like: Wire | None = None
         """The chunk that was read."""
 
     def read(self, data: bytes) -> tuple[Text | None, bytes]:
-        """The text at the beginning of a read that is like the one that was learned, as far as it goes, and what stands behind it.
+        """The texts at the beginning of a read that are like the one that was learned, as far as they go, and what stands behind them.
 
         Args:
             data: What came since the end of an event.
         """
-        if self._like is None or not data.startswith(self._head):
+        if self._like is None:
             return None, data
-        rest = b""
-        if not data.endswith(self._tail):
-            end = data.rfind(self._tail) + len(self._tail)
-            data, rest = data[:end], data[end:]
-        literals = data[len(self._head) : -len(self._tail)].split(self._between)
-        try:
-            texts = list(map(_decode, literals))
-        except (msgspec.DecodeError, UnicodeDecodeError):  # more than texts, or none, or half a character
-            return None, data + rest
-        head, between, tail = self._told
-        said = between.join(literals)
-        if b"\r" in said or said.count(b"\n") != 2 * (len(texts) - 1):  # white space beside a text that ends its line
-            return None, data + rest
+        head, middle, tail = self._head, self._middle, self._tail
+        told_head, told_middle, told_tail = self._told
+        texts: list[str] = []
+        told: list[bytes] = []
+        at = 0
+        while data.startswith(head, at):
+            opens = at + len(head) - 1
+            shuts = data.find(middle, opens + 1)
+            try:
+                text = _decode(data[opens : shuts + 1])
+            except (msgspec.DecodeError, UnicodeDecodeError):  # more than a text, or none, or half a character
+                break
+            padded = ends = shuts + len(middle)
+            if tail and (ends := _ends(data, padded, tail)) < 0:
+                break
+            texts.append(text)
+            told.append(told_head + data[opens + 1 : shuts] + told_middle + data[padded:ends] + told_tail)
+            at = ends + len(tail)
+        if not texts:
+            return None, data
         self._misses = 0
-        return Text(texts, head + said + tail, self._like), rest
+        return Text(texts, b"".join(told), self._like), data[at:]
 
     def learn(self, data: bytes, payloads: Sequence[bytes], chunk: Chunk) -> None:
         """Take a read for a model of those to come, if its first chunk holds one text and nothing else that counts.
@@ -79,15 +90,12 @@ class Alike:
             return
         if not isinstance(delta, dict) or delta.keys() != {"content"} or not isinstance(delta["content"], str):
             return
-        frame, around, told = (
-            _frame(data, payloads),
-            *(_around(one, delta["content"]) for one in (payloads[0], chunk.raw)),
-        )
-        if frame is None or around is None or told is None:
+        frame = _frame(data, payloads)
+        parts, told = (_parts(one, delta["content"], chunk.wire) for one in (payloads[0], chunk.raw))
+        if frame is None or parts is None or told is None:
             return
-        self._head, self._tail = frame[0] + around[0], around[1] + frame[1]
-        self._between = self._tail + self._head
-        self._told = b"data: " + told[0], told[1] + b"\n\ndata: " + told[0], told[1] + b"\n\n"
+        self._head, self._middle, self._tail = _framed(parts, *frame)
+        self._told = _framed(told, b"data: ", b"\n\n")
         self._like = chunk.wire
 
 
@@ -102,12 +110,28 @@ def _frame(data: bytes, payloads: Sequence[bytes]) -> tuple[bytes, bytes] | None
     return (head, between.removesuffix(head)) if found and between.endswith(head) else None
 
 
-def _around(payload: bytes, text: str) -> tuple[bytes, bytes] | None:
-    """What stands before and behind the text; `None` where it cannot be told for sure which that is."""
+def _parts(payload: bytes, text: str, wire: Wire) -> tuple[bytes, bytes, bytes] | None:
+    """What stands before the text, between it and the padding, and behind that; `None` where it cannot be told for sure which they are."""
     found = _TEXT.search(payload)
     if found is None or payload.count(b'"content"') != 1 or _read(found[1]) != text:
         return None
-    return payload[: found.start(1)], payload[found.end(1) :]
+    head, behind = payload[: found.start(1) + 1], payload[found.end(1) - 1 :]
+    padding = _PADDING.search(behind)
+    if padding is None or payload.count(b'"obfuscation"') != 1 or padding[1].decode() != wire.get("obfuscation"):
+        return head, behind, b""
+    return head, behind[: padding.start(1)], behind[padding.end(1) :]
+
+
+def _framed(parts: tuple[bytes, bytes, bytes], before: bytes, behind: bytes) -> tuple[bytes, bytes, bytes]:
+    """The parts of an event."""
+    head, middle, tail = parts
+    return (before + head, middle, tail + behind) if tail else (before + head, middle + behind, b"")
+
+
+def _ends(data: bytes, at: int, tail: bytes) -> int:
+    """Where the padding that begins there ends; -1 where it is none."""
+    end = data.find(tail, at)
+    return end if end == at or data[at:end].isalnum() else -1
 
 
 def _read(literal: bytes) -> str | None:

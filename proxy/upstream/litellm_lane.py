@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
 from proxy.domain.beginning import Single
+from proxy.domain.message import Wire
 from proxy.domain.turn import Asked, Chunk, Text
 from proxy.errors import UpstreamError
 from proxy.upstream import failures, fields, guarded, library, shapes
+from proxy.upstream.deadlines import Deadlines
 from proxy.upstream.models import Model
 from proxy.upstream.reading import Reading
 from proxy.upstream.session import Timeouts
@@ -44,6 +47,7 @@ class LiteLLMLane:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
+        self._deadlines = Deadlines()
         self._supported: dict[str, tuple[str, frozenset[str]]] = {}
 
     def ask(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
@@ -82,25 +86,25 @@ class LiteLLMLane:
             raise failures.translate(exc, model) from None
         envelope = Envelope(usage_wanted=asked.usage_wanted)
         try:
-            async with aclosing(_pieces(stream, model)) as pieces:
-                while (dumped := await self._next(model, pieces, (first_by, last_by), envelope)) is not None:
-                    if (wire := envelope.dress(dumped)) is not None:
-                        yield spelt(wire)
+            async with aclosing(_chunks(stream, model, usage_wanted=asked.usage_wanted)) as chunks:
+                while (chunk := await self._next(model, chunks, (first_by, last_by), envelope)) is not None:
+                    for dressed in envelope.dress(chunk):
+                        yield dressed
             if (usage := envelope.usage_chunk()) is not None:
                 yield spelt(usage)
         finally:
             await stream.aclose()
 
     async def _next(
-        self, model: Model, pieces: AsyncIterator[Mapping[str, Any]], due: tuple[float, float], envelope: Envelope
-    ) -> Mapping[str, Any] | None:
+        self, model: Model, chunks: AsyncIterator[Chunk], due: tuple[float, float], envelope: Envelope
+    ) -> Chunk | None:
         """The next chunk in time, or `None` at the end; `due` is when the first and the last must be there."""
         idle_s, now, (first_by, last_by) = self._timeouts.idle_s, asyncio.get_running_loop().time(), due
         if now >= last_by and envelope.started:  # a busy stream never waits
             raise failures.timed_out(model, "end of its answer", self._timeouts.stream_s)
         try:
-            async with asyncio.timeout_at(min(now + idle_s, last_by) if envelope.started else first_by):
-                return await anext(pieces, None)
+            with self._deadlines.until(min(now + idle_s, last_by) if envelope.started else first_by):
+                return await anext(chunks, None)
         except TimeoutError:
             if envelope.started and asyncio.get_running_loop().time() >= last_by:
                 raise failures.timed_out(model, "end of its answer", self._timeouts.stream_s) from None
@@ -168,12 +172,28 @@ class Envelope:
     def __init__(self, *, usage_wanted: bool) -> None:
         self._usage_wanted = usage_wanted
         self._frame: dict[str, Any] = {}
+        self._fits: Wire | None = None
+        """A chunk that needs no other dress than its own."""
         self._usage: Any = None
         self.started = False
 
-    def dress(self, dumped: Mapping[str, Any]) -> dict[str, Any] | None:
-        """A chunk with the stream's own id, time and model; `None` for one that held nothing but usage."""
+    def dress(self, chunk: Chunk) -> list[Chunk]:
+        """A chunk with the stream's own id, time and model; nothing for one that held nothing but usage.
+
+        Texts go on in the provider's bytes, where the chunk that they are like has these already.
+        """
         self.started = True
+        if not isinstance(chunk, Text):
+            self._fits = None
+            wires = [self._dressed(chunk.wire)]
+        elif chunk.like is self._fits or self._dressed(chunk.like) == chunk.like:
+            self._fits, chunk.followed = chunk.like, False
+            return [chunk]
+        else:
+            wires = [self._dressed(json.loads(raw)) for raw in chunk.raws()]
+        return [spelt(wire) for wire in wires if wire is not None]
+
+    def _dressed(self, dumped: Mapping[str, Any]) -> dict[str, Any] | None:
         choices = [{**choice, "finish_reason": choice.get("finish_reason")} for choice in dumped.get("choices") or ()]
         wire = {name: value for name, value in dumped.items() if name not in ("choices", "usage")}
         wire |= {name: self._frame[name] for name in ("id", "created", "model") if self._frame.get(name)}
@@ -190,24 +210,23 @@ class Envelope:
         return None if self._usage is None else {**self._frame, "choices": [], "usage": self._usage}
 
 
-async def _pieces(stream: Any, model: Model) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The chunks of LiteLLM's stream as dictionaries, without an invented end. Raises UpstreamError, and what LiteLLM raises."""
+async def _chunks(stream: Any, model: Model, *, usage_wanted: bool) -> AsyncGenerator[Chunk, None]:
+    """The chunks of LiteLLM's stream, without an invented end. Raises UpstreamError, and what LiteLLM raises."""
     beneath = stream.completion_stream
     if type(beneath).__module__.startswith("openai"):
-        reading = Reading(model, usage_wanted=True, any_shape=True)
+        reading = Reading(model, usage_wanted=usage_wanted, any_shape=True)
         async for data in beneath.response.aiter_bytes():
             for chunk in reading.of(data):
-                for wire in chunk.apart() if isinstance(chunk, Text) else (chunk.wire,):
-                    yield wire
+                yield chunk
             if reading.done:
                 return
         for chunk in reading.of(b""):
-            yield chunk.wire
+            yield chunk
         return
     async for dumped in _dumped(stream, beneath):
         if not shapes.readable(dumped.get("choices")):
             raise failures.unreadable(model)
-        yield dumped
+        yield Chunk(dumped)
 
 
 async def _dumped(stream: Any, beneath: Any) -> AsyncGenerator[dict[str, Any], None]:

@@ -3,11 +3,12 @@
 A module that is about one lane, or about several, says so by a fixture `lane` of its own; models otherwise take their usual lane.
 """
 
+import json
 from contextlib import aclosing
 
 import pytest
 
-from proxy.domain.turn import Asked
+from proxy.domain.turn import Asked, Text
 from proxy.upstream.lanes import Lanes
 from proxy.upstream.models import models_from_list
 from proxy.upstream.session import Timeouts
@@ -53,6 +54,11 @@ async def lanes(lanes_for):
     return lanes_for()
 
 
+def apart(chunk):
+    """What came together, one by one."""
+    return [json.loads(raw) for raw in chunk.raws()] if isinstance(chunk, Text) else [chunk.wire]
+
+
 @pytest.fixture
 def ask():
     """All chunks of one answer, as JSON objects."""
@@ -61,6 +67,7 @@ def ask():
         messages = messages or [{"role": "user", "content": text}]
         asked = Asked(model, messages, options, stream=stream, usage_wanted=usage_wanted)
         async with aclosing(lanes.ask(asked)) as chunks:
-            return [chunk.wire async for chunk in chunks]
+            told = [chunk async for chunk in chunks]
+        return [wire for chunk in told for wire in apart(chunk)]
 
     return collected

@@ -25,7 +25,12 @@ DELTAS = st.fixed_dictionaries({"content": TEXT}) | st.dictionaries(
 CHOICES = st.fixed_dictionaries({"delta": DELTAS}, optional={"index": st.integers(0, 1)})
 CHUNKS = st.fixed_dictionaries(
     {"id": st.sampled_from(["a", "b"]), "choices": st.lists(CHOICES, max_size=2)},
-    optional={"usage": st.none() | st.just({"total_tokens": 3}), "content": TEXT, "created": st.integers(0, 3)},
+    optional={
+        "usage": st.none() | st.just({"total_tokens": 3}),
+        "content": TEXT,
+        "created": st.integers(0, 3),
+        "obfuscation": st.sampled_from(["", "aB3", "x y", '"', "\n", 7]),
+    },
 )
 FRAMES = [b"data: %b\n\n", b"data:%b\r\n\r\n", b": ping\n\nevent: message\ndata: %b\n\n", b"data: %b\n\n\n"]
 BEGINNING = b": hello\n\n"
@@ -76,6 +81,26 @@ def test_a_read_that_differs_in_its_text_alone_is_taken_for_its_text(text: str, 
         assert isinstance(chunk, Text)
         (whole,) = Reading(MODEL, usage_wanted=False).of(frame % spelled)
         assert (chunk.wire, chunk.events, chunk.is_whole) == (whole.wire, b"data: %b\n\n" % whole.raw, False)
+
+
+@pytest.mark.parametrize("usage_wanted", [True, False])
+@pytest.mark.parametrize("padding", ["", "x", "aB3dE5"])
+def test_a_read_that_differs_in_its_text_and_its_padding_is_taken_for_its_text(
+    padding: str, usage_wanted: bool
+) -> None:
+    stream = reading(event("a", usage=None, obfuscation="Zz"), usage_wanted=usage_wanted)
+    framed = event("b", usage=None, obfuscation=padding) + event('",', usage=None, obfuscation=f"{padding}9")
+    (chunk,) = stream.of(framed)
+    told = framed if usage_wanted else framed.replace(b' "usage": null,', b"")
+    assert isinstance(chunk, Text)
+    assert (chunk.texts, chunk.events) == (["b", '",'], told)
+
+
+@pytest.mark.parametrize("odd", ["a b", 'a"', "\u00e9", 7, None, ["a"], {"a": "b"}])
+def test_padding_that_is_none_is_read_whole(odd: Any) -> None:
+    stream = reading(event("a", obfuscation="Zz"))
+    (chunk,) = stream.of(event("b", obfuscation=odd))
+    assert (type(chunk), chunk.raw) == (Chunk, payload("b", obfuscation=odd))
 
 
 def test_a_client_that_wants_usage_gets_the_bytes_as_they_came() -> None:
@@ -135,9 +160,17 @@ def test_a_stream_reads_as_if_each_chunk_was_read_whole(
     assert at_once == outcome((Reading(MODEL, usage_wanted=usage_wanted), one) for one in framed)
 
 
-@given(st.lists(TEXT, max_size=9), st.sampled_from(FRAMES), st.lists(st.integers(0, 900), max_size=9))
-def test_a_stream_of_texts_reads_as_if_each_chunk_was_read_whole(texts: list[str], frame: bytes, at: list[int]) -> None:
-    framed = [frame % payload(text, usage=None) for text in texts]
+@given(
+    st.lists(st.tuples(TEXT, st.text("aB3", max_size=3)), max_size=9),
+    st.booleans(),
+    st.sampled_from(FRAMES),
+    st.lists(st.integers(0, 900), max_size=9),
+)
+def test_a_stream_of_texts_reads_as_if_each_chunk_was_read_whole(
+    said: list[tuple[str, str]], padded: bool, frame: bytes, at: list[int]
+) -> None:
+    besides = [{"obfuscation": padding} if padded else {} for _, padding in said]
+    framed = [frame % payload(text, usage=None, **more) for (text, _), more in zip(said, besides, strict=True)]
     stream = reading()
     at_once = outcome((stream, read) for read in cut(b"".join(framed), at))
     assert at_once == outcome((Reading(MODEL, usage_wanted=False), one) for one in framed)

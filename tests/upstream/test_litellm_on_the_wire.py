@@ -245,6 +245,37 @@ async def test_texts_that_come_together_stay_chunks_of_their_own(wire, odd, ask)
     assert {chunk["choices"][0]["finish_reason"] for chunk in chunks} == {None}
 
 
+@pytest.mark.parametrize("usage_wanted", [True, False])
+@pytest.mark.parametrize("ids", ["aaaaaa", "abbbbb"])
+async def test_texts_with_padding_arrive_as_they_were_sent(wire, odd, ask, ids, usage_wanted):
+    paddings = ["", "k9", "Zz1", "a b", "x", "Q"]
+    said = [
+        {
+            "id": id_,
+            "object": "chat.completion.chunk",
+            "created": 5,
+            "model": "odd-1",
+            "choices": [{"index": 0, "delta": {"content": f' "{number}'}, "logprobs": None, "finish_reason": None}],
+            "usage": None,
+            "obfuscation": padding,
+        }
+        for number, (id_, padding) in enumerate(zip(ids, paddings, strict=True))
+    ]
+    events = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in said]
+
+    async def body():
+        for read in (b": hello\n\n", *events[:3], b"".join(events[3:]), b"data: [DONE]\n\n"):
+            yield read
+
+    headers = {"content-type": "text/event-stream"}
+    wire.post(OPENAI).mock(side_effect=lambda _: httpx.Response(200, headers=headers, content=body()))
+    for chunk in said:
+        chunk["id"] = "a"
+        if not usage_wanted:
+            del chunk["usage"]
+    assert await ask(odd, stream=True, usage_wanted=usage_wanted) == said
+
+
 async def test_chunks_that_change_their_id_on_the_way_have_one(wire, odd, ask):
     choice = {"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}
     wire.post(OPENAI).mock(

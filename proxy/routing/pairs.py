@@ -295,8 +295,9 @@ class PairIndex:
         self.titles.pop(pair, None)
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
         self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
-        self.postings.add(set(text.words(read)), pair)
-        self.name_postings.add(text.names(read), pair)
+        if read:
+            self.postings.add(set(text.words(read)), pair)
+            self.name_postings.add(text.names(read), pair)
         self._traits[LENGTH, pair] = min(4000, len(replied)) ** 0.5
         last = replied.rstrip()[-300:]
         self._traits[OPEN, pair] = 1.0 if last.endswith("?") else 0.5 if "?" in last else 0.0

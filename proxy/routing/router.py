@@ -9,6 +9,7 @@ Importing this module is cheap. DSPy is imported by `build_llm` alone, on a work
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
@@ -82,7 +83,7 @@ class GraftRouter:
         self._computing = anyio.Lock()
         self._ahead = anyio.CapacityLimiter(1)
         """Work that nobody waits for: of all trees together, a request waits for none of it."""
-        self._locks: WeakValueDictionary[tuple[UserId, TreeId], anyio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[UserId, TreeId], asyncio.Lock] = WeakValueDictionary()
         self._warming: dict[tuple[UserId, TreeId], bool] = {}
         """Trees for which something is derived ahead, and whether there is more to derive."""
 
@@ -266,12 +267,12 @@ class GraftRouter:
                     raise ScorerFailed(self._unbuilt) from exc
             return self._llm
 
-    def _lock(self, user_id: UserId, tree_id: TreeId) -> anyio.Lock:
+    def _lock(self, user_id: UserId, tree_id: TreeId) -> asyncio.Lock:
         """A tree's model is read on a worker thread: meanwhile nobody may follow that tree further."""
         key = (user_id, tree_id)
         lock = self._locks.get(key)
         if lock is None:
-            lock = self._locks[key] = anyio.Lock(fast_acquire=True)
+            lock = self._locks[key] = asyncio.Lock()
         return lock
 
     async def _compute(self, model: TreeModel, work: Callable[[], T]) -> T:

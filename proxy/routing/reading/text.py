@@ -22,13 +22,13 @@ KEPT_STEMS = 32_768
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][a-z]{1,2}\b)?", re.UNICODE)
 _PLAIN_WORDS = Runs(string.ascii_letters + string.digits)
 """The same in ASCII."""
-_NAME = re.compile(
-    r"[A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f\d](?<!\w.)"
-    r"(?:(?<=\d)[\d.,:/-]*\b|(?<!\d)(?<!^.)(?<![.!?:\n] .)[\w-]+)",
-    re.MULTILINE,
-)
+_CAPITALS = r"A-Z\u00c0-\u00d6\u00d8-\u00de\u0130\u015e\u0410-\u042f"
+_AS_A_NAME = r"(?<!\w.)(?:(?<=\d)[\d.,:/-]*\b|(?<!\d)(?<!^.)(?<![.!?:\n] .)[\w-]+)"
+_NAME = re.compile(rf"[{_CAPITALS}\d]{_AS_A_NAME}", re.MULTILINE)
 """A capitalised word that opens neither a line nor a sentence, or a number. What it begins with stands first, so that a search for it is quick;
 what must not stand before is asked behind that."""
+_PLAIN_NAME = re.compile(rf"[A-Z0-9]{_AS_A_NAME}", re.MULTILINE | re.ASCII)
+"""The same in ASCII, in half the time."""
 _RUN = re.compile(rf"{HAN.pattern}+")
 
 
@@ -146,7 +146,8 @@ def _pairs(run: re.Match[str]) -> str:
 
 def names(text: str) -> frozenset[str]:
     """Capitalised words within sentences, and numbers: what a conversation rarely shares by chance."""
-    return frozenset(said.lower().rstrip(".,:") for said in _NAME.findall(text) if said not in ("I", "I'm"))
+    found = (_PLAIN_NAME if text.isascii() else _NAME).findall(text)
+    return frozenset([said.lower().rstrip(".,:") for said in found if said not in ("I", "I'm")])
 
 
 def forget() -> None:

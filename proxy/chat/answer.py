@@ -137,7 +137,7 @@ class Chat:
     async def _remembered(self, request: Request, *, accepts: bool, undoes: Command | None) -> Answer:
         """Answer a turn once, however often the same request comes; it may say yes to an offer, or undo the turn before."""
         turn, user = request.turn, request.user
-        body = body_hash(turn, user, self._memo)
+        body = body_hash(turn, user, request.transcript.told)
         mark = turn.idempotency_key or body
         while await self._road.retries.join(user.id, mark):
             if earlier := await self._replay(request, body):

@@ -173,21 +173,21 @@ class Preparation:
         gone = {i for i in commands if turn.said[i].role != "user" or i + 1 in commands}
         standing = await self._store.standing(tree.user_id, tree.id, list(cursor.nodes.values()), turn.personality)
         messages = without(turn.messages, gone)
-        stored = [cursor.nodes.get(i) for i in range(len(turn.said)) if i not in gone]
+        kept = [i for i in range(len(turn.said)) if i not in gone] if gone else range(len(turn.said))
         prompt = None if turn.system else standing.system_prompt
         if prompt:
             messages.insert(0, said("system", prompt))
         zones_as = self._zones(turn.model) if standing.pieces else "system"
-        lines = verbatim(messages, standing.pieces, zones_as, stored)
+        lines = verbatim(messages, standing.pieces, zones_as, list(map(cursor.nodes.get, kept)))
         context = Context(lines, sum([line.tokens for line in lines]), (), 0)
-        names = dict.fromkeys([cursor.said_in[i] for i in sorted(cursor.said_in)])
+        names = dict.fromkeys([name for _, name in sorted(cursor.said_in.items()) if name])
         buried = frozenset([id(turn.said[i]) for i in cursor.skipped - commands if i < len(turn.said)])
         as_it_came = not (gone or prompt or standing.pieces)
         return Prepared(
             attachment,
             draft=None,
             context=context,
-            said_in=[name for name in names if name],
+            said_in=list(names),
             pieces=standing.pieces,
             buried=buried,
             linear_tokens=context.tokens if as_it_came else None,

@@ -19,7 +19,7 @@ from proxy.chat.stages import Stages
 from proxy.context.compose import Window
 from proxy.domain import fingerprint
 from proxy.domain.fingerprint import Hash, Link, Memo
-from proxy.domain.message import Message
+from proxy.domain.message import Message, Wire
 from proxy.domain.placement import Policy
 from proxy.domain.ports import User
 from proxy.domain.transcript import Seen
@@ -41,6 +41,8 @@ class Transcript:
     prefill: Message | None
     memo: Memo = field(default_factory=Memo)
     """Where its fingerprints are remembered, and those of the reply will be."""
+    told: Sequence[Hash | Wire] = ()
+    """The client's whole list, texts by their exact hashes."""
     turn_from: int = field(init=False)
     """Index of the first message behind the last reply that something was said to."""
 
@@ -120,16 +122,16 @@ def read(turn: Turn, user: User, memo: Memo | None = None) -> Transcript:
     prefill = said[-1] if begun else None
     said = said[:-1] if prefill else said
     memo = memo or Memo()
-    return Transcript(said, memo.transcript(said, user.secret), prefill, memo)
+    links, told = memo.read(turn.messages, user.secret)
+    return Transcript(said, links[: len(said)], prefill, memo, told)
 
 
-def body_hash(turn: Turn, user: User, memo: Memo) -> Hash:
-    """The same for two requests with the same body. Its texts are told by their own hashes, which are remembered.
+def body_hash(turn: Turn, user: User, messages: Sequence[Hash | Wire]) -> Hash:
+    """The same for two requests with the same body, of which `messages` tells the messages.
 
     Raises InvalidRequest for one nested deeper than the interpreter can follow.
     """
     named = [turn.tree, turn.parent, turn.personality]
-    messages = memo.told(turn.messages, user.secret)
     body = [turn.model, turn.stream, named, turn.policy, turn.options, messages]
     return fingerprint.keyed(user.secret, "request", _spelt(body))
 

@@ -94,24 +94,26 @@ class Memo:
         self._old_marks = self._marks
         self._old_links = self._links
 
-    def transcript(self, messages: Iterable[Message], key: bytes) -> list[Link]:
-        """The same as `transcript`, sooner."""
+    def read(self, messages: Iterable[Message], key: bytes) -> tuple[list[Link], list[Hash | Wire]]:
+        """The links of a transcript, as `transcript` makes them; and all its messages, texts by their exact hashes."""
         links: list[Link] = []
+        told: list[Hash | Wire] = []
         link: Link | None = None
         chain = assistants = NOTHING
         for message in messages:
             wire = message.wire
             role, content = wire["role"], wire.get("content")
-            if role in SYSTEM:
-                continue
             # Most messages are nothing but role and content; they were here before, and cost two look-ups.
             known = self._marks.get((key, role, content, "")) if len(wire) == 2 and type(content) is str else None
+            told.append((known and known[2]) or (self.exact(message, key) if message.is_text else wire))
+            if role in SYSTEM:
+                continue
             mark, weight, _ = known or self._mark(message, key)
             at = (chain, assistants, mark)
             link = self._links.get(at) or self._link(at, link, message, key, weight)
             chain, assistants = link.chain, link.assistants or assistants
             links.append(link)
-        return links
+        return links, told
 
     def extend(self, link: Link | None, assistants: Hash, message: Message, key: bytes) -> Link:
         """The same as `extend`; what comes again behind it is known."""
@@ -129,19 +131,6 @@ class Memo:
             known = exact(message, key)
             self._marks[at] = mark, weight, known
         return known
-
-    def told(self, messages: Iterable[Message], key: bytes) -> list[Hash | Wire]:
-        """Texts by their exact hash, what is more than a text as it is."""
-        told: list[Hash | Wire] = []
-        for message in messages:
-            wire = message.wire
-            content = wire.get("content")
-            if len(wire) == 2 and type(content) is str:
-                known = self._marks.get((key, wire["role"], content, ""))
-                told.append((known and known[2]) or self.exact(message, key))
-            else:
-                told.append(wire)
-        return told
 
     def _link(self, at: tuple[Hash, Hash, Hash], link: Link | None, message: Message, key: bytes, weight: int) -> Link:
         _, assistants, mark = at
@@ -172,7 +161,7 @@ class Memo:
 def transcript(messages: Iterable[Message], key: bytes, memo: Memo | None = None) -> list[Link]:
     """One link a message, system and developer text left out."""
     if memo is not None:
-        return memo.transcript(messages, key)
+        return memo.read(messages, key)[0]
     links: list[Link] = []
     link: Link | None = None
     assistants = NOTHING

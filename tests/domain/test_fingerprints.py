@@ -191,7 +191,7 @@ def test_identity_is_the_same_when_it_is_remembered(told: list[tuple[Message, by
     for one, key in [*told, *told]:
         transcript([one], key, roomy)
         assert roomy.exact(one, key) == tight.exact(one, key) == exact(one, key)
-        assert roomy.told([one], key) == tight.told([one], key) == [exact(one, key) if one.is_text else one.wire]
+        assert roomy.read([one], key)[1] == tight.read([one], key)[1] == [exact(one, key) if one.is_text else one.wire]
 
 
 def test_the_identity_of_a_text_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,8 @@ def test_a_reply_that_was_hashed_when_it_was_stored_is_not_hashed_again(monkeypa
     links = transcript(chat, KEY, memo)
     reply = Message({"role": "assistant", "content": "Hello", "refusal": None, "annotations": []})
     link = memo.extend(links[-1], last_assistants(links), reply, KEY)
-    monkeypatch.setattr(fingerprint, "keyed", None)
+    monkeypatch.setattr(fingerprint, "_marked", None)
+    monkeypatch.setattr(fingerprint, "_linked", None)
     again = [*chat, said("assistant", "Hello")]
     assert transcript(again, KEY, memo) == [*links, link]
     monkeypatch.undo()

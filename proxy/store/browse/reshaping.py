@@ -20,7 +20,7 @@ from proxy.store.rows import plain
 from proxy.store.sealing.values import marked
 from proxy.store.shelf import forgetting
 from proxy.store.trees import tree_of
-from proxy.store.turns.planting import next_visible
+from proxy.store.turns.planting import last_visible
 from proxy.store.turns.writing import point
 
 
@@ -147,6 +147,6 @@ def _renumber(db: sqlite3.Connection, tree_id: TreeId, node_id: NodeId) -> None:
     below = (
         f"{BELOW} SELECT n.id FROM below JOIN nodes n ON n.id = below.id WHERE n.visible IS NOT NULL ORDER BY n.visible"
     )
-    first = next_visible(db, tree_id)
+    first = last_visible(db, tree_id) + 1
     ids = [id_ for (id_,) in db.execute(below, (node_id,))]
     db.executemany("UPDATE nodes SET visible = ? WHERE id = ?", [(first + i, id_) for i, id_ in enumerate(ids)])

@@ -21,19 +21,25 @@ from proxy.store.sealing.values import marked, opened_bytes, sealed
 from proxy.store.trees import no_tree
 
 BEGUN: Final = """
-    SELECT u.secret, (SELECT max(visible) FROM nodes WHERE tree_id = t.id AND visible IS NOT NULL),
-           n.id IS NOT NULL, n.visible, e.parent_id, p.visible
-    FROM trees t JOIN users u ON u.id = t.user_id
+    SELECT u.secret, n.id FROM trees t JOIN users u ON u.id = t.user_id
     LEFT JOIN nodes n ON n.id = ? AND n.user_id = t.user_id AND n.tree_id = t.id
-    LEFT JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id
     WHERE t.id = ? AND t.user_id = ? AND t.deleted_at IS NULL
 """
-"""What keys the hashes of a tree's user, and its last number; of a node whether it stands there, and is visible, and the one above it."""
+"""What keys the hashes of a tree's user, and a node where it stands there."""
 SHOWN: Final = """
     SELECT n.visible, e.parent_id, p.visible
     FROM nodes n JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id WHERE n.id = ?
 """
 """Whether a node is visible, and the one that it hangs from."""
+LAST: Final = "(SELECT max(visible) FROM nodes WHERE tree_id = {} AND visible IS NOT NULL)"
+"""The last number of a tree."""
+ANSWERED: Final = f"""
+    SELECT c.status, c.turn_id, {LAST.format("c.tree_id")}, n.id, n.visible, e.parent_id, p.visible
+    FROM calls c LEFT JOIN nodes n ON n.id = ? AND n.user_id = c.user_id AND n.tree_id = c.tree_id
+    LEFT JOIN edges e ON e.node_id = n.id LEFT JOIN nodes p ON p.id = e.parent_id
+    WHERE c.id = ? AND c.user_id = ? AND c.tree_id = ?
+"""
+"""How a call stands, and what is asked of the node that it answers, in one go."""
 Shown = tuple[int | None, NodeId | None, int | None]
 
 
@@ -44,7 +50,6 @@ class Planting:
     db: sqlite3.Connection
     user_id: UserId
     tree_id: TreeId
-    secret: bytes
     known: dict[NodeId, NodeId] = field(default_factory=dict)
     """Asked-for id to stored id, for messages that were stored before."""
     _shown: set[NodeId] = field(default_factory=set)
@@ -53,7 +58,9 @@ class Planting:
     """Nodes that stand in this tree for certain."""
     _looked_at: dict[NodeId, Shown] = field(default_factory=dict)
     """What was read of a node that nothing has been done to since."""
-    _last_visible: int = 0
+    _last_visible: int | None = None
+    """Read when the first node gets a number."""
+    _secret: bytes | None = None
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, under: NodeId | None = None) -> Planting:
@@ -61,14 +68,29 @@ class Planting:
         row = db.execute(BEGUN, (under, tree_id, user_id)).fetchone()
         if row is None:
             raise no_tree(tree_id)
-        secret, last_visible, is_there, *shown = row
-        planting = cls(
-            db, user_id, tree_id, opened_bytes(db, "users.secret", secret, user_id), _last_visible=last_visible or 0
-        )
-        if under is not None and is_there:
-            planting._there.add(under)
-            planting._looked_at[under] = (shown[0], shown[1], shown[2])
+        secret, there = row
+        planting = cls(db, user_id, tree_id, _secret=opened_bytes(db, "users.secret", secret, user_id))
+        if there is not None:
+            planting._there.add(there)
         return planting
+
+    @classmethod
+    def answering(
+        cls, db: sqlite3.Connection, user_id: UserId, tree_id: TreeId, turn_id: NodeId, last: int | None, shown: Shown
+    ) -> Planting:
+        """Begin under a turn of which all was asked that matters: it stands there. See `ANSWERED`."""
+        planting = cls(db, user_id, tree_id, _last_visible=last or 0)
+        planting._there.add(turn_id)
+        planting._looked_at[turn_id] = shown
+        return planting
+
+    @property
+    def secret(self) -> bytes:
+        """What keys the hashes of the user."""
+        if self._secret is None:
+            (secret,) = self.db.execute("SELECT secret FROM users WHERE id = ?", (self.user_id,)).fetchone()
+            self._secret = opened_bytes(self.db, "users.secret", secret, self.user_id)
+        return self._secret
 
     def recall_or_plant(
         self, nodes: Sequence[Node], exacts: Sequence[Hash], folds: Mapping[NodeId, Hash], *, whole: bool
@@ -188,16 +210,16 @@ class Planting:
         return int(row[0])
 
     def _number(self) -> int:
+        if self._last_visible is None:
+            self._last_visible = last_visible(self.db, self.tree_id)
         self._last_visible += 1
         return self._last_visible
 
 
-def next_visible(db: sqlite3.Connection, tree_id: TreeId) -> int:
-    """The number of the next node that becomes visible in a tree."""
-    (last,) = db.execute(
-        "SELECT max(visible) FROM nodes WHERE tree_id = ? AND visible IS NOT NULL", (tree_id,)
-    ).fetchone()
-    return int(last or 0) + 1
+def last_visible(db: sqlite3.Connection, tree_id: TreeId) -> int:
+    """The number of the node that became visible last in a tree; 0 where there is none."""
+    (last,) = db.execute(f"SELECT {LAST.format('?')}", (tree_id,)).fetchone()
+    return int(last or 0)
 
 
 def system_hash(text: str, secret: bytes) -> Hash:

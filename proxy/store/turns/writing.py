@@ -22,7 +22,7 @@ from proxy.store.reading import no_node
 from proxy.store.rows import candidates_json, from_json, json_or_null, partial_json, plain, to_json
 from proxy.store.sealing.values import marked, opened, sealed
 from proxy.store.turns import again, sent
-from proxy.store.turns.planting import Planting
+from proxy.store.turns.planting import ANSWERED, Planting
 
 KILLED = "The server stopped before the answer was complete."
 DELETED = "The turn was deleted before it was answered."
@@ -105,20 +105,19 @@ def close_turn(db: sqlite3.Connection, turn: CloseTurn) -> None:
 
     Raises NotFound, and StoreError when the call was closed before.
     """
-    row = db.execute(
-        "SELECT status, turn_id FROM calls WHERE id = ? AND user_id = ? AND tree_id = ?",
-        (turn.call_id, turn.user_id, turn.tree_id),
-    ).fetchone()
+    row = db.execute(ANSWERED, (turn.turn_id, turn.call_id, turn.user_id, turn.tree_id)).fetchone()
     if row is None:
         raise NotFound(f"The call {turn.call_id!r} does not exist here.")
-    status, stored_turn = row
+    status, stored_turn, last_visible, there, *shown = row
     if status != "open":
         raise StoreError(f"The call {turn.call_id!r} was closed before, as {status!r}.")
     replies = turn.replies if stored_turn is not None else ()
     if replies:
-        planting = Planting.begin(db, turn.user_id, turn.tree_id, turn.turn_id)
-        if not planting.has(turn.turn_id):
+        if there is None:
             raise no_node(turn.turn_id)
+        planting = Planting.answering(
+            db, turn.user_id, turn.tree_id, there, last_visible, (shown[0], shown[1], shown[2])
+        )
         folds = _folds(turn.seen)
         for node, exact in zip(replies, turn.exacts, strict=True):
             planting.plant(node, exact, turn.turn_id, node.state, folds.get(node.id))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from proxy.domain.values import value
 from proxy.errors import StoreUnavailable
 from proxy.operations.figures import Figures
-from proxy.store.connection import handed_over
+from proxy.store.connection import hand_over
 from proxy.store.sealing.values import cipher_of
 from proxy.store.troubles import found_no_room, in_our_words, is_passing
 
@@ -26,11 +25,7 @@ SHARED: Final = 128
 _SIZES: Final = ((1, "1"), (4, "2-4"), (16, "5-16"), (SHARED, f"17-{SHARED}"))
 """How commits are told apart by the writes that share them."""
 
-
-@value(frozen=True, slots=True)
-class _Waiting(Generic[T]):
-    function: Callable[[sqlite3.Connection], T]
-    outcome: asyncio.Future[T]
+Transaction = Callable[[sqlite3.Connection], Any]
 
 
 class Writer:
@@ -39,18 +34,19 @@ class Writer:
     def __init__(self, connection: aiosqlite.Connection, figures: Figures | None = None) -> None:
         self._connection = connection
         self._figures = figures or Figures()
-        self._waiting: list[_Waiting[Any]] = []
+        self._waiting: list[tuple[Transaction, asyncio.Future[Any]]] = []
         self._busy = False
         self._idle: asyncio.Future[None] | None = None
 
-    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a transaction; returns when it is committed. A caller that is cancelled may find it done all the same."""
-        waiting: _Waiting[T] = _Waiting(function, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+    def run(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Run a transaction; done when it is committed. A caller that is cancelled may find it done all the same."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        self._waiting.append((function, outcome))
         if not self._busy:
             self._busy = True
-            asyncio.get_running_loop().call_soon(self._commit)  # so that others of this round of the loop share it
-        return await waiting.outcome
+            loop.call_soon(self._commit)  # so that others of this round of the loop share it
+        return outcome
 
     @property
     def waiting(self) -> int:
@@ -72,25 +68,21 @@ class Writer:
                 self._idle = None
             return
         batch, self._waiting = self._waiting[:SHARED], self._waiting[SHARED:]
-        functions = [waiting.function for waiting in batch]
+        functions, waiting = zip(*batch, strict=True)
         try:
-            running = handed_over(self._connection, partial(_in_one_commit, functions=functions))
+            hand_over(
+                self._connection,
+                partial(_outcomes, functions=functions),
+                partial(self._committed, waiting, time.perf_counter()),
+            )
         except StoreUnavailable as exc:
-            _settle(batch, [_Failed(exc)] * len(batch))
+            _settle(waiting, [_Failed(exc)] * len(batch))
             self._commit()
-        else:
-            running.add_done_callback(partial(self._committed, batch, time.perf_counter()))
 
-    def _committed(self, batch: list[_Waiting[Any]], began: float, running: asyncio.Future[list[Any]]) -> None:
+    def _committed(self, waiting: Sequence[asyncio.Future[Any]], began: float, outcomes: Sequence[Any]) -> None:
         self._commit()
-        self._count(len(batch), time.perf_counter() - began)
-        if running.cancelled():
-            outcomes: list[Any] = [_Failed(StoreUnavailable("The store is closed."))] * len(batch)
-        elif (error := running.exception()) is not None:
-            outcomes = [_Failed(in_our_words(error))] * len(batch)
-        else:
-            outcomes = running.result()
-        _settle(batch, outcomes)
+        self._count(len(waiting), time.perf_counter() - began)
+        _settle(waiting, outcomes)
 
     def _count(self, writes: int, seconds: float) -> None:
         figures = self._figures
@@ -104,18 +96,26 @@ class _Failed:
     error: BaseException
 
 
-def _settle(batch: list[_Waiting[Any]], outcomes: list[Any]) -> None:
+def _settle(waiting: Sequence[asyncio.Future[Any]], outcomes: Sequence[Any]) -> None:
     """Tell those that wait, unless they have left."""
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        if waiting.outcome.done():
+    for one, outcome in zip(waiting, outcomes, strict=True):
+        if one.done():
             continue
         if isinstance(outcome, _Failed):
-            waiting.outcome.set_exception(outcome.error)
+            one.set_exception(outcome.error)
         else:
-            waiting.outcome.set_result(outcome)
+            one.set_result(outcome)
 
 
-def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+def _outcomes(db: sqlite3.Connection, functions: Sequence[Transaction]) -> list[Any]:
+    """What becomes of each function; all of them have failed where their commit has."""
+    try:
+        return _in_one_commit(db, functions)
+    except BaseException as exc:  # noqa: BLE001 - those that wait are told
+        return [_Failed(in_our_words(exc))] * len(functions)
+
+
+def _in_one_commit(db: sqlite3.Connection, functions: Sequence[Transaction]) -> list[Any]:
     """Run functions in one transaction; a function's own error undoes that function alone.
 
     Savepoints make SQLite copy every page that is touched, so they are set only when something has failed without them. A
@@ -129,7 +129,7 @@ def _in_one_commit(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Con
     return _committed(db, [partial(_apart, function=function) for function in functions])
 
 
-def _with_room(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+def _with_room(db: sqlite3.Connection, functions: Sequence[Transaction]) -> list[Any]:
     """The same as `_committed`; on a full disk once more after the log was cut, which may be what fills it."""
     try:
         return _committed(db, functions)
@@ -152,7 +152,7 @@ def _cut_log(db: sqlite3.Connection) -> bool:
     return not busy
 
 
-def _committed(db: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]) -> list[Any]:
+def _committed(db: sqlite3.Connection, functions: Sequence[Transaction]) -> list[Any]:
     db.execute("BEGIN IMMEDIATE")
     try:
         if (cipher := cipher_of(db)) is not None:
@@ -175,7 +175,7 @@ def demand_known(db: sqlite3.Connection, key_id: str) -> None:
         )
 
 
-def _apart(db: sqlite3.Connection, function: Callable[[sqlite3.Connection], Any]) -> Any:
+def _apart(db: sqlite3.Connection, function: Transaction) -> Any:
     db.execute("SAVEPOINT apart")
     try:
         outcome = function(db)

@@ -104,13 +104,28 @@ async def whole(connection: aiosqlite.Connection, function: Callable[[sqlite3.Co
 
 def handed_over(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
     """What becomes of a function on the connection's thread; it fails as SQLite fails. Raises StoreUnavailable."""
+    outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    connection._tx.put_nowait((outcome, partial(function, _database(connection))))  # noqa: SLF001
+    return outcome
+
+
+def hand_over(
+    connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T], then: Callable[[T], object]
+) -> None:
+    """Run a function that raises nothing on the connection's thread, then another on the loop with what came of it.
+
+    Raises StoreUnavailable.
+    """
+    loop, db = asyncio.get_running_loop(), _database(connection)
+    connection._tx.put_nowait((None, lambda: loop.call_soon_threadsafe(then, function(db))))  # noqa: SLF001
+
+
+def _database(connection: aiosqlite.Connection) -> sqlite3.Connection:
+    """Raises StoreUnavailable."""
     try:
-        db = connection._conn  # noqa: SLF001
+        return connection._conn  # noqa: SLF001
     except ValueError as exc:
         raise StoreUnavailable("The store is closed.") from exc
-    outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    connection._tx.put_nowait((outcome, partial(function, db)))  # noqa: SLF001
-    return outcome
 
 
 class Reader:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -174,8 +174,8 @@ class Opening:
         """Raises StoreError when the database cannot be written to."""
         await self._write(lambda db: db.execute("UPDATE users SET created_at = created_at WHERE 0"))
 
-    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._reader.run(function)
+    def _read(self, function: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
+        return self._reader.run(function)
 
     async def _glance(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Ask for a few rows."""
@@ -188,8 +188,8 @@ class Opening:
                 raise translated(exc) from exc
         return await self._read(function)
 
-    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._writer.run(function)
+    def _write(self, function: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
+        return self._writer.run(function)
 
 
 async def _up_to_date(connection: aiosqlite.Connection, file: str, tenancy: Tenancy | None) -> None:

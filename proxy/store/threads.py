@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ class Threads(Protocol):
         """Whether what is stored from now on is sealed."""
         ...
 
-    async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    def _read(self, function: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
         """On the reader's thread."""
         ...
 
@@ -25,6 +25,6 @@ class Threads(Protocol):
         """A short question, at once where possible."""
         ...
 
-    async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, function: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
         """As one transaction; returns when it is committed."""
         ...

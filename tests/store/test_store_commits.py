@@ -78,10 +78,11 @@ async def test_an_error_that_ends_the_transaction_reaches_everyone_and_the_next_
         db.execute("ROLLBACK")
         raise KeyError("gone")
 
+    async def end():
+        await client.store._write(ended)
+
     turn = client.turn("Hello", None)
-    outcomes = await asyncio.gather(
-        client.store.open_turn(turn), client.store._write(ended), client.store.ping(), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(client.store.open_turn(turn), end(), client.store.ping(), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [KeyError] * 3
     assert await client.store.structure(client.user.id, client.tree.id) == []
     assert (await client.store.open_turn(turn)).turn_id == turn.turn_id

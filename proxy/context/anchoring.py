@@ -33,7 +33,7 @@ class Around:
 
 
 def around(
-    path: Sequence[tuple[NodeId | None, Message]],
+    path: Iterable[tuple[NodeId | None, Message]],
     pieces: Sequence[Piece],
     zones_as: ZonesAs,
     loose: Mapping[NodeId | None, Sequence[Message]] = _NOBODY,
@@ -66,7 +66,7 @@ def around(
     return found
 
 
-def _callers(path: Sequence[tuple[NodeId | None, Message]]) -> Iterable[tuple[NodeId, NodeId | None]]:
+def _callers(path: Iterable[tuple[NodeId | None, Message]]) -> Iterable[tuple[NodeId, NodeId | None]]:
     """The stored messages, each with the one that calls tools if it is that or one of the results."""
     caller: NodeId | None = None
     for node_id, message in path:

@@ -136,17 +136,19 @@ def compose(draft: Draft, window: Window) -> Context:
     )
     gone = {node.id for part in parts[: fitted.start] for node in part}
     body = [told[fitted.summary.id]] if fitted.summary else []
-    for node in draft.path:
-        body += around.before.get(node.id, ())
-        if node.id not in gone:
-            body.append(own[node.id])
-        body += around.behind.get(node.id, ())
+    for node_id, line in own.items():
+        if around.before:
+            body += around.before.get(node_id, ())
+        if node_id not in gone:
+            body.append(line)
+        if around.behind:
+            body += around.behind.get(node_id, ())
     lines = [*front, *whole_pairs(body, draft.turn), *newest]
     covered = sum(map(len, parts[: fitted.covered]))
     return Context(
         lines=lines if draft.zones_as == "system" else joined(lines),
         tokens=_tokens(lines),
-        path=[node for node in draft.path if node.id not in gone],
+        path=[node for node in draft.path if node.id not in gone] if gone else draft.path,
         left_out=len(gone) - covered,
         summary=fitted.summary,
         summarised=covered,
@@ -209,7 +211,7 @@ def uncounted(draft: Draft, most_bytes: int) -> list[Message]:
 def anchored(draft: Draft) -> Around:
     """What stands around the messages of the path."""
     return anchoring.around(
-        [(node.id, node.message) for node in draft.path], draft.zones, draft.zones_as, draft.loose, draft.weigh
+        ((node.id, node.message) for node in draft.path), draft.zones, draft.zones_as, draft.loose, draft.weigh
     )
 
 
@@ -244,24 +246,15 @@ def _newest(draft: Draft) -> list[Line]:
 def _stored(draft: Draft, node: Node) -> Line:
     """A message of the path as it is sent."""
     reworded = draft.wording.get(node.id)
-    message = reworded or lean(node.message)
-    if node.tokens is not None and reworded is None and not draft.inactive and not draft.frozen:
-        return Line(message, "history", node.tokens, node.id, is_stored=True, counted=True)
-    changed = message
+    message = changed = reworded or lean(node.message)
     if node.id in draft.inactive:
-        changed = without_images(message, draft.inactive[node.id])
+        changed = without_images(changed, draft.inactive[node.id])
     if node.id in draft.frozen:
         [changed] = at_head([changed], draft.frozen[node.id])
     as_stored = changed is message and reworded is None
     tokens = node.tokens if as_stored else None
-    return Line(
-        changed,
-        "history",
-        draft.weigh(changed) if tokens is None else tokens,
-        node.id,
-        is_stored=as_stored,
-        counted=tokens is not None,
-    )
+    counted = tokens is not None
+    return Line(changed, "history", draft.weigh(changed) if tokens is None else tokens, node.id, as_stored, counted)
 
 
 def _told(draft: Draft, summary: Summary) -> Line:

@@ -48,6 +48,8 @@ def fitted(
         budget_tokens: Room for all of them.
         known: The path's summaries, and where it was cut before.
     """
+    if not known.summaries and not known.cuts and sum(map(sum, turns)) <= budget_tokens:
+        return Fitted()
     behind = {turn[-1]: index + 1 for index, turn in enumerate(ids)}
     summaries = [(behind[one.node_id], one) for one in known.summaries if one.node_id in behind]
     floor = max((end for end, one in summaries if one.kind == "asked"), default=0)

@@ -23,10 +23,10 @@ class Line(NamedTuple):
     """The stored message that it is, or that it hangs on."""
     is_stored: bool = False
     """Whether it says word for word what that node holds."""
-    placed: bool = False
-    """Whether Graft put it there of its own."""
     counted: bool = False
     """Whether `tokens` is no estimate."""
+    placed: bool = False
+    """Whether Graft put it there of its own."""
     placed_tokens: int = 0
     """Of the tokens, those of what Graft placed in a message of somebody else."""
 

@@ -21,7 +21,11 @@ def whole_pairs(body: Sequence[Line], turn: Sequence[Message]) -> list[Line]:
         body: Lines in order; only those of the path are ever changed, never the client's own.
         turn: What follows; its results answer the body's last calls.
     """
-    if not any("tool_calls" in line.message.wire or line.message.wire["role"] == "tool" for line in body):
+    for line in body:
+        wire = line.message.wire
+        if "tool_calls" in wire or wire["role"] == "tool":
+            break
+    else:
         return list(body)
     following = [*(line.message for line in body), *turn]
     kept: list[Line] = []

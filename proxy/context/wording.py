@@ -17,7 +17,8 @@ def lean(message: Message) -> Message:
     """A message without fields that say nothing: some providers refuse what others answer with (`annotations: []`)."""
     if len(message.wire) == 2 and "content" in message.wire:  # nothing but role and content, as most are
         return message
-    lean = {name: value for name, value in message.wire.items() if name == "content" or value not in (None, [])}
+    fields = message.wire.items()
+    lean = {name: value for name, value in fields if value or name == "content" or value not in (None, [])}
     return message if len(lean) == len(message.wire) else Message(lean)
 
 

@@ -170,7 +170,9 @@ class TextLines(logging.Formatter):
         at = f"{_second(int(record.created), '%Y-%m-%d %H:%M:%S', here=True)},{int(record.msecs):03d}"
         line = f"{at} {record.levelname} {record.name}{self._who}{request}: {_safe(_message(record))}"
         if entry is not None:  # made of what is known here, but for names, which are looked through one by one
-            return line + _safe("".join(f" {n}={_short(v)}" for n, v in facts_of(entry).items() if n not in _IN_FRONT))
+            return line + _safe(
+                "".join([f" {n}={_short(v)}" for n, v in facts_of(entry).items() if n not in _IN_FRONT])
+            )
         if content := record.__dict__.get("content"):
             line += f" {_safe(content)}"
         for extra in _beneath(record):
@@ -245,8 +247,9 @@ def _safe(text: str) -> str:
 
 
 def _short(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}:{one}" for name, one in value.items())
-    if isinstance(value, str) and (not value or not value.isascii() or not value.isprintable() or " " in value):
-        return repr(value)
+    if isinstance(value, str):
+        is_plain = value and value.isascii() and value.isprintable() and " " not in value
+        return value if is_plain else repr(value)
+    if isinstance(value, dict):
+        return ",".join([f"{name}:{one}" for name, one in value.items()])
     return str(value)

@@ -160,6 +160,24 @@ async def test_questions_take_no_more_steps_in_a_large_tree(client: Client):
     assert await steps_of(client, news) > 100
 
 
+async def test_a_turn_and_its_reply_are_stored_in_few_statements_and_each_finds_its_rows_by_an_index(client: Client):
+    top = await client.say("Boats?", LONG, system="You know canals.")
+    call_id, turn_id = await client.ask("Bread?", system="You know canals.")
+    ran: list[str] = []
+    writing_connection = client.store._connections[0]
+    await connection.whole(writing_connection, lambda db: db.set_trace_callback(ran.append))
+    await client.answered(call_id, turn_id, LONG)
+    closed = len(ran)
+    await client.ask("And locks?", system="You know canals.", under=top[1])
+    await connection.whole(writing_connection, lambda db: db.set_trace_callback(None))
+    of_keys = ("storage_keys", "marked_with")  # only where values are sealed
+    counts = [sum(not any(word in sql for word in of_keys) for sql in part) for part in (ran[:closed], ran[closed:])]
+    assert counts == [11, 9]
+    for sql in ran:
+        for step in await client.store._read(lambda db, sql=sql: plan(db, sql, ())):
+            assert not (step.startswith("SCAN") and scans_a_table(step)), (step, sql)
+
+
 async def prune(store, user, tree, turn, reply):
     """Cut a path, tell it in short, and ask what was sent."""
     assert await store.newest(user, tree) is not None

@@ -19,14 +19,10 @@ from proxy.routing.part import Part, whole
 from proxy.routing.reading.cues import read_cues
 from proxy.routing.reading.text import Reading, read
 from proxy.routing.shared import Shared, share
-from proxy.routing.vectors import Ints
+from proxy.routing.vectors import Ints, floats
 
 Row = NDArray[np.floating[Any]]
 Rows = NDArray[np.floating[Any]]
-
-FADE = 0.93
-"""What a similarity loses with every turn that lies between."""
-_FADES = (1.0, 1.0, FADE)
 
 PLACE = (
     "cos asked", "cos both", "cos tail", "path max", "path max asked", "path mean", "faded max", "first", "previous",
@@ -65,7 +61,7 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     """Compare a turn with every pair, or with a part of them; `index.lock` is held by the caller."""
     part = whole(index) if part is None else part
     said, count = read(turn), part.known
-    cues = np.array(read_cues(turn), np.float32)
+    cues = floats(read_cues(turn))
     shared = share(index, said, part)
     columns = np.empty((len(PLACE), len(part)), np.float32)
     if not count:
@@ -77,14 +73,14 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     mass = _mass(shared.frequency, count)
     total = sum(mass) or 1.0
     weighed = _weighed(shared, [one / total for one in mass])
-    covered, counted = weighed[0], weighed[1:]
     columns[0:3] = similar
-    columns[3], columns[4], columns[6], columns[5] = part.told_above(np.array([nearest, asked, nearest, both]), _FADES)
+    above = part.told_above(np.array([nearest, asked, nearest, both]))
+    columns[3:5], columns[6], columns[5] = above[:2], above[2], above[3]
     columns[7] = both.take(part.root)
     columns[8] = both.take(part.parent)
     columns[9] = (nearest - average) / deviation
-    columns[10], columns[12], columns[13], columns[11] = covered
-    np.minimum(counted[:, :2].reshape(4, -1), 3, out=columns[14:18])
+    columns[10:14] = weighed[0]
+    np.minimum(weighed[1:, ::2], 3, out=columns[14:18].reshape(2, 2, -1))  # in a pair, and on its path
     columns[18:23] = part.of(index.traits)
     np.log1p(_after(part), out=columns[21])
     columns[23] = common
@@ -95,18 +91,17 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
         *(len(known) / (len(mass) or 1), sum(known) / total),
         *(math.log1p(count), math.log1p(index.roots)),
     )
-    return Look(index, turn, said, cues, part, columns, np.array(overall, np.float32), shared)
+    return Look(index, turn, said, cues, part, columns, floats(overall), shared)
 
 
 def _weighed(shared: Shared, mass: Sequence[float]) -> Rows:
-    """For each of the four places where words stand: the mass of the words there, how many of them are rare, and how many names."""
-    names = len(shared.words) - shared.count
-    rare = [0 < held <= 2 for held in shared.frequency]
-    none = [0] * names
-    weights = np.array([[*mass, *none], [*rare, *none], [*([0] * shared.count), *([1] * names)]], np.float32)
-    places = shared.flags.shape[2]
-    weighed: Rows = weights @ shared.flags.reshape(len(shared.words), 4 * places).astype(np.float32)
-    return weighed.reshape(3, 4, places)
+    """Of the words that stand somewhere: their mass, how many are rare, and how many are names (first axis), by where (second axis)."""
+    stems, names = shared.count, len(shared.words) - shared.count
+    flags = shared.flags.reshape(-1, shared.flags.shape[2]).astype(np.float32)
+    rare, none = [0 < held <= 2 for held in shared.frequency], [0] * (flags.shape[1] - stems)
+    weights = [*mass, *none, *rare, *none, *([0] * stems), *([1] * names), *none[names:]]
+    weighed: Rows = floats(weights).reshape(3, -1) @ flags.T
+    return weighed.reshape(3, 4, -1)
 
 
 def _after(part: Part) -> Ints:

@@ -18,6 +18,7 @@ import numpy as np
 
 from proxy.domain.placement import FeedNode
 from proxy.domain.tree import NodeId
+from proxy.routing.ancestors import KEPT, Ancestors
 from proxy.routing.embedder import Embedder, Vectors
 from proxy.routing.postings import Postings
 from proxy.routing.reading import text
@@ -71,6 +72,8 @@ class PairIndex:
             self.name_postings = Postings()
             self.strand_ends: array[int] = array("i")
             """The last pair of each strand: a pair and what followed it first, and what followed that first."""
+            self.ancestors: Ancestors | None = Ancestors()
+            """Of a tree that is no larger than `KEPT`."""
             self.roots = 0
             """How many conversations there are."""
             self._parent = np.zeros(16, np.int32)
@@ -258,6 +261,10 @@ class PairIndex:
         self._root[pair] = pair if before is None else self._root[before]
         self._jump[pair] = pair if before is None else self._landing(before)
         self._head[pair] = pair
+        if pair == KEPT:
+            self.ancestors = None
+        if self.ancestors is not None:
+            self.ancestors.add(int(self._parent[pair]), int(self._depth[pair]))
         self.roots += before is None
         if before is None or self._children[before]:
             self._strand[pair] = len(self.strand_ends)

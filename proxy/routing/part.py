@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from proxy.routing.ancestors import KEPT, Jump, jumps_of
 from proxy.routing.pairs import PairIndex
 from proxy.routing.vectors import Floats, Ints
 
-WHOLE = 512
+WHOLE = KEPT
 """Up to so many pairs, all are compared."""
 FOUND = 128
 """Pairs that the search by signs brings, and as many at most by rare words."""
@@ -51,17 +52,11 @@ class Part:
     """Pairs of the whole tree."""
     steps: Ints
     """How many pairs of the part stand above each on its path."""
-    jumps: Sequence[Ints] = field(init=False)
-    """Ancestors at 1, 2, 4, ... steps, as far as paths reach: sums and maxima over whole paths in a few gathers."""
+    jumps: Sequence[Jump]
+    """See `jumps_of`."""
     _places: Ints = field(init=False)
 
     def __post_init__(self) -> None:
-        jumps: list[Ints] = []
-        ancestor, deepest = self.parent, int(self.steps.max()) if len(self) else 0
-        while deepest > 1 << len(jumps) >> 1:
-            jumps.append(ancestor)
-            ancestor = ancestor.take(ancestor)
-        self.jumps = jumps
         if self.pairs is not None:
             self._places = np.full(self.known, -1, np.int32)
             self._places[self.pairs] = np.arange(len(self), dtype=np.int32)
@@ -86,35 +81,34 @@ class Part:
         """Where some pairs of the tree stand in the part; below 0 for those that do not."""
         return pairs if self.pairs is None else self._places[pairs]
 
-    def any_above(self, held: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """For each place (second axis), the bits that are set there or anywhere above."""
-        for ancestor in self.jumps:
-            held = held | held.take(ancestor, axis=1)
+    def any_above(self, held: NDArray[Any]) -> NDArray[Any]:
+        """For each place, the bits that are set there or anywhere above."""
+        for ancestor, _ in self.jumps:
+            held = held | held.take(ancestor)
         return held
 
-    def told_above(self, values: Floats, fades: Sequence[float]) -> Floats:
-        """The highest value at each place (second axis) and above, where each row's fades by a factor with every step down; of the last
-        row, which has no factor, the mean over each place and all above it.
+    def told_above(self, values: Floats) -> Floats:
+        """What four values are at each place (second axis) and above: the highest of the first, of the second, and of the third, which fades
+        by `FADE` with every step down; the mean of the fourth.
 
         Changes the given values.
         """
-        best, total = values[:-1], values[-1]
-        kept = np.empty(values.shape, np.float32)
-        kept[:-1] = np.array(fades, np.float32)[:, None]
-        for step, ancestor in enumerate(self.jumps):
-            kept[-1] = self.steps >= 1 << step  # a path shorter than a jump has nothing to add to the sum
+        best, total = values[:3], values[3]
+        for ancestor, kept in self.jumps:
             above = values.take(ancestor, axis=1)
-            above *= kept
-            np.maximum(best, above[:-1], out=best)
-            total += above[-1]
-            kept *= kept
+            falling = above[2:]
+            falling *= kept
+            np.maximum(best, above[:3], out=best)
+            total += above[3]
         total /= self.steps + np.float32(1)
         return values
 
 
 def whole(index: PairIndex) -> Part:
     """All of a tree."""
-    return Part(None, index.parent, index.root, len(index), index.depth)
+    parent, depth = index.parent, index.depth
+    jumps = jumps_of(parent, depth) if index.ancestors is None else index.ancestors.jumps()
+    return Part(None, parent, index.root, len(index), depth, jumps)
 
 
 def near(index: PairIndex, words: Sequence[str], vector: Floats, active: int, tips: Ints) -> tuple[Part, Ints]:
@@ -210,7 +204,8 @@ def _joined(index: PairIndex, kept: Ints) -> Part:
     fallback = np.where(strands[before] == strands, before, root)
     fallback = np.where(fallback < places, fallback, root)
     parent = np.where(kept[found] == parents, found, fallback).astype(np.int32)
-    return Part(kept, parent, root, len(index), _steps(parent))
+    steps = _steps(parent)
+    return Part(kept, parent, root, len(index), steps, jumps_of(parent, steps))
 
 
 def _steps(parent: Ints) -> Ints:

@@ -82,19 +82,20 @@ class Postings(Mapping[str, "Ints | array[int]"]):
         held = self._of.get(word)
         return 0 if held is None else held.count if isinstance(held, Gaps) else len(held)
 
-    def side_by_side(self, words: Iterable[str]) -> tuple[list[int], Ints]:
-        """The pairs that some words were noted for, one word's behind the other's, and how many each word has."""
-        found: array[int] = array("i")
+    def side_by_side(self, words: Iterable[str], found: array[int]) -> list[int]:
+        """Add the pairs that some words were noted for, one word's behind the other's; gives how many each word has."""
         counts = []
         for word in words:
-            held = self._of.get(word, ())
-            if isinstance(held, Gaps):
+            held = self._of.get(word)
+            if held is None:
+                counts.append(0)
+            elif isinstance(held, Gaps):
                 found.frombytes(held.numbers().tobytes())
                 counts.append(held.count)
             else:
                 found.extend(held)
                 counts.append(len(held))
-        return counts, np.frombuffer(found, np.int32) if found else _NOBODY
+        return counts
 
     def numbers(self, word: str) -> Ints:
         """The pairs that a word was noted for; none for one that never was."""

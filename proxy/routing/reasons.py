@@ -83,7 +83,7 @@ def _because(look: Look, pair: int, where: int, words: Words) -> str:
 
 def _shared(look: Look, pair: int, where: int, words: Words) -> str:
     """Up to three of the turn's words that stand in a pair or on its path, the rarest in the tree first."""
-    flags = look.shared.flags[:, where, look.part.place(pair)].tolist()
+    flags = look.shared.flags[where, look.part.place(pair)].tolist()
     return ", ".join([word for at, word in words if flags[at]][:3])
 
 

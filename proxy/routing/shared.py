@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +12,14 @@ from proxy.domain.values import value
 from proxy.routing.pairs import PairIndex
 from proxy.routing.part import Part
 from proxy.routing.reading.text import Reading
-from proxy.routing.vectors import Ints
+from proxy.routing.vectors import Ints, wholes
 
 MOST_NAMES = 12
+WORDS = (32, 64)
+"""Room for a turn's stems and names, the first that will do: one bit each in a number."""
 
-HERE, PATH, CONVERSATION, ASKED = range(4)
-"""Where a word stands: in a pair, on its path, in its conversation; or in what the user said in the pair."""
+HERE, ASKED, PATH, CONVERSATION = range(4)
+"""Where a word stands: in a pair, or in what the user said in it; on its path, in its conversation."""
 
 
 @value(frozen=True, slots=True)
@@ -30,36 +33,37 @@ class Shared:
     frequency: Sequence[int]
     """How many pairs of the tree hold each stem."""
     flags: NDArray[np.bool_]
-    """Whether a word (first axis) stands somewhere (`HERE` and so on, second axis) for a pair of the part (third axis). Names are looked
-    for `HERE` and on the `PATH`."""
+    """Whether a word (third axis, which has room for one of `WORDS`) stands somewhere (`HERE` and so on, first axis) for a pair of the
+    part (second axis). Names are looked for `HERE` and on the `PATH`."""
 
 
 def share(index: PairIndex, said: Reading, part: Part) -> Shared:
     """Look a turn's words up."""
     words = [*said.stems, *sorted(said.names)[:MOST_NAMES]]
-    count = len(said.stems)
-    numbers = np.arange(len(words))
-    flags = np.zeros((len(words), 4, len(part)), bool)
-    frequency, pairs = index.postings.side_by_side(said.stems)
-    if len(pairs):
-        rows = numbers[:count].repeat(frequency)
-        _set(flags, rows, HERE, pairs, part)
-        _set(flags, rows, CONVERSATION, index.root.take(pairs), part)
-        flags[:count, CONVERSATION] = flags[:count, CONVERSATION].take(part.root, axis=1)
-        asked, pairs = index.asked_postings.side_by_side(said.stems)
-        _set(flags, numbers[:count].repeat(asked), ASKED, pairs, part)
-    named, pairs = index.name_postings.side_by_side(words[count:])
-    if len(pairs):
-        _set(flags, numbers[count:].repeat(named), HERE, pairs, part)
-    held = part.any_above(np.packbits(flags[:, HERE], axis=0))
-    flags[:, PATH] = np.unpackbits(held, axis=0, count=len(words))
+    bits = next(width for width in WORDS if len(words) <= width)
+    count, size = len(said.stems), len(part) * bits
+    flags = np.zeros((4, len(part), bits), bool)
+    found: array[int] = array("i")
+    frequency = index.postings.side_by_side(said.stems, found)
+    held = len(found)
+    asked = index.asked_postings.side_by_side(said.stems, found)
+    named = index.name_postings.side_by_side(words[count:], found)
+    if found:
+        pairs, flat = np.frombuffer(found, np.int32), flags.reshape(-1)
+        each = wholes([*range(count), *range(ASKED * size, ASKED * size + count), *range(count, len(words))])
+        starts = each.repeat(wholes([*frequency, *asked, *named]))
+        _set(flat, starts, pairs, part, bits)
+        _set(flat, starts[:held] + CONVERSATION * size, index.root.take(pairs[:held]), part, bits)
+        flags[CONVERSATION] = flags[CONVERSATION].take(part.root, axis=0)
+        above = part.any_above(np.packbits(flags[HERE].reshape(-1)).view(f"u{bits // 8}"))
+        flags[PATH] = np.unpackbits(above.view(np.uint8)).reshape(-1, bits)
     return Shared(words, count, frequency, flags)
 
 
-def _set(flags: NDArray[np.bool_], rows: NDArray[np.intp], where: int, pairs: Ints, part: Part) -> None:
-    """Note for those of some pairs that are in the part that they hold a word."""
+def _set(flat: NDArray[np.bool_], starts: NDArray[np.int64], pairs: Ints, part: Part, bits: int) -> None:
+    """Note for those of some pairs that are in the part that they hold a word, given as its flag of the first pair."""
     places = part.places(pairs)
     if part.pairs is not None:
         held = places >= 0
-        rows, places = rows.compress(held), places.compress(held)
-    flags[rows, where, places] = True
+        starts, places = starts.compress(held), places.compress(held)
+    flat[starts + places * bits] = True

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -135,6 +138,13 @@ async def test_litellm_prepares_to_answer_itself_only_for_models_that_it_answers
     lanes = lanes_for({**entry("one"), "model_info": {"lane": by}}, {**entry("two"), "model_info": {"lane": by}})
     await lanes.warm()
     assert len(rehearsals) == times
+
+
+def test_no_tokenizer_is_loaded_beside_the_one_that_counts():
+    code = "from proxy.upstream import library; library.load(rehearsed=True); import tiktoken; "
+    code += "print(*tiktoken.registry.ENCODINGS)"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["cl100k_base"]
 
 
 async def test_the_scorer_asks_its_own_model_and_tells_what_it_cost(lanes_for, upstream):

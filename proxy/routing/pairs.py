@@ -61,6 +61,8 @@ class PairIndex:
             self._shelf = Shelf(self._folder)
             self._places: array[int] = array("q")
             """Where the shelf holds each pair's end and texts."""
+            self._latest: tuple[int, tuple[NodeId, str, str]] = -1, (NodeId(""), "", "")
+            """The pair that was said last, with its end and texts: of the next turn, most questions are about this one."""
             self.systems = Named()
             """The system text under which each pair was said."""
             self.personalities = Named()
@@ -295,13 +297,18 @@ class PairIndex:
         return further if even else before
 
     def _said(self, pair: int) -> tuple[NodeId, str, str]:
+        latest, said = self._latest
+        if pair == latest:
+            return said
         end, asked, replied = marshal.loads(self._shelf.get(self._places[pair]))  # noqa: S302 - bytes that this process wrote
         return end, asked, replied
 
     def _say(self, pair: int, end: NodeId, asked: str, replied: str, former_end: NodeId | None = None) -> None:
         self.titles.pop(pair, None)
         read = replied if len(replied) <= READ else replied[: READ // 2] + "\n" + replied[-READ // 2 :]
-        self._places[pair] = self._shelf.put(marshal.dumps((end, asked[:READ], read)))
+        said = end, asked[:READ], read
+        self._latest = pair, said
+        self._places[pair] = self._shelf.put(marshal.dumps(said))
         if read:
             self.postings.add(set(text.words(read)), pair)
             self.name_postings.add(text.names(read), pair)

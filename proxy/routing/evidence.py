@@ -19,7 +19,7 @@ from proxy.domain.values import value
 from proxy.routing.features import OVERALL, PLACE, Look, Row, Rows
 from proxy.routing.pairs import PairIndex
 from proxy.routing.reading.cues import CUES
-from proxy.routing.vectors import Ints
+from proxy.routing.vectors import Ints, floats
 
 COMPARED = np.array([PLACE.index(name) for name in (
     "cos asked", "cos both", "cos tail", "path max", "path mean", "faded max", "first", "covered by pair", "covered by path",
@@ -113,10 +113,10 @@ class Evidence:
 
 def other_tips(index: PairIndex, active: int) -> Ints:
     """Tips off the active path, except other answers to a message that is on it."""
-    heads, said = index.head, np.ones(len(index), bool)
-    said[heads.take(index.path(active, LOOKED_UP))] = False
+    heads, said = index.head, np.zeros(len(index), bool)
+    said[heads.take(index.path(active, LOOKED_UP))] = True
     tips = (index.children == 0).nonzero()[0]
-    found: Ints = tips.compress(said.take(heads.take(tips))).astype(np.int32)
+    found: Ints = tips[~said.take(heads.take(tips))].astype(np.int32)
     return found
 
 
@@ -208,20 +208,19 @@ def weigh(seen: Observed, opens: float, rank_others: Ranker, rank_earlier: Ranke
     tip, count = seen.active, len(PLACE)
     scores = rank_others.scores(seen.other_rows)
     order = (-scores if pull is None else -scores - pull).argsort(kind="stable")
-    scores = scores[order]
+    scores = scores.take(order)
     other, shares = NO_OTHER, softmax(scores)
     if len(order):
         lead = scores[0] - scores[1] if len(order) > 1 else 5.0
-        other = np.array(
-            [*seen.other_rows[order[0], :count].tolist(), scores[0], lead, shares[0], seen.same[order[0]]], np.float32
-        )
+        first = seen.other_rows[order[0], :count].tolist()
+        other = floats([*first, scores[0], lead, shares[0], seen.same[order[0]]])
     back_scores = rank_earlier.scores(seen.earlier_rows)
     back = (-back_scores).argsort(kind="stable")
-    back_scores = back_scores[back]
+    back_scores = back_scores.take(back)
     earlier, back_shares = NO_EARLIER, softmax(back_scores)
     if len(back):
         beside = (back_scores[0], back_shares[0], math.log(len(back)))
-        earlier = np.array([*seen.earlier_rows[back[0]].tolist(), *beside], np.float32)
+        earlier = floats([*seen.earlier_rows[back[0]].tolist(), *beside])
     row = np.concatenate(
         [
             *(tip, other, tip - other[:count], earlier, tip - earlier[:count]),
@@ -232,13 +231,13 @@ def weigh(seen: Observed, opens: float, rank_others: Ranker, rank_earlier: Ranke
     )
     if pull is not None:
         shares = softmax(scores + pull[order])
-    return Evidence(seen.others[order], shares, seen.earlier[back], back_shares, row)
+    return Evidence(seen.others.take(order), shares, seen.earlier.take(back), back_shares, row)
 
 
 def softmax(scores: NDArray[Any]) -> Row:
     """Chances from scores; none from none."""
     if not len(scores):
         return np.zeros(0, np.float32)
-    grown: Row = np.exp(scores - scores.max())
-    grown /= grown.sum()
+    grown: Row = np.exp(scores - np.maximum.reduce(scores))
+    grown /= np.add.reduce(grown)
     return grown

@@ -72,15 +72,16 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     average, deviation = index.vectors.spread(vector, count, both if part.pairs is None else None)
     mass = _mass(shared.frequency, count)
     total = sum(mass) or 1.0
-    weighed = _weighed(shared, [one / total for one in mass])
+    rare = [0 < held <= 2 for held in shared.frequency]
+    names = [at >= shared.count for at in range(len(shared.words))]
     columns[0:3] = similar
     above = part.told_above(np.array([nearest, asked, nearest, both]))
     columns[3:5], columns[6], columns[5] = above[:2], above[2], above[3]
     columns[7] = both.take(part.root)
     columns[8] = both.take(part.parent)
     columns[9] = (nearest - average) / deviation
-    columns[10:14] = weighed[0]
-    np.minimum(weighed[1:, ::2], 3, out=columns[14:18].reshape(2, 2, -1))  # in a pair, and on its path
+    columns[10:14] = _covered(shared, [one / total for one in mass])
+    np.minimum(shared.count_of(rare, names), 3, out=columns[14:18].reshape(2, 2, -1))
     columns[18:23] = part.of(index.traits)
     np.log1p(_after(part), out=columns[21])
     columns[23] = common
@@ -94,14 +95,12 @@ def look(index: PairIndex, turn: str, vector: Row, part: Part | None = None) -> 
     return Look(index, turn, said, cues, part, columns, floats(overall), shared)
 
 
-def _weighed(shared: Shared, mass: Sequence[float]) -> Rows:
-    """Of the words that stand somewhere: their mass, how many are rare, and how many are names (first axis), by where (second axis)."""
-    stems, names = shared.count, len(shared.words) - shared.count
-    flags = shared.flags.reshape(-1, shared.flags.shape[2]).astype(np.float32)
-    rare, none = [0 < held <= 2 for held in shared.frequency], [0] * (flags.shape[1] - stems)
-    weights = [*mass, *none, *rare, *none, *([0] * stems), *([1] * names), *none[names:]]
-    weighed: Rows = floats(weights).reshape(3, -1) @ flags.T
-    return weighed.reshape(3, 4, -1)
+def _covered(shared: Shared, mass: Sequence[float]) -> Rows:
+    """The mass of the words that stand somewhere (first axis), for each pair."""
+    where, pairs, room = shared.flags.shape
+    flags = shared.flags.reshape(-1, room).astype(np.float32)
+    covered: Rows = flags @ floats([*mass, *[0.0] * (room - len(mass))])
+    return covered.reshape(where, pairs)
 
 
 def _after(part: Part) -> Ints:

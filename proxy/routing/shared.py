@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,17 @@ class Shared:
     flags: NDArray[np.bool_]
     """Whether a word (third axis, which has room for one of `WORDS`) stands somewhere (`HERE` and so on, first axis) for a pair of the
     part (second axis). Names are looked for `HERE` and on the `PATH`."""
+    bits: NDArray[Any]
+    """The flags of `HERE` and of the `PATH` (first axis), as one number a pair (second axis)."""
+
+    def count_of(self, *kinds: Sequence[bool]) -> NDArray[np.uint8]:
+        """How many words of some kinds (first axis) stand `HERE` and on the `PATH` (second axis) of each pair (third axis)."""
+        wanted = np.zeros((len(kinds), self.flags.shape[2]), bool)
+        for row, kind in zip(wanted, kinds, strict=True):
+            row[: len(kind)] = kind
+        masks = np.packbits(wanted.reshape(-1)).view(self.bits.dtype)
+        counts: NDArray[np.uint8] = np.bitwise_count(self.bits & masks[:, None, None])
+        return counts
 
 
 def share(index: PairIndex, said: Reading, part: Part) -> Shared:
@@ -42,7 +54,7 @@ def share(index: PairIndex, said: Reading, part: Part) -> Shared:
     words = [*said.stems, *sorted(said.names)[:MOST_NAMES]]
     bits = next(width for width in WORDS if len(words) <= width)
     count, size = len(said.stems), len(part) * bits
-    flags = np.zeros((4, len(part), bits), bool)
+    flags, numbers = np.zeros((4, len(part), bits), bool), np.zeros((2, len(part)), f"u{bits // 8}")
     found: array[int] = array("i")
     frequency = index.postings.side_by_side(said.stems, found)
     held = len(found)
@@ -55,9 +67,10 @@ def share(index: PairIndex, said: Reading, part: Part) -> Shared:
         _set(flat, starts, pairs, part, bits)
         _set(flat, starts[:held] + CONVERSATION * size, index.root.take(pairs[:held]), part, bits)
         flags[CONVERSATION] = flags[CONVERSATION].take(part.root, axis=0)
-        above = part.any_above(np.packbits(flags[HERE].reshape(-1)).view(f"u{bits // 8}"))
-        flags[PATH] = np.unpackbits(above.view(np.uint8)).reshape(-1, bits)
-    return Shared(words, count, frequency, flags)
+        numbers[0] = np.packbits(flags[HERE].reshape(-1)).view(numbers.dtype)
+        numbers[1] = part.any_above(numbers[0])
+        flags[PATH] = np.unpackbits(numbers[1].view(np.uint8)).reshape(-1, bits)
+    return Shared(words, count, frequency, flags, numbers)
 
 
 def _set(flat: NDArray[np.bool_], starts: NDArray[np.int64], pairs: Ints, part: Part, bits: int) -> None:

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 
 from proxy import errors
+from proxy.api.encoding import rendered
 from proxy.operations.entry import current
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ _LIMITS: tuple[tuple[type[errors.ProxyError], str], ...] = (
 """What there was too much of, as refusals are counted."""
 _OURS = {"x-request-id": "x-graft-upstream-request-id", "request-id": "x-graft-upstream-request-id"}
 """What a provider's header is called where its name means something of this server."""
+FAILED = "Graft failed on this request. The server's log has the details."
 _INDEX = re.compile(r"\.(\d+)\b")
 """An item of a list in a path, as pydantic writes it."""
 _OUTSIDE = ("path", "query")
@@ -83,7 +85,7 @@ def headers_of(exc: errors.ProxyError) -> dict[str, str]:
     return headers
 
 
-def told(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
+def told(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """Any error of a request."""
     match exc:
         case errors.ProxyError():
@@ -94,17 +96,17 @@ def told(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, 
             return unexpected(request, exc)
 
 
-def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Response[dict[str, Any]]:
+def proxy_error(request: Request[Any, Any, Any], exc: errors.ProxyError) -> Response[bytes]:
     """An error that Graft raised on purpose."""
     status = status_of(exc)
     if status >= 500:
         log.warning(
             "%s %s: %s: %s", request.method, in_one_line(request.url.path), type(exc).__name__, in_one_line(exc.message)
         )
-    return Response(body_of(exc), status_code=status, headers=headers_of(exc), media_type=MediaType.JSON)
+    return Response(rendered(body_of(exc)), status_code=status, headers=headers_of(exc), media_type=MediaType.JSON)
 
 
-def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[dict[str, Any]]:
+def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[bytes]:
     """An error of the framework: unknown route, wrong method, body too large, a field that is not allowed."""
     if isinstance(exc, ValidationException):
         return proxy_error(request, _at_fault(exc, request.scope.get("route_handler")))
@@ -121,11 +123,11 @@ def http_error(request: Request[Any, Any, Any], exc: HTTPException) -> Response[
     return _refused(exc.status_code, message)
 
 
-def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[dict[str, Any]]:
+def unexpected(request: Request[Any, Any, Any], exc: Exception) -> Response[bytes]:
     """Anything else: logged once, here, and told without its details."""
     current.get().failure = type(exc).__name__
     log.error("%s %s failed", request.method, in_one_line(request.url.path), exc_info=exc)
-    return _refused(500, "Graft failed on this request. The server's log has the details.")
+    return _refused(500, FAILED)
 
 
 def _at_fault(exc: ValidationException, handler: BaseRouteHandler | None) -> errors.InvalidRequest:
@@ -162,8 +164,8 @@ def in_one_line(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def _refused(status: int, message: str) -> Response[dict[str, Any]]:
-    return Response(refusal(status, message), status_code=status, media_type=MediaType.JSON)
+def _refused(status: int, message: str) -> Response[bytes]:
+    return Response(rendered(refusal(status, message)), status_code=status, media_type=MediaType.JSON)
 
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}

@@ -1,22 +1,28 @@
 """One answer on its way to the socket: its head is put together once, and leaves with the body where that is one piece.
 
 uvicorn looks at each name and each value by itself, twice, and writes the head before it knows the body. Here names are looked at
-once for all requests, and a head as a whole; its other duties are uvicorn's: to say how the body ends, and what becomes of the connection.
+once for all requests, and a head as a whole. A header that cannot be sent is left out, and told in the log: the client still gets its
+answer. Its other duties are uvicorn's: to say how the body ends, and what becomes of the connection.
 
 Source: RFC 9112, 6 (how a body ends), and 9.6 (the end of a connection); RFC 9110, 5.1 and 5.5 (names and values of headers).
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+log = logging.getLogger(__name__)
+
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS: Final = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
-"""What no value may hold: with a line's end, it would begin a header of its own."""
+"""What no line may hold: with a line's end, it would begin a header of its own."""
+_NO_NAME: Final = b"\0"
+"""Stands before a name that is none, so that its line is not sent."""
 _NO_BODY: Final = (204, 304)
 _LENGTH, _CODING, _CONNECTION = b"content-length: ", b"transfer-encoding: ", b"connection: "
 _OF_THE_BODY: Final = frozenset({_LENGTH, _CODING, _CONNECTION})
@@ -61,7 +67,7 @@ class Sending(RequestResponseCycle):
         lines += (b"", b"")
         head = b"\r\n".join(lines)
         if len(head.translate(None, _CONTROLS)) + 2 * (len(lines) - 1) != len(head):
-            raise RuntimeError("A header of the answer holds control characters.")
+            head = b"\r\n".join(_sendable(lines))
         if self.expected_content_length:
             self._head = head
         else:
@@ -118,9 +124,16 @@ class Unframed(Sending):
         return b"" if self.scope["method"] == "HEAD" else body
 
 
+def _sendable(lines: list[bytes]) -> list[bytes]:
+    """The lines of a head that are one line each."""
+    sendable = [line for line in lines if line.translate(None, _CONTROLS) == line]
+    for line in lines:
+        if line not in sendable:
+            log.error("A header of the answer cannot be sent and was left out: %r", line.partition(b": ")[0])
+    return sendable
+
+
 @lru_cache(1024)
 def _written(name: bytes) -> bytes:
-    """A header's name with what stands before its value. Raises RuntimeError where it is none."""
-    if not _NAME.fullmatch(name):
-        raise RuntimeError("A header of the answer has a name that is none.")
-    return name.lower() + b": "
+    """A header's name with what stands before its value."""
+    return (name.lower() if _NAME.fullmatch(name) else _NO_NAME + name) + b": "

@@ -19,7 +19,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from proxy.api import sse
-from proxy.api.errors import refusal
+from proxy.api.errors import FAILED, refusal
 from proxy.operations import logs
 from proxy.operations.entry import Entry, current, new_id, sane_id
 from proxy.operations.figures import Figures
@@ -156,14 +156,23 @@ class Watched:
                 await _refuse(watch, cast("Send", sent))
             else:
                 await self._app(scope, receive, cast("Send", sent))
-        except asyncio.CancelledError:
-            if not watch.closing:
-                raise
-            await _ended(watch, entry, answer, cast("Send", sent))
+        except (asyncio.CancelledError, Exception) as exc:  # noqa: BLE001  # raised again where it cannot be told
+            await self._broken_off(exc, entry, answer, cast("Send", sent))
         finally:
             entry.status = entry.status or LEFT
             entry.route = entry.route or UNKNOWN
             watch.end(entry)
+
+    async def _broken_off(self, exc: BaseException, entry: Entry, answer: _Begun, send: Send) -> None:
+        """Tell what can still be told to a client whose answer ends before its end. Raises the reason where that is nothing."""
+        if isinstance(exc, asyncio.CancelledError) and self._watch.closing:
+            await _ended(self._watch, entry, answer, send)
+        elif entry.status or isinstance(exc, asyncio.CancelledError):
+            raise exc
+        else:
+            entry.failure = type(exc).__name__
+            log.error("A request failed, and so did what tells of it", exc_info=exc)
+            await _tell(send, 500, FAILED)
 
 
 @dataclass(slots=True)
@@ -229,12 +238,13 @@ async def _ended(watch: Watch, entry: Entry, answer: _Begun, send: Send) -> None
 async def _refuse(watch: Watch, send: Send) -> None:
     """Say that the server is about to stop: another one may answer, or this one once it is back."""
     watch.figures.count("graft_refused_total", "closing")
-    content = msgspec.json.encode(refusal(503, "The server is about to stop. Try again in a moment."))
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(content)),
-        (b"retry-after", b"%d" % RETRY_S),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    later = (b"retry-after", b"%d" % RETRY_S), (b"connection", b"close")
+    await _tell(send, 503, "The server is about to stop. Try again in a moment.", *later)
+
+
+async def _tell(send: Send, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+    """A refusal as the whole answer."""
+    content = msgspec.json.encode(refusal(status, message))
+    told = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": content, "more_body": False})

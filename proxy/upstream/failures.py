@@ -20,11 +20,9 @@ from typing import Any
 from proxy.errors import ContextLengthExceeded, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from proxy.upstream.guarded import Redirected, TooLarge
 from proxy.upstream.models import Model
+from proxy.upstream.passed_on import passed_on
 
 log = logging.getLogger(__name__)
-
-PASSED_ON = re.compile(r"^(x-ratelimit-[\w-]+|anthropic-ratelimit-[\w-]+|retry-after(-ms)?|x-request-id|request-id)$")
-"""Headers of a provider's error that a client may use."""
 
 REDACTED = "[redacted]"
 
@@ -79,7 +77,7 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
         "type": _text(body, "type"),
         "param": _text(body, "param"),
         "retry_after_s": retry_after_s(headers),
-        "headers": {name: value for name, value in headers.items() if PASSED_ON.match(name)},
+        "headers": passed_on(headers.items()),
     }
     if body is None and any(_timed_out(link) for link in chain):
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
@@ -117,7 +115,7 @@ def answered(model: Model, status: int, headers: Mapping[str, str], body: bytes)
         "type": _text(error, "type"),
         "param": _text(error, "param"),
         "retry_after_s": retry_after_s(told),
-        "headers": {name: value for name, value in told.items() if PASSED_ON.match(name)},
+        "headers": passed_on(told.items()),
     }
     too_long = status in _TOO_LONG_STATUSES and (_TOO_LONG.search(message) or _TOO_LONG.search(facts["type"] or ""))
     if facts["code"] == "context_length_exceeded" or too_long:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from proxy.api.connection import Bounds, Connection, within
-from proxy.api.watching import Watch
+from proxy.api.watching import Watch, Watched
+from tests.attacks.wire import answered
 from tests.doubles.wires import Clockwork, Transport
 
 pytestmark = pytest.mark.anyio
@@ -118,11 +120,26 @@ async def test_head_is_answered_without_the_body_that_its_length_tells_of() -> N
     ],
     ids=["a line's end", "a line feed", "a zero", "a blank in a name", "a colon in a name", "no name", "two names"],
 )
-async def test_a_header_that_would_be_another_is_never_sent(headers: Any, caplog: pytest.LogCaptureFixture) -> None:
-    served = Served([*PLAIN, *headers])
-    assert await served.ask() == b""
-    assert served.transport.is_closed
-    assert "header of the answer" in caplog.text
+async def test_a_header_that_would_be_another_is_never_sent_and_the_answer_is(
+    headers: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = Served([*PLAIN, *headers, (b"x-last", b"2")])
+    assert await served.ask() == b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-last: 2\r\n\r\nok"
+    assert caplog.text.count("A header of the answer cannot be sent") == len(headers)
+
+
+async def test_an_answer_whose_error_cannot_be_told_is_told_as_one_that_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise UnicodeEncodeError("latin-1", "\udce9", 0, 1, "told of an error")
+
+    served = Served(app=Watched(app, Watch()))
+    status, headers, body = answered(await served.ask())
+    assert (status, headers["content-type"]) == (500, "application/json")
+    assert json.loads(body)["error"]["type"] == "server_error"
+    assert headers["x-request-id"]
+    assert "told of an error" in caplog.text
 
 
 @pytest.mark.parametrize("body", [(b"o",), (b"okay",), (b"o", b"kay")], ids=["shorter", "longer", "longer in the end"])

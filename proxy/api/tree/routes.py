@@ -136,10 +136,10 @@ def _demand_known(query: Collection[str], handler: BaseRouteHandler) -> None:
             raise InvalidRequest(f"This endpoint has no parameter {name!r}; it takes {takes}.", param=name)
 
 
-def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[dict[str, Any]]:
+def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[bytes]:
     return errors.proxy_error(request, InvalidRequest("The body is nested too deeply."))
 
 
-def _no_text(request: Request[Any, Any, Any], exc: UnicodeDecodeError) -> Response[dict[str, Any]]:
+def _no_text(request: Request[Any, Any, Any], exc: UnicodeDecodeError) -> Response[bytes]:
     """The framework's reader of JSON lets this error through."""
     return errors.proxy_error(request, InvalidRequest(f"The body is not JSON: it is no UTF-8 ({exc.reason})."))

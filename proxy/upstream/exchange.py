@@ -2,7 +2,7 @@
 
 The answer's JSON is read once, for the store, and its bytes are kept beside it, so that a client of the same format gets what the
 provider wrote: unknown fields, usage details, reasoning, refusals and log probabilities included. How bytes become chunks is told in
-`reading.py`, and what becomes of bytes that are no JSON in `spelling.py`.
+`reading.py`, what an answer in one piece is in `wholes.py`, and what becomes of bytes that are no JSON in `spelling.py`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from proxy.domain.beginning import Single
 from proxy.domain.turn import Chunk
 from proxy.domain.values import value
 from proxy.errors import UpstreamError
-from proxy.upstream import failures
+from proxy.upstream import failures, wholes
 from proxy.upstream.guarded import TooLarge
 from proxy.upstream.models import Model
 from proxy.upstream.reading import Reading
 from proxy.upstream.session import Session, Timeouts
-from proxy.upstream.spelling import object_in
 from proxy.upstream.watch import Watch
 
 if TYPE_CHECKING:
@@ -45,10 +44,7 @@ class Outgoing:
 async def whole(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> Chunk:
     """The one answer to a chat request that is not streamed. Raises the UpstreamError family."""
     body = await posted(session, outgoing, model, timeouts)
-    wire, body = object_in(body, model)
-    if "choices" not in wire:
-        raise failures.answered(model, 200, {}, body)
-    return Chunk({"object": "chat.completion", **wire}, body)
+    return wholes.completion(body, model)
 
 
 def alone(session: Session, outgoing: Outgoing, model: Model, timeouts: Timeouts) -> AsyncGenerator[Chunk, None]:
@@ -88,9 +84,8 @@ async def stream(
     finished = False
     try:
         data = await watch.read()
-        if _is_whole(response, data):
-            wire, _ = object_in(data + await watch.rest(), model)
-            for chunk in _as_chunks(wire, usage_wanted=usage_wanted):
+        if wholes.is_whole(data, response.content_type):
+            for chunk in wholes.as_stream(data + await watch.rest(), model, usage_wanted=usage_wanted):
                 yield chunk
             return
         reading = Reading(model, usage_wanted=usage_wanted)
@@ -164,25 +159,3 @@ def _broken(exc: Exception, model: Model, watch: Watch, timeouts: Timeouts) -> U
         told = ("further chunk", timeouts.idle_s) if watch.started else ("first chunk", timeouts.first_token_s)
         return failures.timed_out(model, *told)
     return failures.cut(model) if failures.broke(exc) and not failures.garbled(exc) else failures.translate(exc, model)
-
-
-def _is_whole(response: ClientResponse, begin: bytes) -> bool:
-    """Whether a server that was asked to stream would not, whatever it calls its answer: no event begins with a brace."""
-    begin = begin.lstrip()
-    return begin.startswith(b"{") or (not begin and response.content_type == "application/json")
-
-
-def _as_chunks(wire: dict[str, Any], *, usage_wanted: bool) -> list[Chunk]:
-    """A whole answer as a stream: all of it at once, then its usage."""
-    frame = {**wire, "object": "chat.completion.chunk"}
-    usage = frame.pop("usage", None)
-    choices = [_as_delta(choice) for choice in wire.get("choices") or ()]
-    answer = Chunk({**frame, "choices": choices} | ({"usage": None} if usage_wanted else {}))
-    return [answer, Chunk({**frame, "choices": [], "usage": usage})] if usage else [answer]
-
-
-def _as_delta(choice: Mapping[str, Any]) -> dict[str, Any]:
-    delta = dict(choice.get("message") or {})
-    if delta.get("tool_calls"):
-        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
-    return {**{name: value for name, value in choice.items() if name != "message"}, "delta": delta}

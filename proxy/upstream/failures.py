@@ -47,6 +47,8 @@ _LAST_STATUS = 599
 _STATUS = re.compile(r"[45][0-9]{2}")
 _SHOWN = 500
 """Characters of an error page that are shown."""
+_STUMBLED = (ValueError, TypeError, LookupError, AttributeError)
+"""What Python raises, and pydantic, where an answer is none of what was expected: their words are about the program, not about the answer."""
 _DEEPEST = 8
 
 
@@ -59,8 +61,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return _BEARER.sub(rf"\1{REDACTED}", text)
 
 
-def translate(exc: BaseException, model: Model) -> UpstreamError:
-    """The error to raise for a foreign exception; raise it `from None`."""
+def translate(exc: BaseException, model: Model, *, is_answered: bool = False) -> UpstreamError:
+    """The error to raise for a foreign exception; raise it `from None`.
+
+    Args:
+        is_answered: A provider had begun to answer with a status of 200, so what has failed is the reading of its answer.
+    """
     chain = list(_chain(exc))
     headers = _headers(chain)
     body = next((body for link in chain if (body := _body(link))), None)
@@ -92,6 +98,11 @@ def translate(exc: BaseException, model: Model) -> UpstreamError:
         cause = redact(f"{model.params.get('api_base') or 'the address of its provider'}: {chain[-1]}", model.secrets)
         log.warning("Model %r cannot be reached at %s", model.name, cause)
         return UpstreamUnreachable(f"The provider of model {model.name!r} cannot be reached.", **facts, status=502)
+    if is_answered and body is None and any(isinstance(link, _STUMBLED) for link in chain):
+        log.warning(
+            "The answer of model %r cannot be read: %s", model.name, redact(_message(exc)[:_SHOWN], model.secrets)
+        )
+        return unreadable(model)
     if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
         return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
     return UpstreamError(message, **facts, status=_status(chain, answered=body is not None or bool(headers)))

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, cast
 
+from proxy.upstream import heard
+
 MOST_BYTES: ContextVar[int] = ContextVar("MOST_BYTES", default=64 * 2**20)
 """How large an answer to this request may be, unpacked."""
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -49,6 +51,7 @@ def guard(transport: Any) -> None:
         if 300 <= response.status_code < 400:
             await response.aclose()
             raise Redirected(response.status_code)
+        heard.begun(response.status_code)
         return _guarded(response)
 
     transport.handle_async_request = sent

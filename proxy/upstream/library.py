@@ -17,7 +17,7 @@ import warnings
 from types import ModuleType
 from typing import Any, NoReturn
 
-from proxy.upstream import guarded, untyped
+from proxy.upstream import guarded, heard, untyped
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -110,7 +110,9 @@ def _rehearse(litellm: Any) -> None:
         pass
     importlib.import_module("anyio._backends._asyncio")
     importlib.import_module("openai").AsyncOpenAI(api_key="none").chat.completions  # noqa: B018  # resources load lazily
-    untyped.send_chats_untyped(importlib.import_module("openai.resources.chat.completions.completions"))
+    chats: Any = importlib.import_module("openai.resources.chat.completions.completions")
+    untyped.send_chats_untyped(chats)
+    heard.overhear(chats.AsyncCompletions)
 
 
 def _block_gigachat() -> None:

@@ -3,10 +3,9 @@
 Model, base and key come from the model's configuration; of the request only OpenAI's documented fields pass (`fields.py`).
 Retries are the client's decision, so LiteLLM makes none.
 
-LiteLLM's stream ends every answer with a finish reason, `stop` where the provider sent none: a cut answer would look
-complete. It also keeps one finish reason for all choices, and loses refusals. So providers that speak OpenAI's wire format are
-read beneath that stream, and beneath the client that parses it, chunk by chunk as they were sent; for all others its own record tells a sent finish reason from an
-invented one. A stream that breaks raises; one that merely ends
+LiteLLM ends every answer with a finish reason, `stop` where the provider sent none: a cut answer would look complete. Its stream also
+keeps one finish reason for all choices, and loses refusals. So providers that speak OpenAI's wire format are read beneath it, and beneath
+the official client, as they wrote it (`heard.py`); in other streams its own record tells a sent finish reason from an invented one. A stream that breaks raises; one that merely ends
 without a finish reason ends here too, and whoever folds it sees that it is not complete.
 """
 
@@ -24,8 +23,9 @@ from proxy.domain.beginning import Single
 from proxy.domain.message import Wire
 from proxy.domain.turn import Asked, Chunk, Text
 from proxy.errors import UpstreamError
-from proxy.upstream import failures, fields, guarded, library, shapes
+from proxy.upstream import failures, fields, guarded, library, shapes, wholes
 from proxy.upstream.deadlines import Deadlines
+from proxy.upstream.heard import listen
 from proxy.upstream.models import Model
 from proxy.upstream.reading import Reading
 from proxy.upstream.session import Timeouts
@@ -64,26 +64,31 @@ class LiteLLMLane:
 
     async def _whole(self, model: Model, asked: Asked) -> Chunk:
         litellm, call = await self._prepared(model, asked)
+        heard = listen(keeps=not _changes_answers(self._supports(litellm, model)[0], call))
         try:
             async with asyncio.timeout(self._timeouts.whole_s):
-                answer = await litellm.acompletion(**call)
+                made = await litellm.acompletion(**call)
         except TimeoutError:
             raise failures.timed_out(model, "answer", self._timeouts.whole_s) from None
         except Exception as exc:  # noqa: BLE001  # LiteLLM raises what it likes
-            raise failures.translate(exc, model) from None
-        return spelt(shapes.whole(answer.model_dump(warnings=False)))
+            if heard.answer is None:
+                raise failures.translate(exc, model, is_answered=heard.is_answered) from None
+        if heard.answer is not None:
+            return wholes.completion(heard.answer.content, model)
+        return spelt(shapes.whole(made.model_dump(warnings=False)))
 
     async def _stream(self, model: Model, asked: Asked) -> AsyncGenerator[Chunk, None]:
         litellm, call = await self._prepared(model, asked)
         began = asyncio.get_running_loop().time()
         first_by, last_by = began + self._timeouts.first_token_s, began + self._timeouts.stream_s
+        heard = listen(keeps=False)
         try:
             async with asyncio.timeout_at(first_by):
                 stream = await litellm.acompletion(**call)
         except TimeoutError:
             raise failures.timed_out(model, "first chunk", self._timeouts.first_token_s) from None
         except Exception as exc:  # noqa: BLE001
-            raise failures.translate(exc, model) from None
+            raise failures.translate(exc, model, is_answered=heard.is_answered) from None
         envelope = Envelope(usage_wanted=asked.usage_wanted)
         try:
             async with aclosing(_chunks(stream, model, usage_wanted=asked.usage_wanted)) as chunks:
@@ -116,7 +121,7 @@ class LiteLLMLane:
         except Exception as exc:  # noqa: BLE001
             if envelope.started and failures.broke(exc):
                 raise failures.cut(model) from None
-            raise failures.translate(exc, model) from None
+            raise failures.translate(exc, model, is_answered=True) from None
 
     def _call(self, litellm: Any, model: Model, asked: Asked, passed: dict[str, Any]) -> dict[str, Any]:
         """The arguments of `acompletion`: the model's defaults, the client's fields, then what nobody may change."""
@@ -214,19 +219,31 @@ async def _chunks(stream: Any, model: Model, *, usage_wanted: bool) -> AsyncGene
     """The chunks of LiteLLM's stream, without an invented end. Raises UpstreamError, and what LiteLLM raises."""
     beneath = stream.completion_stream
     if type(beneath).__module__.startswith("openai"):
-        reading = Reading(model, usage_wanted=usage_wanted, any_shape=True)
-        async for data in beneath.response.aiter_bytes():
-            for chunk in reading.of(data):
-                yield chunk
-            if reading.done:
-                return
-        for chunk in reading.of(b""):
+        async for chunk in _read(beneath.response, model, usage_wanted=usage_wanted):
             yield chunk
         return
     async for dumped in _dumped(stream, beneath):
         if not shapes.readable(dumped.get("choices")):
             raise failures.unreadable(model)
         yield Chunk(dumped)
+
+
+async def _read(response: Any, model: Model, *, usage_wanted: bool) -> AsyncGenerator[Chunk, None]:
+    """The chunks of an answer in OpenAI's wire format. Raises UpstreamError, and what httpx raises."""
+    pieces = response.aiter_bytes()
+    data = await anext(pieces, b"")
+    if wholes.is_whole(data, response.headers.get("content-type", "").partition(";")[0]):
+        parts = [data, *[piece async for piece in pieces]]
+        for chunk in wholes.as_stream(b"".join(parts), model, usage_wanted=usage_wanted):
+            yield chunk
+        return
+    reading = Reading(model, usage_wanted=usage_wanted, any_shape=True)
+    while True:
+        for chunk in reading.of(data):
+            yield chunk
+        if reading.done or not data:
+            return
+        data = await anext(pieces, b"")
 
 
 async def _dumped(stream: Any, beneath: Any) -> AsyncGenerator[dict[str, Any], None]:
@@ -244,6 +261,14 @@ async def _dumped(stream: Any, beneath: Any) -> AsyncGenerator[dict[str, Any], N
             if dumped.get("usage") and not any(choice["delta"] for choice in dumped["choices"]) and not ends:
                 dumped["choices"] = []
             yield dumped
+
+
+def _changes_answers(provider: str, call: Mapping[str, Any]) -> bool:
+    """Whether LiteLLM turns a provider's answer into a completion, although the official client asks for it.
+
+    GitHub's may have Anthropic's shape, and Azure's may hold the JSON that was asked for in a tool call.
+    """
+    return provider == "github_copilot" or (provider == "azure" and bool(call.get("response_format")))
 
 
 def _is_newer_choice(tool_choice: object) -> bool:

@@ -91,6 +91,13 @@ def folded(chunks):
     return fold.completion()
 
 
+async def error_of(answer):
+    """Status and message of an answer that fails."""
+    with pytest.raises(UpstreamError) as caught:
+        await answer
+    return caught.value.status, caught.value.message
+
+
 async def collected(chunks, received):
     async for chunk in chunks:
         received.append(chunk.wire)
@@ -150,7 +157,7 @@ async def test_an_answer_that_cannot_be_unpacked_is_a_bad_gateway_and_says_so(la
     assert (caught.value.status, caught.value.code) == (502, None)
 
 
-@pytest.mark.parametrize("lane", ["native", "raw"])
+@pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("usage_wanted", [True, False])
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "text/plain"])
 async def test_a_server_that_would_not_stream_is_a_stream_all_the_same(lanes_for, ask, kind, usage_wanted):
@@ -253,6 +260,26 @@ async def test_a_status_that_is_none_is_a_bad_gateway(lanes_for, ask, lane, stat
     assert caught.value.status == 502
 
 
+ODD = {
+    "no finish reason": {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Half"}}]},
+    "a finish reason that is null": {"choices": [{**WHOLE["choices"][0], "finish_reason": None}]},
+    "a finish reason that nobody knows": {"choices": [{**WHOLE["choices"][0], "finish_reason": "eos"}]},
+    "parts": {"choices": [{"index": 0, "message": {"content": [{"type": "text", "text": "Hi"}]}}]},
+    "counts in words": {"usage": {"prompt_tokens": "many", "completion_tokens": True, "total_tokens": None}},
+    "counts below nothing": {"usage": {"prompt_tokens": -5, "completion_tokens": 10**30, "total_tokens": 1e300}},
+    "a time that is null": {"created": None},
+    "fields that nobody knows": {"x": {"y": [1]}, "service_tier": 5, "system_fingerprint": [], "model": None},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_a_plain_answer_is_passed_on_as_it_was_written(lanes_for, ask, lane, name):
+    written = {**WHOLE, **ODD[name]}
+    async with server(json.dumps(written).encode(), headers={"content-type": "application/json"}) as base:
+        [answer] = await asked(lanes_for, ask, base, stream=False)
+    assert answer == written
+
+
 UNREADABLE = {
     "content that is a number": {"content": 5},
     "content that is an object": {"content": {"a": 1}},
@@ -260,6 +287,16 @@ UNREADABLE = {
     "calls that are text": {"tool_calls": "x"},
     "calls that are null": {"tool_calls": [None]},
 }
+OF_THE_PROGRAM = (
+    "Traceback",
+    "site-packages",
+    "received_args",
+    "line 1 column",
+    "codec",
+    "object has no",
+    "validation",
+)
+"""Words of a program that has stumbled over an answer."""
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -273,3 +310,28 @@ async def test_an_answer_of_unreadable_shape_is_a_bad_gateway(lanes_for, ask, na
         with pytest.raises(UpstreamError) as caught:
             await asked(lanes_for, ask, base, stream=stream)
     assert caught.value.status == 502
+    assert caught.value.message == "The model 'm' answered in a shape that cannot be read."
+
+
+NO_COMPLETIONS = {
+    "half of it": json.dumps(WHOLE).encode()[:60],
+    "more than it": json.dumps(WHOLE).encode() + b"x",
+    "other characters": json.dumps(WHOLE, ensure_ascii=False).encode().replace("ü".encode(), b"\xff"),
+    "no choices": b'{"id": "c1"}',
+    "choices that are null": b'{"choices": [null]}',
+    "a message that is text": b'{"choices": [{"message": "Hi"}]}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("name", NO_COMPLETIONS)
+async def test_an_answer_that_is_no_completion_is_told_in_words_about_the_answer(lanes_for, ask, lane, name, stream):
+    async with server(NO_COMPLETIONS[name], headers={"content-type": "application/json"}) as base:
+        lanes = [
+            lanes_for({**entry("m", "openai/odd", api_base=base), "model_info": {"lane": one}})
+            for one in ("native", lane)
+        ]
+        told = [await error_of(ask(one, stream=stream)) for one in lanes]
+    assert told[0] == told[1]
+    assert not [word for word in OF_THE_PROGRAM if word in str(told)]

@@ -1,18 +1,17 @@
 """What providers do wrong, and what becomes of it: the table of the README, as data.
 
-A fault does something to a connection that has brought a whole request. Its outcome is the same on all three lanes unless `lanes`
-says otherwise.
+A fault does something to a connection that has brought a whole request. Its outcome is the same on all three lanes.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import repeat
 
-from tests.upstream.faults.provider import DONE, TEXT, Fault, Wire, event
+from tests.upstream.faults.provider import DONE, TEXT, Fault, Wire, event, whole
 
 MOST_MB = 12
 """`upstream.answer_mb` in these tests."""
@@ -68,15 +67,11 @@ class Row:
     fault: Fault
     plain: Outcome
     streamed: Outcome
-    litellm: Mapping[str, Outcome] = field(default_factory=dict)
-    """What is another on the LiteLLM lane, which reads the answer with other eyes: `plain`, `streamed`."""
     takes_long: bool = False
     """Whether the time that is given to a provider that hangs is too short for it."""
 
-    def outcome(self, lane: str, *, streams: bool) -> Outcome:
-        way = "streamed" if streams else "plain"
-        usual = self.streamed if streams else self.plain
-        return self.litellm.get(way, usual) if lane == "litellm" else usual
+    def outcome(self, *, streams: bool) -> Outcome:
+        return self.streamed if streams else self.plain
 
 
 def hangs_before(wire: Wire) -> None:
@@ -108,6 +103,18 @@ def error_as_answer(wire: Wire) -> None:
     wire.answer(b"data: " + ERROR + b"\n\n" if wire.streams else ERROR)
 
 
+def error_in_words(wire: Wire) -> None:
+    wire.answer(b'{"error": "The model is asleep."}')
+
+
+def error_in_one_piece(wire: Wire) -> None:
+    wire.answer(ERROR, content_type="application/json")
+
+
+def one_piece(wire: Wire) -> None:
+    wire.answer(json.dumps(whole(TEXT)).encode(), content_type="application/json")
+
+
 def error_in_the_middle(wire: Wire) -> None:
     wire.answer(HALF + b"data: " + ERROR + b"\n\n" if wire.streams else ERROR)
 
@@ -123,7 +130,7 @@ NOT_A_NUMBER = b'"confidence": [NaN, Infinity, -Infinity, 1e999], "choices"'
 
 
 def no_numbers(wire: Wire) -> None:
-    wire.answer(wire.good().replace(b'"choices"', NOT_A_NUMBER))
+    wire.answer(wire.good().replace(b'"choices"', NOT_A_NUMBER).replace(b'"created": 5', b'"created": NaN'))
 
 
 def half_a_character(wire: Wire) -> None:
@@ -132,7 +139,7 @@ def half_a_character(wire: Wire) -> None:
 
 def impossible_counts(wire: Wire) -> None:
     """No model has read or written so many."""
-    usage = b'"usage": {"prompt_tokens": -5, "completion_tokens": %d, "total_tokens": %d}, "choices"' % (10**30, 10**30)
+    usage = b'"usage": {"prompt_tokens": -5, "completion_tokens": "many", "total_tokens": %d}, "choices"' % (10**400)
     wire.answer(wire.good().replace(b'"choices"', usage))
 
 
@@ -234,8 +241,11 @@ ROWS = (
     Row("sends nothing but headers", empty, BAD, BAD),
     Row("sends half of the JSON", half_json, BAD, broken("stream_cut")),
     Row("names another content type", another_type, WHOLE, WHOLE),
-    Row("sends an error with status 200", error_as_answer, ASLEEP, ASLEEP, {"plain": BAD}),
-    Row("sends an error in the middle", error_in_the_middle, ASLEEP, broken("asleep"), {"plain": BAD}),
+    Row("sends an error with status 200", error_as_answer, ASLEEP, ASLEEP),
+    Row("tells an error in plain words", error_in_words, BAD, BAD),
+    Row("answers a stream with an error in one piece", error_in_one_piece, ASLEEP, ASLEEP),
+    Row("answers a stream in one piece", one_piece, WHOLE, WHOLE),
+    Row("sends an error in the middle", error_in_the_middle, ASLEEP, broken("asleep")),
     Row("never ends", endless, TOO_LARGE, broken("answer_too_large")),
     Row("says a number that is none", no_numbers, WHOLE, WHOLE),
     Row("says half of a character", half_a_character, HALVED, HALVED),

@@ -117,7 +117,7 @@ def test_a_provider_that(
     house = request.getfixturevalue("patient" if row.takes_long else "house")
     provider.fault = row.fault
     provider.heads.clear()
-    ada, expected = house.person(), row.outcome(lane, streams=streams)
+    ada, expected = house.person(), row.outcome(streams=streams)
     before = largest_mb()
     status, text, error = asked(ada, lane, streams=streams)
     got = Outcome(status, error and error["code"], breaks=error is not None and status == 200, text=expected.text)
@@ -134,7 +134,7 @@ def test_another_model_answers_unless_something_was_passed_on_for_a_provider_tha
     house: House, provider: Provider, row: Row, streams: bool
 ) -> None:
     provider.fault = row.fault
-    ada, expected = house.person(), row.outcome("native", streams=streams)
+    ada, expected = house.person(), row.outcome(streams=streams)
     status, text, error = asked(ada, "native or another", streams=streams)
     assert (status, error is None) == (200, not expected.breaks)
     assert expected.breaks or text in (TEXT, expected.text)

@@ -71,6 +71,23 @@ def settle() -> None:
         libc.malloc_trim(0)
 
 
+class Cycles:
+    """Bytes that lie in objects which hold each other, and so stay until garbage is looked for.
+
+    Garbage is looked for by the number of objects, whatever they weigh: answers of ten megabytes would pile up to gigabytes.
+    """
+
+    def __init__(self, most_bytes: int = 64 << 20) -> None:
+        self._most_bytes, self._bytes = most_bytes, 0
+
+    def add(self, size: int) -> None:
+        """So many more, in bytes; looks for garbage when it is enough. What is in use yet is found the next time."""
+        self._bytes += size
+        if self._bytes >= self._most_bytes:
+            self._bytes = 0
+            gc.collect()
+
+
 def _glibc() -> Any:
     """The C library of this process; `None` where it is another one."""
     try:

@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,28 @@ def test_numpy_is_told_to_stay_on_one_thread_before_it_is_imported() -> None:
     env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     ran = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=root, env=env)
     assert ran.stdout.split() == ["True", "False", "1"]
+
+
+class Holding:
+    """An object that holds itself, with what weighs something."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_holds_itself_is_looked_for_by_what_it_weighs() -> None:
+    cycles = heap.Cycles(most_bytes=1000)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        left = weakref.ref(Holding())
+        cycles.add(999)
+        assert left() is not None
+        cycles.add(1)
+        assert left() is None
+        left = weakref.ref(Holding())
+        cycles.add(999)
+        assert left() is not None
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, cast
 
+from proxy import heap
 from proxy.upstream import heard
 
 MOST_BYTES: ContextVar[int] = ContextVar("MOST_BYTES", default=64 * 2**20)
@@ -21,6 +22,8 @@ MOST_BYTES: ContextVar[int] = ContextVar("MOST_BYTES", default=64 * 2**20)
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _AT_ONCE = 1 << 18
 """Most bytes that are unpacked in one step."""
+_ANSWERS = heap.Cycles()
+"""An answer of httpx keeps its body, and a stream that holds the answer."""
 
 
 class TooLarge(Exception):
@@ -86,12 +89,15 @@ def _counting(kind: Any) -> Any:
             stream, packing, most_bytes = self.guarded
             size = 0
             unpack = unpacking(packing) if packing in _PACKED else None
-            async for data in stream:
-                for piece in unpack(data) if unpack else (data,):
-                    size += len(piece)
-                    if size > most_bytes:
-                        raise TooLarge(most_bytes)
-                    yield piece
+            try:
+                async for data in stream:
+                    for piece in unpack(data) if unpack else (data,):
+                        size += len(piece)
+                        if size > most_bytes:
+                            raise TooLarge(most_bytes)
+                        yield piece
+            finally:
+                _ANSWERS.add(size)
 
         async def aclose(self) -> None:
             await self.guarded[0].aclose()

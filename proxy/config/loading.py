@@ -23,6 +23,9 @@ LITELLM_SECTIONS = ("litellm_settings", "general_settings", "router_settings", "
 PREFIX = "GRAFT__"
 """What the variables begin with."""
 
+_MERGE = "tag:yaml.org,2002:merge"
+"""What `<<` is to YAML: several in one mapping add up."""
+
 
 class Settings(BaseSettings):
     """The whole configuration."""
@@ -100,10 +103,41 @@ def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:
     return f"{key}: there is no such key" if kind == "extra_forbidden" else f"{key}: {message}"
 
 
+class _Twice(yaml.YAMLError):
+    """A mapping has a key twice; lines begin with 1."""
+
+    def __init__(self, first: yaml.ScalarNode, second: yaml.ScalarNode) -> None:
+        super().__init__()
+        self.key = second.value
+        self.first, self.second = first.start_mark.line + 1, second.start_mark.line + 1
+
+
+class _Once(yaml.SafeLoader):
+    """Reads what `yaml.safe_load` reads, but for a key that stands twice in a mapping, of which that would forget the first.
+
+    Source: YAML 1.2, 3.2.1.3 (keys of a mapping are unique).
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: dict[tuple[str, str], yaml.ScalarNode] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
+                continue
+            if (first := seen.setdefault((key.tag, key.value), key)) is not key:
+                raise _Twice(first, key)
+        return node
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping at the top of a YAML file."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Once)  # noqa: S506  # a SafeLoader
+    except _Twice as exc:
+        raise ConfigError(
+            f"The configuration file {str(path)!r} says {exc.key!r} twice, in line {exc.first} and in line {exc.second}. "
+            "The second would take the place of the first: make one of them."
+        ) from exc
     except OSError as exc:
         raise ConfigError(f"The configuration file {str(path)!r} cannot be read: {exc.strerror}.") from exc
     except UnicodeDecodeError as exc:

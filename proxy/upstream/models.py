@@ -164,8 +164,17 @@ def _model(entry: Mapping[str, Any], env: Mapping[str, str]) -> Model | None:
             f"model_name {name!r} must not end in ':follow' or ':off': these choose how a turn is placed."
         )
     resolved = cast("Mapping[str, Any]", _resolved(params, name, env))
+    _demand_address(name, resolved)
     info = dict(entry.get("model_info") or {})
     return Model(name, resolved, info, _lane(name, resolved, info), secrets_in(env) | frozenset(_secrets(resolved)))
+
+
+def _demand_address(name: str, params: Mapping[str, Any]) -> None:
+    """Raises ConfigError for an address that is none; it is not repeated, for it may hold a key."""
+    for setting in ("api_base", "base_url"):
+        base = params.get(setting)
+        if base and not str(base).lower().startswith(("http://", "https://")):
+            raise ConfigError(f"litellm_params.{setting} of model {name!r} needs http:// or https:// before its host.")
 
 
 def _lane(name: str, params: Mapping[str, Any], info: Mapping[str, Any]) -> Lane:

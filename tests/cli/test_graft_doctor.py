@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from click.testing import CliRunner, Result
 
 from proxy.cli.main import graft as cli
 from proxy.routing.program import PROMPT_VERSION
-from tests.doubles.disks import small_disk
+from tests.doubles.disks import fill, small_disk
 from tests.doubles.running import UpstreamDouble, free_port
 from tests.doubles.served import Served, clean_environment
 
@@ -159,7 +160,7 @@ def test_a_variable_that_nobody_set_is_named_with_who_needs_it(folder: Path) -> 
     ("entry", "state", "told"),
     [
         ({"base": "http://127.0.0.1:9/v1"}, "fail", "cannot be reached"),
-        ({"base": "not an address"}, "fail", "cannot be reached"),
+        ({"base": "http://not an address"}, "fail", "cannot be reached"),
         ({"key": "sk-some-other-key-1"}, "fail", "does not take the key (401)"),
         ({"name": "missing"}, "warn", "has no missing; it has there"),
     ],
@@ -260,6 +261,50 @@ def test_a_folder_that_cannot_be_written_is_told(folder: Path) -> None:
     (folder / "a file").touch()
     _, checks = found(write(folder, storage={"url": f"sqlite:///{folder}/a file/graft.db"}))
     assert checks["store"]["state"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("/proc/nope/x.db", "/proc keeps no files"),
+        ("{folder}/a file/x.db", "a file is a file"),
+        ("{folder}", "is a folder"),
+    ],
+)
+def test_why_a_database_cannot_be_made_is_told_and_nothing_is_blamed_that_is_well(
+    folder: Path, file: str, told: str
+) -> None:
+    (folder / "a file").touch()
+    status, checks = found(write(folder, storage={"url": f"sqlite:///{file.format(folder=folder)}"}))
+    assert (status, checks["store"]["state"]) == (1, "fail")
+    assert told in checks["store"]["told"]
+    assert "storage.url" in checks["store"]["do"]
+    assert not {"disk", "permissions"} & set(checks)
+
+
+def test_a_full_disk_is_one_that_cannot_be_written(folder: Path) -> None:
+    with small_disk(folder / "disk", 6) as disk:
+        config = write(folder, storage={"url": f"sqlite:///{disk}/graft.db"})
+        assert CliRunner().invoke(cli, ["keys", "add", "ann", "--config", config]).exit_code == 0
+        with closing(sqlite3.connect(disk / "graft.db")) as used:
+            used.execute("SELECT * FROM users").fetchall()
+            fill(disk)
+            status, checks = found(config)
+            assert (status, checks["disk"]["state"], checks["store"]["state"]) == (1, "fail", "ok")
+            assert (checks["writing"]["state"], checks["writing"]["do"]) == ("fail", "Make room on it.")
+        (disk / "ballast").rename(disk / "more")
+        fill(disk)
+        status, checks = found(config)  # who uses the database makes a file beside it, for which there is no room now
+    assert (status, checks["store"]["state"], checks["store"]["do"]) == (1, "fail", "Make room on it.")
+
+
+@pytest.mark.parametrize("base", ["127.0.0.1:4999", "ftp://x", "//host/v1", "user:pa55word99@host"])
+def test_an_address_without_http_is_told_before_anybody_asks_there(folder: Path, base: str) -> None:
+    config = write(folder, model_list=[model(base=base)])
+    status, checks = found(config)
+    assert (status, checks["models"]["state"]) == (1, "fail")
+    assert "litellm_params.api_base of model 'there' needs http:// or https://" in checks["models"]["told"]
+    assert "pa55word99" not in checks["models"]["told"]
 
 
 def test_a_port_that_another_program_has_is_told(folder: Path) -> None:

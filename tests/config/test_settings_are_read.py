@@ -55,6 +55,31 @@ def test_a_file_is_named_by_the_option_or_by_a_variable(write) -> None:
     assert load(None, {"GRAFT_CONFIG": file}).server.port == 5000
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "lines"),
+    [
+        ("server: {port: 1}\nstorage: {}\nserver: {port: 2}\n", "server", (1, 3)),
+        ("server:\n  port: 1\n  host: a\n  port: 1\n", "port", (2, 4)),
+        ("model_list:\n  - {model_name: a, litellm_params: {model: b,\n    model: c}}\n", "model", (2, 3)),
+        ('{"limits": {},\n"limits": {}}', "limits", (1, 2)),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_both_of_its_lines(write, text, key, lines) -> None:
+    with pytest.raises(ConfigError, match=f"'{key}' twice, in line {lines[0]} and in line {lines[1]}"):
+        load(write(text))
+
+
+def test_what_an_alias_brings_in_may_be_said_again(write) -> None:
+    text = """
+    p:
+      q: &b {<<: &a {x: 1, y: 1}, x: 2}
+    c: {<<: *b, y: 3}
+    d: {<<: *a, <<: {z: 1}}
+    """
+    told = read_yaml(Path(write(text)))
+    assert told == {"p": {"q": {"x": 2, "y": 1}}, "c": {"x": 2, "y": 3}, "d": {"x": 1, "y": 1, "z": 1}}
+
+
 def test_an_empty_file_changes_nothing(write) -> None:
     assert load(write("# nothing yet\n")) == Settings()
 

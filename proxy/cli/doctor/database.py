@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import shutil
 import sqlite3
 import stat
 import time
@@ -21,6 +20,7 @@ from proxy.errors import ConfigError, ProxyError
 from proxy.store.connection import MEMORY, file_of
 from proxy.store.migrating import version_of
 from proxy.store.migrations import MIGRATIONS
+from proxy.store.room import LEAST, free_bytes
 from proxy.store.tenancy import lock_of
 
 CHECKED_WITHIN_S = 20.0
@@ -42,16 +42,17 @@ def checked(settings: Settings) -> tuple[list[Finding], int | None]:
             warn("store", "It is in memory: everything is forgotten at the end.", "Name a file under storage.url.")
         ], 0
     path = Path(file).absolute()
-    found = list(_room(path))
+    if path.is_dir():
+        do = f"Name a file in it under storage.url: sqlite:///{path / 'graft.db'}"
+        return [fail("store", f"storage.url: {path} is a folder.", do)], None
     if not path.exists():
-        return [*found, *_new(path)], 0
-    found += _permissions(path)
+        return list(_new(path)), 0
+    found = [_room(path.parent), *_permissions(path)]
     try:
         with closing(_opened(path)) as db:
             found += _sound(db, path)
     except sqlite3.Error as exc:
-        do = "`graft restore` puts a backup in its place; is it a database of Graft at all?"
-        return [*found, fail("store", f"{path} cannot be opened: {exc}.", do)], None
+        return [*found, _unopened(path, exc)], None
     if any(finding.state == "fail" for finding in found):
         return found, None
     return _with_keys(settings, found)
@@ -67,22 +68,26 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _new(path: Path) -> Iterator[Finding]:
     """Whether it can be made."""
     folder = next(parent for parent in path.parents if parent.exists())
-    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
-        yield ok("store", f"{path} is made at the first start.")
+    do = "Name another file under storage.url, or give rights."
+    if not folder.is_dir():
+        yield fail("store", f"{path} cannot be made: {folder} is a file.", do)
+    elif not os.statvfs(folder).f_blocks:  # such as /proc, which says of itself that root may write
+        yield fail("store", f"{path} cannot be made: {folder} keeps no files.", do)
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield fail("store", f"{path} cannot be made: {folder} is not writable.", do)
     else:
-        yield fail("store", f"{path} cannot be made: {folder} is not writable.", "Name another file, or give rights.")
+        yield _room(folder)
+        yield ok("store", f"{path} is made at the first start.")
 
 
-def _room(path: Path) -> Iterator[Finding]:
-    folder = next(parent for parent in path.parents if parent.exists())
-    free = shutil.disk_usage(folder).free
+def _room(folder: Path) -> Finding:
+    free = free_bytes(folder)
     told = f"{free // _MB} MB are free where the database is."
     if free < TOO_LITTLE:
-        yield fail("disk", told, "Make room: what cannot be stored is answered with 503.")
-    elif free < ENOUGH:
-        yield warn("disk", told, "Make room before it is needed.")
-    else:
-        yield ok("disk", told)
+        return fail("disk", told, "Make room: what cannot be stored is answered with 503.")
+    if free < ENOUGH:
+        return warn("disk", told, "Make room before it is needed.")
+    return ok("disk", told)
 
 
 def _permissions(path: Path) -> Iterator[Finding]:
@@ -131,16 +136,26 @@ def _sound(db: sqlite3.Connection, path: Path) -> Iterator[Finding]:
     finally:
         db.set_progress_handler(None, 0)
     if os.access(path.parent, os.W_OK):
-        yield _writable(db)
+        yield _writable(db, path)
     yield _servers(path)
 
 
-def _writable(db: sqlite3.Connection) -> Finding:
+def _unopened(path: Path, exc: sqlite3.Error) -> Finding:
+    """A database that nobody uses makes a file beside it when it is opened."""
+    if free_bytes(path.parent) < LEAST:
+        return fail("store", f"{path} cannot be opened: its disk is full.", "Make room on it.")
+    do = "`graft restore` puts a backup in its place; is it a database of Graft at all?"
+    return fail("store", f"{path} cannot be opened: {exc}.", do)
+
+
+def _writable(db: sqlite3.Connection, path: Path) -> Finding:
     try:
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")
     except sqlite3.Error as exc:
         return warn("writing", f"The database cannot be written now: {exc}.", "Find the program that has it locked.")
+    if free_bytes(path.parent) < LEAST:
+        return fail("writing", "The database cannot be written now: its disk is full.", "Make room on it.")
     return ok("writing", "The database can be written.")
 
 

@@ -114,6 +114,8 @@ class Tasks:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, NotFound):
             log.info("Work behind a request found nothing left to do: %s", error)
+        elif isinstance(error, StoreUnavailable):
+            log.warning("Work behind a request could not be stored: %s", error)
         elif error is not None:
             log.error("Work behind a request failed: %s", error, exc_info=error)
 

@@ -5,6 +5,7 @@ Like the rest of that class it only says which function runs on which thread.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
@@ -15,6 +16,7 @@ from proxy.domain.ports import Active
 from proxy.domain.transcript import Seen, Strand, Waypoint
 from proxy.domain.tree import Node, NodeId, Tree, TreeId, UserId
 from proxy.domain.turn import Call
+from proxy.errors import StoreUnavailable
 from proxy.store import trees
 from proxy.store.browse import cloning, completions, labelling, reports, reshaping, scanning, search
 from proxy.store.browse import pages as browsing
@@ -24,6 +26,8 @@ from proxy.store.browse.search import Hit
 from proxy.store.records import Decision, Outline, Stored
 from proxy.store.threads import Threads
 from proxy.store.turns import waypoints
+
+log = logging.getLogger(__name__)
 
 
 class ByHand(Threads, Protocol):
@@ -102,11 +106,19 @@ class ByHand(Threads, Protocol):
         self, user_id: UserId, words: str, tree_id: TreeId | None, after: NodeId | None, limit: int
     ) -> Page[Hit]:
         """Nodes with all of these words, the newest first; takes what is new into the index before. Raises NotFound."""
-        if self.is_encrypted:
+        if self.is_encrypted or not await self._indexed(user_id):
             return await self._scan(user_id, words, tree_id, after, limit)
-        while await self._write(lambda db: search.index(db, user_id)):
-            pass
         return await self._read(lambda db: search.nodes(db, user_id, words, tree_id, after, limit))
+
+    async def _indexed(self, user_id: UserId) -> bool:
+        """Bring the index up to date; false where nothing can be written for the moment."""
+        try:
+            while await self._write(lambda db: search.index(db, user_id)):
+                pass
+        except StoreUnavailable as exc:
+            log.warning("A search goes without its index: %s", exc)
+            return False
+        return True
 
     async def _scan(
         self, user_id: UserId, words: str, tree_id: TreeId | None, after: NodeId | None, limit: int

@@ -23,6 +23,7 @@ from proxy.store.committing import Writer
 from proxy.store.connection import MEMORY, SYNCHRONOUS, Reader, connect, file_of, prepare, whole
 from proxy.store.glancing import Busy, Glances
 from proxy.store.migrating import migrate, pending, version_of
+from proxy.store.room import try_to_write
 from proxy.store.sealing import registered
 from proxy.store.tenancy import Tenancy
 from proxy.store.troubles import translated
@@ -172,7 +173,7 @@ class Opening:
 
     async def ping(self) -> None:
         """Raises StoreError when the database cannot be written to."""
-        await self._write(lambda db: db.execute("UPDATE users SET created_at = created_at WHERE 0"))
+        await self._write(partial(try_to_write, file=self._file))
 
     def _read(self, function: Callable[[sqlite3.Connection], T]) -> Awaitable[T]:
         return self._reader.run(function)

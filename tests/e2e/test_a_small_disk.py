@@ -62,6 +62,7 @@ def goes_on(http: httpx.Client, served: Served, kept: str) -> None:
     """Every lane answers again, nothing that was acknowledged is lost, and the database is sound."""
     for lane, ask in LANES.items():
         assert ask(http).status_code == 200, lane
+    assert http.get("/ready").status_code == 200
     assert http.get(f"/api/nodes/{kept}").status_code == 200
     assert served.violations() == []
 
@@ -79,7 +80,11 @@ def test_a_small_disk_that_is_full_is_told_on_every_lane_and_is_over_when_there_
                 check_refused(answer, lane)
             assert http.get(f"/api/nodes/{kept}").status_code == 200
             assert http.get("/api/trees").status_code == 200
+            assert http.get("/api/search?q=before").json()["data"][-1]["node"]["content"] == "Before"
             assert http.get("/health").status_code == 200
+            assert http.get("/ready").status_code == 503
+            assert "is full" in http.get("/ready").json()["reason"]
+            assert "Traceback" not in served.log()
         finally:
             ballast.unlink()
         goes_on(http, served, kept)
@@ -94,7 +99,7 @@ def test_a_database_that_another_process_holds_is_told_on_every_lane_and_can_be_
             other.execute("BEGIN IMMEDIATE")
             asked = {lane: pool.submit(ask, http) for lane, ask in LANES.items()}
             assert http.get(f"/api/nodes/{kept}").status_code == 200
-            assert http.get("/api/search?q=lock").status_code in (200, 503)  # a search may fill its index first
+            assert http.get("/api/search?q=lock").json()["data"]
             for lane, answer in asked.items():
                 check_refused(answer.result(WAIT_S), lane)
                 assert "locked" in answer.result().json()["error"]["message"]

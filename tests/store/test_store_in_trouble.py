@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import StoreUnavailable
-from proxy.store import SqliteStore, clock
+from proxy.store import SqliteStore, clock, room
 from proxy.store.connection import whole
 from tests.store.client import LONG, Client, texts
 
@@ -62,9 +62,27 @@ async def test_a_file_that_cannot_be_written_for_a_while_can_be_read(tmp_path: P
         with pytest.raises(StoreUnavailable, match="readonly"):
             await client.ask("Meanwhile")
         assert texts(await store.path("ada", reply)) == ["Before", "Very well."]
+        found = await store.search("ada", "before", None, None, 9)
+        assert texts([hit.node for hit in found.items]) == ["Before"]
+        with pytest.raises(StoreUnavailable, match="readonly"):
+            await store.ping()
         await whole(store._connections[0], lambda db: db.execute("PRAGMA query_only = OFF"))
+        await store.ping()
         await client.say("After")
         assert await store.verify() == []
+
+
+async def test_a_disk_without_room_for_a_turn_is_told_before_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with await SqliteStore.open(f"sqlite:///{tmp_path}/graft.db") as store:
+        log = tmp_path / "graft.db-wal"
+        before = size_of(log)
+        await store.ping()
+        assert size_of(log) > before, "nothing was written to find out"
+        monkeypatch.setattr(room, "free_bytes", lambda folder: room.LEAST - 1 if folder == tmp_path else room.LEAST)
+        with pytest.raises(StoreUnavailable, match="is full: 999999 bytes are free"):
+            await store.ping()
 
 
 def tear(file: Path, table: str) -> None:
@@ -143,7 +161,7 @@ async def test_a_clock_that_goes_back_makes_nothing_look_old(client: Client, mon
 
 WRITER = """
 import asyncio, os, sys
-from proxy.store import SqliteStore, clock
+from proxy.store import SqliteStore, clock, room
 from proxy.store.connection import whole
 from tests.store.client import Client
 

@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "MAX_IMAGE_URL_DOWNLOAD_SIZE_MB": "0",
 }
 """Read by LiteLLM while it is imported; what the operator has set stands."""
+_GUARDED = {"DISABLE_AIOHTTP_TRANSPORT": "False", "LITELLM_HTTP2": "False"}
+"""What keeps LiteLLM to the kind of connections that is guarded, whatever the operator has set: httpx's own follow redirects, keys and all."""
 
 _UNKNOWN = "openai/unknown"
 """LiteLLM counts the tokens of a stream that tells no usage, and has a tokenizer of 70 megabytes for each family of OpenAI's models. Streams
@@ -59,6 +61,7 @@ def load(*, rehearsed: bool = False) -> Any:
         if _loaded is None:
             for name, value in ENVIRONMENT.items():
                 os.environ.setdefault(name, value)
+            os.environ.update(_GUARDED)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # deprecations inside LiteLLM are not ours to act on
                 litellm = importlib.import_module("litellm")
@@ -87,6 +90,7 @@ async def close() -> None:
         await _loaded.close_litellm_async_clients()
         with contextlib.suppress(Exception):  # a cache of closed clients; the next call makes new ones
             _loaded.in_memory_llm_clients_cache.flush_cache()
+        vars(_loaded).pop("module_level_aclient", None)  # one of those clients
 
 
 def _prepare(litellm: Any) -> None:

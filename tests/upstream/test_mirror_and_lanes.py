@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -145,6 +146,22 @@ def test_no_tokenizer_is_loaded_beside_the_one_that_counts():
     code += "print(*tiktoken.registry.ENCODINGS)"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.split() == ["cl100k_base"]
+
+
+def test_no_variable_of_the_operator_takes_litellm_off_the_connections_that_are_guarded():
+    code = "from proxy.upstream import library; library.load(); "
+    code += "from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler as handler; "
+    code += "print(type(handler.create_async_transport()).__name__)"
+    odd = {**os.environ, "DISABLE_AIOHTTP_TRANSPORT": "True", "LITELLM_HTTP2": "True"}
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=odd)
+    assert told.stdout.split() == ["LiteLLMAiohttpTransport"]
+
+
+async def test_a_closed_client_of_litellms_own_is_not_asked_again():
+    litellm = await library.warm()
+    before = litellm.module_level_aclient
+    await library.close()
+    assert litellm.module_level_aclient is not before
 
 
 async def test_the_scorer_asks_its_own_model_and_tells_what_it_cost(lanes_for, upstream):

@@ -17,7 +17,7 @@ import warnings
 from types import ModuleType
 from typing import Any, NoReturn
 
-from proxy.upstream import guarded, heard, untyped
+from proxy.upstream import connections, guarded, heard, untyped
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -103,6 +103,7 @@ def _prepare(litellm: Any) -> None:
     litellm.user_url_validation = True
     transport: Any = importlib.import_module("litellm.llms.custom_httpx.aiohttp_transport")
     guarded.guard(transport.LiteLLMAiohttpTransport)
+    connections.tell_of_broken_bodies()
 
 
 def _rehearse(litellm: Any) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from proxy import __version__
 from proxy.errors import ConfigError
+from proxy.upstream.connections import Sending, connector, tell_of_broken_bodies
 from proxy.upstream.deadlines import Deadlines
 
 if TYPE_CHECKING:
@@ -56,15 +57,26 @@ class Session:
     def __init__(self, timeouts: Timeouts, *, trust_env: bool = True) -> None:
         self._connect_s = timeouts.connect_s
         self._proxies = Proxies(urllib.request.getproxies() if trust_env else {})
-        self._client: aiohttp.ClientSession | None = None
+        self._clients: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        """One that keeps its connections, and one that makes a new one each time."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: set[asyncio.Task[None]] = set()
         self.deadlines = Deadlines()
 
     async def post(self, url: object, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        """Send a request; returns when the answer's head is there. Raises what aiohttp raises."""
-        client, proxy = self._open(), self._proxies.of(str(url)) if self._proxies else None
-        return await client.post(url, data=body, headers=headers, proxy=proxy, allow_redirects=False)  # type: ignore[arg-type]
+        """Send a request; returns when the answer's head is there. Raises what aiohttp raises.
+
+        Where a connection that was kept turns out to be closed, it goes out once more, on a new one.
+        """
+        client, anew = self._open()
+        proxy = self._proxies.of(str(url)) if self._proxies else None
+        sending = Sending()
+        try:
+            return await client.post(url, data=body, headers=headers, proxy=proxy, allow_redirects=False)  # type: ignore[arg-type]
+        except Exception as exc:
+            if not sending.was_unheard(exc):
+                raise
+        return await anew.post(url, data=body, headers=headers, proxy=proxy, allow_redirects=False)  # type: ignore[arg-type]
 
     def give_back(self, response: aiohttp.ClientResponse) -> None:
         """Be done with an answer that was read to its last chunk."""
@@ -76,28 +88,33 @@ class Session:
         task.add_done_callback(self._draining.discard)
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
+        clients, self._clients = self._clients, None
+        if clients is not None and self._loop is asyncio.get_running_loop():
             for task in self._draining:
                 task.cancel()
             await asyncio.gather(*self._draining, return_exceptions=True)
-            await client.close()
+            for client in clients:
+                await client.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
         loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            import aiohttp  # noqa: PLC0415
-
+        if self._clients is None or self._loop is not loop:
+            tell_of_broken_bodies()
             self._loop = loop
-            self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=trusted(), ttl_dns_cache=60),
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
-                headers={"User-Agent": USER_AGENT},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                max_line_size=_HEADER_BYTES,
-                max_field_size=_HEADER_BYTES,
-            )
-        return self._client
+            self._clients = self._client(), self._client(force_close=True)
+        return self._clients
+
+    def _client(self, **pooling: bool) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415
+
+        return aiohttp.ClientSession(
+            connector=connector(limit=0, ssl=trusted(), ttl_dns_cache=60, **pooling),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
+            headers={"User-Agent": USER_AGENT},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+        )
 
 
 class Proxies:

@@ -45,7 +45,7 @@ class Fold:
                 self._pieces.append(text)
                 continue
             self._join()
-            if "message" in choice:
+            if choice.get("message") is not None:
                 self._choices[index] = dict(choice["message"])
             else:
                 _merge(self._choices.setdefault(index, {}), choice.get("delta") or {})

@@ -20,6 +20,7 @@ from proxy.errors import UpstreamError
 from proxy.upstream import failures, wholes
 from proxy.upstream.guarded import TooLarge
 from proxy.upstream.models import Model
+from proxy.upstream.opening import Opening
 from proxy.upstream.reading import Reading
 from proxy.upstream.session import Session, Timeouts
 from proxy.upstream.watch import Watch
@@ -74,7 +75,8 @@ async def stream(
 ) -> AsyncGenerator[Chunk, None]:
     """Chunks as they arrive; closing the generator closes the connection. Raises the UpstreamError family.
 
-    A stream that breaks raises; one that merely ends early ends here too, and whoever folds it sees that it is not complete.
+    A stream that breaks raises; one that merely ends early ends here too, and whoever folds it sees that it is not complete. It begins
+    with the first choice: what comes before that (Azure's `prompt_filter_results`) is held back until then.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -89,8 +91,10 @@ async def stream(
                 yield chunk
             return
         reading = Reading(model, usage_wanted=usage_wanted)
+        opening = Opening()
         while not finished:
-            for chunk in reading.of(data):
+            chunks = reading.of(data)
+            for chunk in chunks if watch.started else opening.of(chunks):
                 watch.started = True
                 yield chunk
             if reading.done:
@@ -105,6 +109,8 @@ async def stream(
         watch.stop()
         if not finished:
             response.close()
+    if not watch.started:
+        raise failures.wordless(model)
 
 
 async def _opened(

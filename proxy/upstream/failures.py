@@ -113,6 +113,11 @@ def unreadable(model: Model) -> UpstreamError:
     return UpstreamError(f"The model {model.name!r} answered in a shape that cannot be read.", model=model.name)
 
 
+def wordless(model: Model) -> UpstreamError:
+    """An answer without any choice, or a stream that ended before the first."""
+    return UpstreamError(f"The model {model.name!r} ended its answer before it began.", model=model.name)
+
+
 def answered(model: Model, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:
     """The error in a provider's own answer: an error status, or an error where an answer should be (a status of 200)."""
     told = {name.lower(): value for name, value in headers.items()}

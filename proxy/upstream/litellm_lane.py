@@ -27,6 +27,7 @@ from proxy.upstream import failures, fields, guarded, library, shapes, wholes
 from proxy.upstream.deadlines import Deadlines
 from proxy.upstream.heard import listen
 from proxy.upstream.models import Model
+from proxy.upstream.opening import Opening
 from proxy.upstream.reading import Reading
 from proxy.upstream.session import Timeouts
 from proxy.upstream.spelling import spelt
@@ -237,13 +238,16 @@ async def _read(response: Any, model: Model, *, usage_wanted: bool) -> AsyncGene
         for chunk in wholes.as_stream(b"".join(parts), model, usage_wanted=usage_wanted):
             yield chunk
         return
-    reading = Reading(model, usage_wanted=usage_wanted, any_shape=True)
+    reading, opening = Reading(model, usage_wanted=usage_wanted, any_shape=True), Opening()
     while True:
-        for chunk in reading.of(data):
+        chunks = reading.of(data)
+        for chunk in chunks if opening.over else opening.of(chunks):
             yield chunk
         if reading.done or not data:
-            return
+            break
         data = await anext(pieces, b"")
+    if not opening.over:
+        raise failures.wordless(model)
 
 
 async def _dumped(stream: Any, beneath: Any) -> AsyncGenerator[dict[str, Any], None]:

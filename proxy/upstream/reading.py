@@ -16,7 +16,8 @@ from proxy.upstream import failures
 from proxy.upstream.alike import Alike
 from proxy.upstream.events import DONE, EventReader
 from proxy.upstream.models import Model
-from proxy.upstream.spelling import encoded, object_in
+from proxy.upstream.shapes import with_deltas
+from proxy.upstream.spelling import encoded, is_half, object_in
 
 _NO_USAGE = re.compile(rb'(?:(?<!\s)\s+)?"usage"\s*:\s*null\s*,|,\s*"usage"\s*:\s*null')
 """Cannot match inside a JSON string: a quote in there is escaped. Slow, for it is tried at every byte."""
@@ -87,12 +88,14 @@ class Reading:
         try:
             wire, payload = object_in(payload, self._model)
         except UpstreamError:
-            if last:  # cut in the middle of an event
+            if last or is_half(payload):  # cut in the middle of an event, whether or not that was closed
                 raise failures.cut(self._model) from None
             raise
-        told = payload
         if "choices" not in wire and "usage" not in wire and not self._any_shape:
             raise failures.answered(self._model, 200, {}, payload)
+        if with_deltas(wire):
+            payload = encoded(wire)
+        told = payload
         if wire.get("object") != "chat.completion.chunk":  # some servers leave it out, or empty
             wire["object"] = "chat.completion.chunk"
         if not self._usage_wanted and wire.get("usage", wire) is None:

@@ -3,7 +3,7 @@
 LiteLLM fills its objects with nulls of its own, moves what it does not know into `provider_specific_fields`, and gives the usage
 chunk a choice. Here that is undone. Everything works on plain dictionaries.
 
-`readable` is for whatever comes from a provider as it wrote it.
+`readable` and what stands below it is for whatever comes from a provider as it wrote it.
 
 Source: OpenAI API reference, the chat completion object and the chat completion chunk object.
 """
@@ -84,13 +84,35 @@ def readable(choices: object) -> bool:
     return isinstance(choices, list) and all(
         isinstance(choice, dict)
         and (isinstance(index := choice.get("index") or 0, int) or str(index).isdigit())
-        and _says(choice.get("delta"))
-        and _says(choice.get("message"))
+        and _is_said(choice.get("delta"))
+        and _is_said(choice.get("message"))
         for choice in choices
     )
 
 
-def _says(message: object) -> bool:
+def says(wire: Mapping[str, Any]) -> bool:
+    """Whether an answer or a chunk holds any choice at all."""
+    return bool(wire.get("choices"))
+
+
+def told_whole(wire: Mapping[str, Any]) -> bool:
+    """Whether each choice of an answer that is not streamed has a message, or a text, as those of a prompt have."""
+    return all(isinstance(choice.get("message"), dict) or "text" in choice for choice in wire["choices"])
+
+
+def with_deltas(wire: Json) -> bool:
+    """Give each choice of a chunk a delta, which some servers leave out of the last one or call null; whether one was missing."""
+    bare = [choice for choice in wire.get("choices") or () if choice.get("delta") is None and not _says_whole(choice)]
+    for choice in bare:
+        choice["delta"] = {}
+    return bool(bare)
+
+
+def _says_whole(choice: Json) -> bool:
+    return choice.get("message") is not None or "text" in choice
+
+
+def _is_said(message: object) -> bool:
     if message is None:
         return True
     if not isinstance(message, dict):

@@ -64,6 +64,17 @@ def object_in(payload: bytes, model: Model) -> tuple[dict[str, Any], bytes]:
     return value, payload
 
 
+def is_half(payload: bytes) -> bool:
+    """Whether it is the beginning of JSON."""
+    try:
+        _decode(payload)
+    except msgspec.DecodeError as exc:
+        return "truncated" in str(exc)
+    except (UnicodeDecodeError, RecursionError):
+        return False
+    return False
+
+
 def mended(body: bytes, model: Model) -> bytes:
     """An answer that nobody reads here, as JSON that its client can read. Raises UpstreamError where it is none."""
     try:

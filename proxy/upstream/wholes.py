@@ -8,6 +8,7 @@ from typing import Any
 from proxy.domain.turn import Chunk
 from proxy.upstream import failures
 from proxy.upstream.models import Model
+from proxy.upstream.shapes import says, told_whole
 from proxy.upstream.spelling import object_in
 
 
@@ -16,6 +17,10 @@ def completion(body: bytes, model: Model) -> Chunk:
     wire, body = object_in(body, model)
     if "choices" not in wire:
         raise failures.answered(model, 200, {}, body)
+    if not says(wire):
+        raise failures.wordless(model)
+    if not told_whole(wire):
+        raise failures.unreadable(model)
     return Chunk({"object": "chat.completion", **wire}, body)
 
 

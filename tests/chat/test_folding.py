@@ -113,6 +113,12 @@ def test_an_answer_has_ended_when_every_choice_says_so() -> None:
     assert fold_of([piece({"content": "A"}, "stop"), piece({"content": "B"}, "length", index=1)]).ended
 
 
+def test_a_message_or_a_delta_that_is_null_says_nothing() -> None:
+    null: Json = {"index": 0, "message": None, "delta": None, "finish_reason": "stop"}
+    fold = fold_of([piece({"role": "assistant", "content": "Hello"}), Chunk({"choices": [null]})])
+    assert (fold.completion().messages[0].text, fold.ended) == ("Hello", True)
+
+
 def test_nothing_was_said_until_a_field_has_a_value() -> None:
     fold = Fold()
     for silent in ({"role": "assistant"}, {"content": ""}, {"content": None, "tool_calls": []}):

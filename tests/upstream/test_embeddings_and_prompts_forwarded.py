@@ -156,3 +156,13 @@ async def test_a_chats_chunks_that_complete_a_prompt_pass_as_they_came(forward, 
             "completions", {"prompt": "x", "stream": True}, lane=lane, api_base=f"{provider.url}/v1"
         )
     assert pieces == told
+
+
+@pytest.mark.parametrize("lane", ["native", "raw"])
+async def test_a_server_that_would_not_stream_completes_a_prompt_all_the_same(forward, lane):
+    whole = {"id": "c1", "object": "text_completion", "choices": [{"index": 0, "text": "be", "finish_reason": "stop"}]}
+    with faulty() as provider:
+        provider.fault = lambda wire: wire.answer(json.dumps(whole).encode())
+        body = {"prompt": "to", "stream": True}
+        (piece,), _ = await forward("completions", body, lane=lane, api_base=f"{provider.url}/v1")
+    assert (piece["choices"][0]["text"], piece["object"]) == ("be", "text_completion")

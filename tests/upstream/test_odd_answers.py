@@ -280,6 +280,47 @@ async def test_a_plain_answer_is_passed_on_as_it_was_written(lanes_for, ask, lan
     assert answer == written
 
 
+NO_CHOICE = (
+    b"data: " + json.dumps({**FRAME, "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}).encode() + b"\n\n"
+)
+
+
+async def test_what_comes_before_the_first_choice_is_passed_on_with_it(lanes_for, ask):
+    async with server(NO_CHOICE, NO_CHOICE, STREAM + DONE) as base:
+        chunks = await asked(lanes_for, ask, base)
+    assert [len(chunk["choices"]) for chunk in chunks] == [0, 0, 1, 1]
+    assert chunks[0]["prompt_filter_results"] == [{"prompt_index": 0}]
+    assert folded(chunks).messages[0].text == TEXT
+
+
+async def test_a_stream_of_nothing_else_has_begun_when_that_grows_long(lanes_for, ask):
+    async with server(NO_CHOICE * 1000) as base:
+        chunks = await asked(lanes_for, ask, base)
+    assert len(chunks) == 1000
+
+
+@pytest.mark.parametrize("missing", [b'"delta": {}, ', b"{}"], ids=["left out", "null"])
+async def test_a_delta_that_is_missing_is_an_empty_one(lanes_for, ask, missing):
+    stream = STREAM.replace(missing, b"null" if missing == b"{}" else b"")
+    async with server(stream + DONE) as base:
+        lanes = lanes_for(entry("m", "openai/odd", api_base=base))
+        wanted = Asked("m", [{"role": "user", "content": "Hi"}], {}, stream=True)
+        told = [json.loads(chunk.raw) async for chunk in lanes.ask(wanted)]
+    assert [chunk["choices"][0]["delta"] for chunk in told] == [{"role": "assistant", "content": TEXT}, {}]
+
+
+@pytest.mark.parametrize(
+    "choice", [{}, {"message": None}, {"delta": {"content": TEXT}}], ids=["none", "null", "a delta"]
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_whole_answer_without_a_message_is_a_bad_gateway(lanes_for, ask, choice, stream):
+    body = json.dumps({**WHOLE, "choices": [{"index": 0, "finish_reason": "stop", **choice}]}).encode()
+    async with server(body, headers={"content-type": "application/json"}) as base:
+        with pytest.raises(UpstreamError, match="cannot be read") as caught:
+            await asked(lanes_for, ask, base, stream=stream)
+    assert caught.value.status == 502
+
+
 UNREADABLE = {
     "content that is a number": {"content": 5},
     "content that is an object": {"content": {"a": 1}},

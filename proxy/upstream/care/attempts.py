@@ -20,6 +20,7 @@ from proxy.domain.message import Wire
 from proxy.domain.turn import Served
 from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamResting, UpstreamTimeout, UpstreamUnreachable
 from proxy.operations.figures import Figures
+from proxy.upstream import failures
 from proxy.upstream.care.breaker import Breaker, Rest
 from proxy.upstream.care.choice import ranked
 from proxy.upstream.models import Model, Models
@@ -237,7 +238,7 @@ async def _first_of(answer: AsyncGenerator[T, None], model: Model) -> T:
     try:
         return await answer.__anext__()
     except StopAsyncIteration:
-        raise UpstreamError(f"The model {model.name!r} ended its answer before it began.", model=model.name) from None
+        raise failures.wordless(model) from None
 
 
 def _elsewhere(exc: UpstreamError) -> bool:

@@ -92,6 +92,21 @@ def half_json(wire: Wire) -> None:
     wire.answer(HALF + HALF[:30] if wire.streams else wire.good()[:30])
 
 
+def half_event(wire: Wire) -> None:
+    """Half of the JSON, in an event that is whole."""
+    wire.answer(HALF + HALF[:30] + b"\n\n" if wire.streams else wire.good()[:30])
+
+
+def no_choice(wire: Wire) -> None:
+    none = json.dumps({**whole(""), "choices": []}).encode()
+    wire.answer(b"data: " + none + b"\n\n" + DONE if wire.streams else none)
+
+
+def no_message(wire: Wire) -> None:
+    """Null where a message belongs, or the last delta."""
+    wire.answer(wire.good().replace(b'"delta": {}', b'"delta": null') if wire.streams else NULL)
+
+
 def another_type(wire: Wire) -> None:
     wire.answer(wire.good(), content_type="text/html")
 
@@ -126,6 +141,7 @@ def endless(wire: Wire) -> None:
         wire.send(piece)
 
 
+NULL = json.dumps({**whole(""), "choices": [{"index": 0, "message": None, "finish_reason": "stop"}]}).encode()
 NOT_A_NUMBER = b'"confidence": [NaN, Infinity, -Infinity, 1e999], "choices"'
 
 
@@ -240,6 +256,9 @@ ROWS = (
     Row("hangs in the middle", hangs_within, LATE, broken(None)),
     Row("sends nothing but headers", empty, BAD, BAD),
     Row("sends half of the JSON", half_json, BAD, broken("stream_cut")),
+    Row("closes an event in the middle of its JSON", half_event, BAD, broken("stream_cut")),
+    Row("answers without a choice", no_choice, BAD, BAD),
+    Row("says null in the place of a message", no_message, BAD, WHOLE),
     Row("names another content type", another_type, WHOLE, WHOLE),
     Row("sends an error with status 200", error_as_answer, ASLEEP, ASLEEP),
     Row("tells an error in plain words", error_in_words, BAD, BAD),

@@ -42,6 +42,8 @@ _TOO_LONG = re.compile(
 )
 """How OpenAI, vLLM, llama.cpp, Groq, Mistral, xAI, Together and LM Studio say that a context does not fit."""
 _TOO_LONG_STATUSES = frozenset({200, 400, 413, 422, 500})
+_LONGEST_S = 86_400.0
+"""Providers whose quota is one of a day say so in `Retry-After`; none has a longer one, and what is later is taken for this."""
 _LAST_STATUS = 599
 """Numbers above it are no statuses (RFC 9110, 15), and are not passed on."""
 _STATUS = re.compile(r"[45][0-9]{2}")
@@ -179,17 +181,21 @@ def cut(model: Model, code: str = "stream_cut") -> UpstreamUnreachable:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` in either of its forms (RFC 9110, 10.2.3)."""
+    """Seconds to wait, a day at most, from `retry-after-ms` or `retry-after` in either of its forms (RFC 9110, 10.2.3)."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) / scale)
+            return _bounded(float(headers[name]) / scale)
         except (KeyError, ValueError):
             continue
     try:
         at = email.utils.parsedate_to_datetime(headers["retry-after"])
     except (KeyError, ValueError):
         return None
-    return max(0.0, at.timestamp() - time.time())
+    return _bounded(at.timestamp() - time.time())
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(0.0, seconds), _LONGEST_S)
 
 
 def connecting(exc: BaseException) -> bool:

@@ -12,6 +12,9 @@ from typing import Final
 
 _NAMES: Final = re.compile(r"x-ratelimit-[a-z0-9_-]+|anthropic-ratelimit-[a-z0-9_-]+|retry-after(-ms)?|(x-)?request-id")
 _VALUES: Final = re.compile(r"[ -~]+")
+_WAIT: Final = "retry-after-ms"
+_WAITS: Final = re.compile(r"[0-9]{1,8}(\.[0-9]*)?")
+"""Of that, what is no longer than a day or so. `Retry-After` itself is written anew."""
 _LONGEST: Final = 200
 """Characters of a name and of a value; the longest ids of providers have about 60."""
 
@@ -24,4 +27,4 @@ def passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 def _is_plain(name: str, value: str) -> bool:
     if len(name) > _LONGEST or len(value) > _LONGEST:
         return False
-    return bool(_NAMES.fullmatch(name) and _VALUES.fullmatch(value))
+    return bool(_NAMES.fullmatch(name) and (_WAITS if name == _WAIT else _VALUES).fullmatch(value))

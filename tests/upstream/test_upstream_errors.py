@@ -5,7 +5,7 @@ import traceback
 import pytest
 
 from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from proxy.upstream.failures import redact, retry_after_s, translate
+from proxy.upstream.failures import answered, redact, retry_after_s, translate
 from proxy.upstream.models import Model
 from tests.doubles.scripts import ERRORS
 from tests.upstream.conftest import KEY, entry
@@ -129,10 +129,18 @@ def test_keys_are_taken_out_of_texts(text, shown):
         ({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}, 0.0),
         ({"retry-after": "soon"}, None),
         ({}, None),
+        ({"retry-after": "9" * 23}, 86_400.0),
+        ({"retry-after-ms": "inf"}, 86_400.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 86_400.0),
     ],
 )
 def test_every_form_of_retry_after_is_seconds(headers, seconds):
     assert retry_after_s(headers) == seconds
+
+
+def test_nobody_is_told_to_come_back_later_than_in_a_day():
+    error = answered(MODEL, 429, {"Retry-After-Ms": "9" * 23, "X-RateLimit-Reset": "6m0s"}, b"{}")
+    assert (error.retry_after_s, error.headers) == (86_400.0, {"x-ratelimit-reset": "6m0s"})
 
 
 def test_a_connection_that_breaks_is_unreachable_and_an_unknown_failure_is_a_bad_gateway():

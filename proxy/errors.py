@@ -177,6 +177,8 @@ class UpstreamError(ProxyError):
         self.retry_after_s = retry_after_s
         self.headers = dict(headers or {})
         """The provider's rate-limit headers, to be passed on."""
+        self.lane = ""
+        """On which it was asked; empty where it was not."""
 
 
 class ContextLengthExceeded(UpstreamError):

@@ -65,6 +65,8 @@ def body_of(exc: errors.ProxyError) -> dict[str, Any]:
     entry.limit = next((limit for family, limit in _LIMITS if isinstance(exc, family)), "")
     if isinstance(exc, errors.RateLimited):
         entry.limit = exc.type
+    if isinstance(exc, errors.UpstreamError):
+        entry.lane = entry.lane or exc.lane
     kind = (
         getattr(exc, "type", None)
         or _TYPES.get(status)

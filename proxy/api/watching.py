@@ -101,7 +101,8 @@ class Watch:
     def _of_a_model(self, entry: Entry) -> None:
         figures, model = self.figures, entry.model
         if entry.first_byte_ms:
-            figures.observe("graft_first_byte_seconds", entry.first_byte_ms / 1000, entry.lane)
+            lane = entry.lane if entry.status < 400 else ""  # an error comes as fast as it likes
+            figures.observe("graft_first_byte_seconds", entry.first_byte_ms / 1000, lane)
         for stage, spent_ms in entry.stages_ms.items():
             figures.observe("graft_stage_seconds", spent_ms / 1000, stage)
         for kind, tokens in zip(("prompt", "cached", "completion"), entry.tokens(), strict=True):

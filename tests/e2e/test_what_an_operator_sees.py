@@ -198,7 +198,7 @@ def test_figures_count_what_was_done(served: Served, ann: httpx.Client) -> None:
 
     chat = {"route": "/v1/chat/completions", "method": "POST"}
     assert more("graft_requests_total", **chat, status="200", lane="raw") == 4
-    assert more("graft_requests_total", **chat, status="429", lane="") == 1
+    assert more("graft_requests_total", **chat, status="429", lane="raw") == 1
     assert more("graft_request_seconds_count", route="/v1/chat/completions") == 5
     assert more("graft_first_byte_seconds_count", lane="raw") == 4
     assert more("graft_stage_seconds_count", stage="place") == 2

@@ -159,6 +159,7 @@ class Attempts(Beginning[T]):
             if isinstance(exc, CancelledError) and get_running_loop().time() >= self._until - _TICK_S:
                 self._too_slow(model)
             if isinstance(exc, UpstreamError):
+                exc.lane = model.lane
                 self._care.figures.count("graft_upstream_errors_total", model.id, _kind(exc))
             if answer is not None:
                 await answer.aclose()

@@ -1,10 +1,8 @@
 """What went wrong upstream, in our words: every exception of LiteLLM, the OpenAI client, httpx and aiohttp becomes an
 `UpstreamError`.
 
-LiteLLM keeps the provider's own error body on some exceptions only, yet the chain behind each always holds it; so facts are
-taken from the whole chain, nearest first. Nothing is imported to recognise an exception: classes are told by their names and
-the library they come from. A provider may repeat the key in its message, and a URL may carry one: texts are redacted here,
-and the chain is cut when the error is raised, so that no log shows it either.
+What stands in an exception is told in `raised.py`; an error that came whole is told as on every lane. A provider may repeat the key in
+its message, and a URL may carry one: texts are redacted here, and the chain is cut when the error is raised, so that no log shows it either.
 """
 
 from __future__ import annotations
@@ -14,10 +12,11 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from proxy.errors import ContextLengthExceeded, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.errors import ContextLengthExceeded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from proxy.upstream import raised
 from proxy.upstream.guarded import Redirected, TooLarge
 from proxy.upstream.models import Model
 from proxy.upstream.passed_on import passed_on
@@ -26,11 +25,8 @@ log = logging.getLogger(__name__)
 
 REDACTED = "[redacted]"
 
-_LITELLM_PREFIX = re.compile(r"^(\s*(litellm\.)?\w*(Error|Exception|Timeout)\b\s*(:|-)\s*)+")
 _REFUSED = re.compile(r"Invalid (user )?message at index \d+\. Please ensure [\w ]+\.")
 """What LiteLLM says of a message that it does not send."""
-_LITELLM_NOTICE = "This looks like a bug in LiteLLM"
-"""Where LiteLLM begins to ask for a bug report, stack frames included."""
 
 _URL_SECRET = re.compile(r"([?&](?:key|api[-_]?key|token|access_token|sig|signature)=)[^&\s'\"]+", re.IGNORECASE)
 _URL_USER = re.compile(r"((?<!\w)\w+://)[^/\s:@]+:[^/\s@]+@")
@@ -49,9 +45,6 @@ _LAST_STATUS = 599
 _STATUS = re.compile(r"[45][0-9]{2}")
 _SHOWN = 500
 """Characters of an error page that are shown."""
-_STUMBLED = (ValueError, TypeError, LookupError, AttributeError)
-"""What Python raises, and pydantic, where an answer is none of what was expected: their words are about the program, not about the answer."""
-_DEEPEST = 8
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -69,16 +62,15 @@ def translate(exc: BaseException, model: Model, *, is_answered: bool = False) ->
     Args:
         is_answered: A provider had begun to answer with a status of 200, so what has failed is the reading of its answer.
     """
-    chain = list(_chain(exc))
-    headers = _headers(chain)
-    body = next((body for link in chain if (body := _body(link))), None)
-    message = redact(str((body or {}).get("message") or _message(exc)), model.secrets)
-    if any(_is(link, "ImageFetchError") or _is(link, "SSRFError") for link in chain):
-        return url_not_fetched(model)
-    if any(isinstance(link, RecursionError) for link in chain):  # JSON of absurd depth
-        return unreadable(model)
-    if (found := _of_litellms(chain, model)) is not None:
+    chain = list(raised.chain(exc))
+    headers = raised.headers(chain)
+    body = next((body for link in chain if (body := raised.body(link))), None)
+    message = redact(str(body["message"]) if body else raised.message(exc)[:_SHOWN], model.secrets)
+    if (found := next(filter(None, (_stopped(link, model) for link in chain)), None)) is not None:
         return found
+    too_long = any(raised.is_a(link, "ContextWindowExceededError") for link in chain)
+    if not too_long and (told := next(filter(None, map(raised.answer, chain)), None)) is not None:
+        return answered(model, *told)
     facts: dict[str, Any] = {
         "model": model.name,
         "code": _text(body, "code"),
@@ -87,27 +79,25 @@ def translate(exc: BaseException, model: Model, *, is_answered: bool = False) ->
         "retry_after_s": retry_after_s(headers),
         "headers": passed_on(headers.items()),
     }
-    if body is None and any(_timed_out(link) for link in chain):
+    if body is None and any(raised.timed_out(link) for link in chain):
         return UpstreamTimeout(f"The model {model.name!r} did not answer in time.", **facts, status=504)
-    if garbled(exc) or any(_is(link, "ClientResponseError", library="aiohttp") for link in chain):
+    if garbled(exc) or any(raised.is_a(link, "ClientResponseError", library="aiohttp") for link in chain):
         return UpstreamError(
             f"The answer of model {model.name!r} cannot be unpacked, or is no HTTP. Check its api_base.",
             model=model.name,
         )
-    if body is None and any(_cut_off(link) for link in chain):
+    if body is None and any(raised.cut_off(link) for link in chain):
         return cut(model, code="answer_cut")
-    if body is None and not headers and any(_unconnected(link) for link in chain):
+    if body is None and not headers and any(raised.unconnected(link) for link in chain):
         cause = redact(f"{model.params.get('api_base') or 'the address of its provider'}: {chain[-1]}", model.secrets)
         log.warning("Model %r cannot be reached at %s", model.name, cause)
         return UpstreamUnreachable(f"The provider of model {model.name!r} cannot be reached.", **facts, status=502)
-    if is_answered and body is None and any(isinstance(link, _STUMBLED) for link in chain):
-        log.warning(
-            "The answer of model %r cannot be read: %s", model.name, redact(_message(exc)[:_SHOWN], model.secrets)
-        )
+    if body is None and is_answered and raised.stumbled(chain):
+        log.warning("The answer of model %r cannot be read: %s", model.name, message)
         return unreadable(model)
-    if facts["code"] == "context_length_exceeded" or any(_is(link, "ContextWindowExceededError") for link in chain):
+    if facts["code"] == "context_length_exceeded" or too_long:
         return ContextLengthExceeded(message, **{**facts, "code": "context_length_exceeded"}, status=400)
-    return UpstreamError(message, **facts, status=_status(chain, answered=body is not None or bool(headers)))
+    return UpstreamError(message, **facts, status=raised.status(chain, answered=body is not None or bool(headers)))
 
 
 def unreadable(model: Model) -> UpstreamError:
@@ -200,86 +190,32 @@ def _bounded(seconds: float) -> float:
 
 def connecting(exc: BaseException) -> bool:
     """Whether the time ran out before there was a connection."""
-    return _is(exc, "ServerTimeoutError", library="aiohttp")
+    return raised.is_a(exc, "ServerTimeoutError", library="aiohttp")
 
 
-def _of_litellms(chain: Iterable[BaseException], model: Model) -> UpstreamError | None:
-    """What the guard of LiteLLM's connections has stopped, and what LiteLLM itself would not send."""
-    for link in chain:
-        if isinstance(link, TooLarge):
-            return too_large(model, link.most_bytes)
-        if isinstance(link, Redirected):
-            return answered(model, link.status, {}, b"")
-        if refused := _REFUSED.search(_message(link)):
-            return UpstreamError(
-                refused[0], model=model.name, status=400, type="invalid_request_error", param="messages"
-            )
+def _stopped(link: BaseException, model: Model) -> UpstreamError | None:
+    """What the guard of LiteLLM's connections has stopped, what LiteLLM itself would not send, and JSON of absurd depth."""
+    if isinstance(link, TooLarge):
+        return too_large(model, link.most_bytes)
+    if isinstance(link, Redirected):
+        return answered(model, link.status, {}, b"")
+    if isinstance(link, RecursionError):
+        return unreadable(model)
+    if raised.is_a(link, "ImageFetchError") or raised.is_a(link, "SSRFError"):
+        return url_not_fetched(model)
+    if refused := _REFUSED.search(raised.message(link)):
+        return UpstreamError(refused[0], model=model.name, status=400, type="invalid_request_error", param="messages")
     return None
 
 
 def garbled(exc: BaseException) -> bool:
     """Whether an answer was packed, and not as it says."""
-    return any(_is(link, "ContentEncodingError", library="aiohttp") for link in _chain(exc))
+    return any(raised.is_a(link, "ContentEncodingError", library="aiohttp") for link in raised.chain(exc))
 
 
 def broke(exc: BaseException) -> bool:
     """Whether the connection itself failed."""
-    return any(_unconnected(link) for link in _chain(exc))
-
-
-def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """An exception, what it wraps, and what it was raised for; nearest first."""
-    seen: set[int] = set()
-    links: list[BaseException | None] = [exc]
-    while links and len(seen) < _DEEPEST:
-        link = links.pop(0)
-        if link is None or id(link) in seen or isinstance(link, ProxyError):
-            continue  # behind an error of ours stands another request's story
-        seen.add(id(link))
-        yield link
-        links += [getattr(link, "original_exception", None), link.__cause__, link.__context__]
-
-
-def _is(exc: BaseException, name: str, *, library: str = "") -> bool:
-    return any(base.__name__ == name and base.__module__.startswith(library) for base in type(exc).__mro__)
-
-
-def _timed_out(exc: BaseException) -> bool:
-    """LiteLLM's `Timeout` is OpenAI's `APITimeoutError` too; httpx and aiohttp have their own."""
-    return _is(exc, "APITimeoutError", library="openai") or _is(exc, "TimeoutException", library="httpx")
-
-
-def _unconnected(exc: BaseException) -> bool:
-    """LiteLLM's own `APIConnectionError` is its word for anything unexpected, so it proves nothing."""
-    if type(exc).__module__.startswith("litellm"):
-        return False
-    return (
-        _is(exc, "APIConnectionError", library="openai")
-        or _is(exc, "TransportError", library="httpx")
-        or _is(exc, "ClientError", library="aiohttp")
-        or isinstance(exc, ConnectionError)
-    )
-
-
-def _cut_off(exc: BaseException) -> bool:
-    """Whether there was a connection, and it ended before the answer did."""
-    return (
-        _is(exc, "ServerDisconnectedError", library="aiohttp")
-        or _is(exc, "ClientPayloadError", library="aiohttp")
-        or _is(exc, "ReadError", library="httpx")
-        or _is(exc, "RemoteProtocolError", library="httpx")
-        or isinstance(exc, ConnectionResetError | BrokenPipeError)
-    )
-
-
-def _body(exc: BaseException) -> Mapping[str, Any] | None:
-    """The inside of OpenAI's `{"error": {...}}`, wherever the exception keeps it: as an object, or as the end of its message."""
-    body = getattr(exc, "body", None)
-    if not isinstance(body, Mapping):
-        body = _json_in(_message(exc))
-    if isinstance(body.get("error"), Mapping):
-        body = body["error"]
-    return body if body.get("message") else None
+    return any(raised.unconnected(link) for link in raised.chain(exc))
 
 
 def _error_in(body: bytes) -> Mapping[str, Any]:
@@ -293,7 +229,7 @@ def _error_in(body: bytes) -> Mapping[str, Any]:
         return {"message": "" if text.startswith("<") else text[:_SHOWN]}
     value = value[0] if isinstance(value, list) and value else value
     if not isinstance(value, Mapping):
-        return {"message": str(value)[:_SHOWN]}
+        return {"message": value[:_SHOWN] if isinstance(value, str) else ""}
     inner = value.get("error")
     if isinstance(inner, Mapping):
         return inner if inner.get("message") else {**inner, "message": json.dumps(inner)[:_SHOWN]}
@@ -311,39 +247,6 @@ def _status_told(error: Mapping[str, Any]) -> int:
     return 502
 
 
-def _json_in(text: str) -> Mapping[str, Any]:
-    """The JSON object in a text that is nothing else behind its prefix; empty where there is none."""
-    start = text.find("{")
-    try:
-        value = json.loads(text[start:]) if start >= 0 else {}
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, Mapping) else {}
-
-
 def _text(body: Mapping[str, Any] | None, name: str) -> str | None:
     value = (body or {}).get(name)
     return None if value is None else str(value)
-
-
-def _headers(chain: Iterable[BaseException]) -> dict[str, str]:
-    for exc in chain:
-        response = getattr(exc, "response", None)
-        for headers in (getattr(exc, "litellm_response_headers", None), getattr(response, "headers", None)):
-            if headers:
-                return {str(name).lower(): str(value) for name, value in dict(headers).items()}
-    return {}
-
-
-def _status(chain: Iterable[BaseException], *, answered: bool) -> int:
-    """The provider's status; a 500 that LiteLLM made up for its own trouble is a 502 of ours."""
-    for exc in chain:
-        status = getattr(exc, "status_code", None)
-        if isinstance(status, int) and 400 <= status <= 599:
-            return 502 if status == 500 and not answered else status
-    return 502
-
-
-def _message(exc: BaseException) -> str:
-    text = str(getattr(exc, "message", None) or exc).partition(_LITELLM_NOTICE)[0]
-    return _LITELLM_PREFIX.sub("", text).strip() or type(exc).__name__

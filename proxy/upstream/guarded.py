@@ -1,4 +1,4 @@
-"""LiteLLM's connections, guarded: no redirect is followed, and no answer is unpacked beyond a size.
+"""LiteLLM's connections, guarded: no redirect is followed, no answer is unpacked beyond a size, and no byte of a header breaks one.
 
 LiteLLM's HTTP clients follow redirects, and what they send again at the new address may hold a key (only `Authorization` is taken out
 on the way to another host) and the conversation. They also unpack whatever a provider has packed, and a kilobyte of gzip may be a
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -58,6 +58,31 @@ def guard(transport: Any) -> None:
         return _guarded(response)
 
     transport.handle_async_request = sent
+    transport._make_aiohttp_request = _with_plain_headers(transport._make_aiohttp_request)  # noqa: SLF001
+
+
+def _with_plain_headers(ask: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """LiteLLM hands aiohttp's headers over to httpx as texts, which httpx takes in ASCII alone; HTTP allows every byte above it."""
+
+    @functools.wraps(ask)
+    async def asked(*args: Any, **options: Any) -> Any:
+        response = await ask(*args, **options)
+        if all(name.isascii() and value.isascii() for name, value in response.raw_headers):
+            return response
+        return _Unspelled(response)
+
+    return asked
+
+
+class _Unspelled:
+    """A response of aiohttp's whose headers are bytes, which httpx reads by itself."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+        self.headers = response.raw_headers
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
 
 
 def _guarded(response: Any) -> Any:

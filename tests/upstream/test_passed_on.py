@@ -13,6 +13,7 @@ from proxy.upstream.passed_on import passed_on
 from tests.api.house import House, open_house
 from tests.upstream.faults.provider import Provider, faulty
 
+LANES = ("native", "raw", "litellm")
 MODEL = Model("m", {"model": "openai/x"}, secrets=frozenset())
 ERROR = json.dumps({"error": {"message": "bad \ud83d", "type": "invalid_request_error", "code": "x"}}).encode()
 ODD = [
@@ -76,14 +77,14 @@ def house(provider: Provider) -> Iterator[House]:
             },
             "model_info": {"lane": lane},
         }
-        for lane in ("native", "raw")
+        for lane in LANES
     ]
     with open_house(model_list=entries, routing={"policy": "follow"}) as opened:
         opened.key("keeper")
         yield opened
 
 
-@pytest.mark.parametrize("lane", ["native", "raw"])
+@pytest.mark.parametrize("lane", LANES)
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("odd", [b"abc\x01def", b"\x1b[31mred", b"caf\xe9", b"a" * 6000], ids=repr)
 def test_an_error_with_an_odd_id_arrives_with_its_status_and_its_body(

@@ -225,6 +225,12 @@ def large_headers(wire: Wire) -> None:
     wire.answer(wire.good(), x_filler="x" * MEGABYTE)
 
 
+def foreign_headers(wire: Wire) -> None:
+    """Latin-1 and UTF-8, of which HTTP allows every byte."""
+    head = b"HTTP/1.1 200 OK\r\nconnection: close\r\nx-place: caf\xe9\r\nx-request-id: \xe6\x97\xa5\r\n\r\n"
+    wire.send(head, wire.good())
+
+
 def length_too_long(wire: Wire) -> None:
     body = wire.good() if not wire.streams else HALF
     wire.answer(body, content_length=str(len(body) + 100))
@@ -283,6 +289,7 @@ ROWS = (
     Row("ends a stream twice", done_twice, WHOLE, WHOLE),
     Row("forgets the empty lines", no_empty_lines, WHOLE, WHOLE),
     Row("sends a header of 1 MB", large_headers, BAD, BAD),
+    Row("sends a header that is not in ASCII", foreign_headers, WHOLE, WHOLE),
     Row("promises more than it sends", length_too_long, CUT, broken("stream_cut")),
     Row("promises less than it owes", length_too_short, BAD, NO_END),
 )

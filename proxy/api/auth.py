@@ -15,7 +15,7 @@ import math
 import secrets
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ from proxy.api.signed_user import SignedUsers
 from proxy.domain.placement import Policy
 from proxy.domain.tree import UserId
 from proxy.domain.turn import Caller, KeyKind, Limits
-from proxy.errors import Forbidden, InvalidRequest, Unauthenticated
+from proxy.errors import Forbidden, InvalidRequest, StoreError, Unauthenticated
 from proxy.operations.entry import current
 
 LOCAL = Caller(user_id=UserId("local"), key_id="local", kind="person")
@@ -172,6 +172,16 @@ class Gatekeeper:
             await self._key(mark)
         self._meter.expect()
         return Visitor(headers, mark)
+
+    async def limits_of(self, scope: Mapping[str, Any]) -> Callable[[], dict[str, str]] | None:
+        """What tells how much is left of the limits of a request's key; `None` where it has none, or nobody knows it."""
+        try:
+            if not await self._has_keys():
+                return None
+            key = await self._key(_mark(heard(scope)))
+        except (Unauthenticated, StoreError):
+            return None
+        return partial(self._meter.left, key.id, key.limits) if self._meter.limits(key.limits) else None
 
     def admit(self, request: Request[Any, Any, Any], caller: Caller) -> Permit:
         """Let a request in that will ask a model; the doorway gives its place back when it has been answered.

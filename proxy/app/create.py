@@ -147,7 +147,8 @@ def create_app(
         ],  # "1" and true are no numbers; names as they are sent
         logging_config=None,  # Litestar's own starts a thread for each application and never ends it
     )
-    app.asgi_handler = Watched(Doorway(straight(app), max_body, patience(settings.server)), watch)
+    doorway = Doorway(straight(app), max_body, patience(settings.server), gatekeeper.limits_of)
+    app.asgi_handler = Watched(doorway, watch)
     app.state.watch = watch
     return app
 

@@ -18,6 +18,8 @@ from tests.doubles.served import UPSTREAM_KEY, Served
 
 ASKED = {"model": "gpt-test:off", "messages": [{"role": "user", "content": "Hello"}]}
 
+PACKED = gzip.compress(json.dumps(ASKED).encode())
+
 
 class Line:
     """One connection, kept."""
@@ -56,6 +58,16 @@ def test_a_packed_body_is_read(line: Line, upstream: UpstreamDouble, coding: str
     assert upstream.bodies()[0]["messages"] == ASKED["messages"]
 
 
+@pytest.mark.parametrize("sizes", [(20,), (1, 0, 5), tuple(range(1, 40))], ids=["two", "some", "many"])
+def test_a_body_of_several_members_is_read(line: Line, upstream: UpstreamDouble, sizes: tuple[int, ...]) -> None:
+    text, members = json.dumps(ASKED).encode(), b""
+    for size in sizes:
+        members, text = members + gzip.compress(text[:size]), text[size:]
+    status, _ = line.chat(members + gzip.compress(text), content_encoding="gzip")
+    assert status == 200
+    assert upstream.bodies()[0]["messages"] == ASKED["messages"]
+
+
 def test_a_body_in_chunks_is_read(line: Line, upstream: UpstreamDouble) -> None:
     text = json.dumps(ASKED).encode()
     status, _ = line.chat(iter([text[:10], text[10:11], text[11:]]))
@@ -68,10 +80,25 @@ def test_a_body_in_chunks_is_read(line: Line, upstream: UpstreamDouble) -> None:
     [
         (b"{}", "br", 415, "gzip, deflate"),
         (b"not packed at all", "gzip", 400, "Content-Encoding"),
-        (gzip.compress(json.dumps(ASKED).encode())[:-9], "gzip", 400, "ends before"),
+        (PACKED[:-9], "gzip", 400, "ends before"),
+        (PACKED + b"junk behind it", "gzip", 400, "Content-Encoding"),
+        (PACKED + b"\x1f", "gzip", 400, "ends before"),
+        (zlib.compress(json.dumps(ASKED).encode()) + b"junk", "deflate", 400, "behind the end"),
         (gzip.compress(b" " * 5_000_000), "gzip", 413, "max_body_mb"),
+        (gzip.compress(b" " * 500_000) * 10, "gzip", 413, "max_body_mb"),
+        (gzip.compress(b"") * 60_000, "gzip", 413, "max_body_mb"),
     ],
-    ids=["a coding that is not read", "not what it says", "cut", "a bomb"],
+    ids=[
+        "a coding that is not read",
+        "not what it says",
+        "cut",
+        "junk behind it",
+        "half a member behind it",
+        "junk behind its end",
+        "a bomb",
+        "a bomb in parts",
+        "nothing, again and again",
+    ],
 )
 def test_a_body_that_cannot_be_unpacked_is_refused_and_the_connection_lives(
     line: Line, body: bytes, coding: str, status: int, says: str

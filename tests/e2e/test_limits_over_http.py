@@ -14,7 +14,7 @@ from tests.doubles.served import clean_environment, serving
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory, upstream_process):
-    settings = {"server": {"max_at_once": 3}, "routing": {"policy": "follow"}}
+    settings = {"server": {"max_at_once": 3, "max_body_mb": 1}, "routing": {"policy": "follow"}}
     with serving(tmp_path_factory.mktemp("limited"), upstream_process, settings) as graft:
         yield graft
 
@@ -54,6 +54,32 @@ def test_a_client_is_told_how_much_is_left_and_then_to_wait(client_of, upstream)
     assert caught.value.code == "rate_limit_exceeded"
     assert 1 <= int(caught.value.response.headers["retry-after"]) <= 30
     assert len(upstream.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "path", "request_"),
+    [
+        (400, "POST", "/v1/chat/completions", {"content": b"{"}),
+        (400, "POST", "/v1/chat/completions", {"content": b'{"model": 1}'}),
+        (400, "POST", "/api/trees", {"content": b"{"}),
+        (404, "GET", "/v1/nothing", {}),
+        (404, "GET", "/v1/models/nothing", {}),
+        (405, "PUT", "/v1/chat/completions", {"content": b"{}"}),
+        (413, "POST", "/v1/chat/completions", {"content": b" " * 1_000_001}),
+        (413, "POST", "/api/trees", {"content": b" " * 1_000_001}),
+        (415, "POST", "/v1/chat/completions", {"content": b"{}", "headers": {"content-encoding": "br"}}),
+    ],
+)
+def test_every_refusal_says_what_is_left_to_its_key_and_costs_nothing_of_it(
+    limited, client_of, status, method, path, request_
+):
+    key = client_of("--requests-per-minute", "2").api_key
+    told = {"content-type": "application/json", **request_.get("headers", {})}
+    for who, left in ((key, "2"), (key, "2"), ("sk-graft-nobody", None), (limited.key()[0], None)):
+        headers = {**told, "authorization": f"Bearer {who}"}
+        answer = httpx.request(method, limited.url + path, content=request_.get("content"), headers=headers)
+        assert answer.headers.get("x-ratelimit-remaining-requests") == left, who
+        assert answer.status_code == status or who == "sk-graft-nobody"
 
 
 def test_a_days_tokens_are_counted_as_the_provider_reports_them(client_of, upstream):

@@ -289,3 +289,21 @@ async def test_chunks_that_change_their_id_on_the_way_have_one(wire, odd, ask):
     named = [chunk for chunk in chunks if chunk["choices"]]
     assert {(chunk["id"], chunk["created"], chunk["model"]) for chunk in named} == {("a", 5, "odd-1")}
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+
+
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object", "properties": {}}}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "json_tool_call", "arguments": '{"a": 1}'}}
+
+
+@pytest.mark.parametrize(("options", "content"), [({"response_format": SCHEMA}, '{"a": 1}'), ({}, None)])
+async def test_json_that_litellm_asks_azure_for_in_a_tool_call_is_the_text_again(
+    wire, lanes_for, ask, options, content
+):
+    azure = lanes_for(entry("m", "azure/gpt-4", api_base="https://azure.test", api_version="2024-02-01"))
+    message = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    body = {"id": "c", "object": "chat.completion", "created": 5, "model": "gpt-4", "choices": [choice]}
+    route = wire.post(url__startswith="https://azure.test/").mock(httpx.Response(200, json=body))
+    [answer] = await ask(azure, **options)
+    assert ("tools" in json.loads(route.calls[0].request.content)) is bool(options)
+    assert answer["choices"][0]["message"]["content"] == content

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from proxy.domain.turn import Asked
-from proxy.errors import UpstreamError, UpstreamUnreachable
+from proxy.errors import UpstreamUnreachable
 from proxy.upstream import connections
 from proxy.upstream.care.attempts import CareRules
 from proxy.upstream.care.breaker import Rest
-from proxy.upstream.session import Timeouts
+from proxy.upstream.session import Session, Timeouts
 from tests.upstream.conftest import entry
 
 pytestmark = pytest.mark.anyio
@@ -138,7 +138,7 @@ async def test_a_new_connection_that_ends_without_a_word_is_not_made_again(lanes
     assert len(met) == 1
 
 
-PATIENT = Timeouts(first_token_s=20, idle_s=20, whole_s=20)
+PATIENT = Timeouts(first_token_s=10, idle_s=10, whole_s=10)
 CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -169,17 +169,27 @@ async def test_a_stream_whose_framing_breaks_is_cut_at_once(lanes_for, closes):
     assert caught.value.code == "stream_cut"
 
 
-async def test_a_plain_answer_whose_framing_breaks_is_cut_at_once(lanes_for, ask):
+async def test_a_plain_answer_whose_framing_breaks_is_cut_at_once(lanes_for, ask, monkeypatch):
+    begun = asyncio.Event()
+
     async def talk(reader, writer):
         await heard(reader)
         writer.write(CHUNKED.replace(b"text/event-stream", b"application/json") + b"1\r\n{\r\n")
-        await writer.drain()
+        await begun.wait()
         writer.write(b"ZZZZ\r\nfoo\r\n")
         await reader.read()
 
+    post = Session.post
+
+    async def posted(*sent):
+        response = await post(*sent)
+        begun.set()
+        return response
+
+    monkeypatch.setattr(Session, "post", posted)
     async with provider(talk) as base:
         lanes = lanes_for(entry(api_base=base), timeouts=PATIENT)
-        with pytest.raises(UpstreamError) as caught:
+        with pytest.raises(UpstreamUnreachable, match="was cut") as caught:
             await ask(lanes)
         await lanes.close()
-    assert caught.value.status == 502
+    assert caught.value.code == "answer_cut"

@@ -256,7 +256,8 @@ def _mark(headers: Mapping[str, str]) -> str:
 def _demand_json(headers: Mapping[str, str]) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _JSON and not kind.endswith("+json"):
-        raise InvalidRequest(f"The body must be sent as application/json, not {kind or 'without a content type'!r}.")
+        found = f"not as {kind!r}" if kind else "and this one has no Content-Type"
+        raise InvalidRequest(f"A body must be sent as application/json, {found}.")
 
 
 def demand_loopback(headers: Mapping[str, str], origins: Collection[str] = ()) -> None:

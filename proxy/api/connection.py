@@ -9,7 +9,7 @@ A client that takes nothing while more than a buffer of its answer waits (64 KiB
 To the rest of Graft it has then left, as any client may: what was received is stored as interrupted. Until then the upstream is not
 read further, so memory stays flat.
 
-Source: RFC 9110, 15.5 (408, 414); RFC 6585, 5 (431); RFC 9112, 9.6 (why the end of a connection is waited for).
+Source: RFC 9110, 15.5 (408, 414); RFC 6585, 5 (431); RFC 9112, 3.2 (one Host), 9.6 (why the end of a connection is waited for).
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _LINGER_S: Final = 2.0
 """How long what a refused client still sends is read and thrown away: closing at once would take the refusal from it."""
 _PROTOCOL: Final = "uvicorn.error.connection"
 """The logger of uvicorn's protocol."""
+_ABOUT_THE_REQUEST: Final = frozenset({b"expect", b"host"})
+"""Headers that are looked at as they come."""
 _NEVER: Final = math.inf
 _EARLY_S: Final = 0.002
 """So much too early a timer may come: the loop's clock counts milliseconds."""
@@ -77,6 +79,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._header_bytes = 0
         self._in_head = False
+        self._has_host = False
         self._in_body = False
         """Between the headers and the end of what belongs to the request, trailers included."""
         self._has_moved = False
@@ -123,7 +126,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
         self._in_head = self._has_moved = True
-        self._in_body = False
+        self._in_body = self._has_host = False
         self._head_bytes = self._header_bytes = 0
         self._line.has_body = False
         self._await_head()
@@ -141,9 +144,17 @@ class Connection(HttpToolsProtocol):
             self._stop(431, f"The request has more than {self.bounds.headers} headers (server.max_headers).", "headers")
         if self._in_head:  # what comes behind a body is no header, and nothing reads it
             name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
+            if name in _ABOUT_THE_REQUEST:
+                self._take_in(name, value)
             self.headers.append((name, value))
+
+    def _take_in(self, name: bytes, value: bytes) -> None:
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif self._has_host:  # who else reads the request might take the other one
+            self._stop(400, "The request has more than one Host header.", "")
+        else:
+            self._has_host = True
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
@@ -164,6 +175,9 @@ class Connection(HttpToolsProtocol):
             self.cycle.__class__ = Unframed if self.scope["http_version"] == "1.0" else Sending
         if not self.pipeline:
             self._answered = self.cycle
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade is an offer, and is not taken: the request is answered as any other (RFC 9110, 7.8)."""
 
     def send_400_response(self, msg: str) -> None:
         """What the parser refuses, for its own reasons or for ours."""

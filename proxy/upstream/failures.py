@@ -232,11 +232,17 @@ def _error_in(body: bytes) -> Mapping[str, Any]:
         return {"message": value[:_SHOWN] if isinstance(value, str) else ""}
     inner = value.get("error")
     if isinstance(inner, Mapping):
-        return inner if inner.get("message") else {**inner, "message": json.dumps(inner)[:_SHOWN]}
+        return inner if inner.get("message") else {**inner, "message": _shown(inner)}
     if isinstance(inner, str):
         return {**value, "message": value.get("message") or inner}
     detail = value.get("message") or value.get("detail") or value
-    return {**value, "message": detail if isinstance(detail, str) else json.dumps(detail)[:_SHOWN]}
+    return {**value, "message": detail if isinstance(detail, str) else _shown(detail)}
+
+
+def _shown(value: object) -> str:
+    """A body that has no message, as it is; empty where it says nothing, as `{}` and `{"error": null}` do."""
+    says = any(value.values()) if isinstance(value, Mapping) else isinstance(value, list) and any(value)
+    return json.dumps(value)[:_SHOWN] if says else ""
 
 
 def _status_told(error: Mapping[str, Any]) -> int:

@@ -156,3 +156,15 @@ def test_json_is_read_to_a_hundred_levels_and_no_deeper(kinds: str) -> None:
     assert wire.decode(nested(wire.MAX_DEPTH - 1, kinds))["x"]
     with pytest.raises(InvalidRequest, match="100 levels"):
         wire.decode(nested(wire.MAX_DEPTH, kinds))
+    with pytest.raises(InvalidRequest, match="100 levels"):  # so deep that no reader comes to its end
+        wire.decode(b'{"x":' * 100_000 + b"1" + b"}" * 100_000)
+
+
+@pytest.mark.parametrize(("kind", "told"), [(None, "has no Content-Type"), ("text/plain; x=y", "not as 'text/plain'")])
+def test_a_body_that_is_not_declared_as_json_is_told_what_it_was_declared_as(
+    ada: Person, kind: str | None, told: str
+) -> None:
+    headers = {**ada.headers, **({"content-type": kind} if kind else {})}
+    answer = ada.house.client.post("/v1/chat/completions", content=b'{"model": "mirror"}', headers=headers)
+    assert answer.status_code == 400
+    assert told in answer.json()["error"]["message"]

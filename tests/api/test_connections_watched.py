@@ -152,6 +152,24 @@ async def test_a_body_of_another_length_than_was_told_ends_the_connection(
     assert "than its head says" in caplog.text
 
 
+async def test_an_offer_to_upgrade_is_not_taken_and_the_request_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    served = Served()
+    offered = ASKED.replace(b"\r\n\r\n", b"\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+    assert (await served.ask(offered)).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (await served.ask()).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert caplog.text == ""
+
+
+async def test_a_request_with_two_hosts_is_refused_and_one_behind_another_may_name_its_own() -> None:
+    two = ASKED.replace(b"host: here", b"Host: here\r\nhost: there")
+    status, headers, body = answered(await Served().ask(two))
+    assert (status, headers["connection"]) == (400, "close")
+    assert "more than one Host" in json.loads(body)["error"]["message"]
+    served = Served()
+    for _ in range(2):
+        assert (await served.ask()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
 async def test_a_request_that_came_whole_says_so_and_one_that_did_not_does_not() -> None:
     served = Served()
     line = served.connection._line

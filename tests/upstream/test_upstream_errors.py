@@ -14,6 +14,21 @@ pytestmark = pytest.mark.anyio
 
 MODEL = Model("m", {"model": "openai/x"}, secrets=frozenset({KEY}))
 
+EMPTY = [
+    b"",
+    b" ",
+    b"{}",
+    b"[]",
+    b"null",
+    b"1",
+    b"true",
+    b'""',
+    b'{"error": {}}',
+    b'{"error": null}',
+    b"[1, 2]",
+    b"<p>",
+]
+
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
@@ -136,6 +151,20 @@ def test_keys_are_taken_out_of_texts(text, shown):
 )
 def test_every_form_of_retry_after_is_seconds(headers, seconds):
     assert retry_after_s(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        *((empty, "The model 'm' answered with status 503.") for empty in EMPTY),
+        (b'"Busy"', "Busy"),
+        (b'{"reason": "busy"}', '{"reason": "busy"}'),
+        (b'{"error": {"reason": "busy"}}', '{"reason": "busy"}'),
+        (b'{"detail": [{"msg": "busy"}]}', '[{"msg": "busy"}]'),
+    ],
+)
+def test_an_error_that_says_nothing_is_told_by_its_status_and_any_other_by_what_it_says(body, told):
+    assert answered(MODEL, 503, {}, body).message == told
 
 
 def test_nobody_is_told_to_come_back_later_than_in_a_day():

@@ -97,13 +97,19 @@ def decode(body: bytes) -> dict[str, Any]:
     """
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise InvalidRequest(f"The body is not JSON: {_half(body) or exc}") from exc
+    except RecursionError:
+        raise _too_deep() from None
     if _is_deep(decoded):
-        raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+        raise _too_deep()
     if not isinstance(decoded, dict):
         raise InvalidRequest("The body must be a JSON object with `model` and `messages`.")
     return decoded
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
 
 
 def check(body: Mapping[str, Any], most: Most = MOST) -> ChatRequest:

@@ -176,8 +176,6 @@ class Gatekeeper:
     async def limits_of(self, scope: Mapping[str, Any]) -> Callable[[], dict[str, str]] | None:
         """What tells how much is left of the limits of a request's key; `None` where it has none, or nobody knows it."""
         try:
-            if not await self._has_keys():
-                return None
             key = await self._key(_mark(heard(scope)))
         except (Unauthenticated, StoreError):
             return None

@@ -136,6 +136,17 @@ async def test_the_first_key_closes_an_open_server(clock: SimpleNamespace) -> No
         await ask(gate, None, host="localhost")
 
 
+@pytest.mark.anyio
+async def test_a_refused_request_without_a_key_does_not_have_the_server_taken_for_open(clock: SimpleNamespace) -> None:
+    keys = Keys(any_made=False)
+    gate = Gatekeeper(keys, [])
+    assert await gate.limits_of(request("GET", {}).scope) is None
+    assert keys.asked == 0
+    keys.any_made = True
+    with pytest.raises(Unauthenticated):
+        await ask(gate, None, host="localhost")
+
+
 def test_keys_are_long_random_and_kept_as_digests() -> None:
     keys = {new_key() for _ in range(50)}
     assert len(keys) == 50

@@ -156,7 +156,7 @@ async def answer(request: web.Request, book: Book, body: Json) -> web.StreamResp
     if body.get("stream"):
         return await stream(request, book, body, behaviour)
     if do in ("cut", "eof"):
-        break_off(request)
+        return await beginning(request)
     if do == "gate":
         await book.gates[behaviour["name"]].acquire()
     return web.json_response(behaviour.get("whole") or whole(book, body, behaviour), headers=rate_limits())
@@ -269,6 +269,16 @@ async def paced(request: web.Request, book: Book, behaviour: Json, made: list[Js
             yield scripts.error_body(500)
         case "stall":
             await asyncio.Event().wait()
+
+
+async def beginning(request: web.Request) -> web.StreamResponse:
+    """The first bytes of a plain answer, and no more."""
+    response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"id":')
+    await asyncio.sleep(0.05)  # what was written must reach the client before the reset does
+    break_off(request)
+    return response
 
 
 def break_off(request: web.Request) -> None:
